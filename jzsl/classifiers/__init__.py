@@ -1,0 +1,1 @@
+"""Classifiers: from features, labels and row multiplicities to scores of new features."""

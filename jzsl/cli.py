@@ -1,0 +1,166 @@
+"""The command line: `jzsl run`, `jzsl predict`, `jzsl data`. Thin; every verb calls a function of the library."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from jzsl.config import Experiment, decode, load_config
+from jzsl.data.arrays import read_entries
+from jzsl.data.locate import locate
+from jzsl.errors import DivergedError, InputError
+from jzsl.evaluation.protocol import NUMBERS
+from jzsl.report.terminal import problem_table, result_table
+from jzsl.training import model
+from jzsl.training.interrupt import Interrupted
+from jzsl.training.runner import run as run_experiment
+from jzsl.types import Task
+
+USAGE = """\
+usage: jzsl VERB ...
+
+  jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume]
+      train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
+  jzsl predict RUN_DIR FEATURES --out predictions.csv
+      classify new feature rows with a saved run
+  jzsl data info|check SOURCE
+      sizes, classes, splits and hash of a data source, and the problems found in it
+"""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Train and score an experiment."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    out: Path | None = None
+    """folder for the results; by default runs/NAME_OF_THE_CONFIG"""
+    resume: bool = False
+    """go on with the run in that folder"""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Classify new feature rows with a saved run."""
+
+    run_dir: tyro.conf.Positional[Path]
+    """folder of the run"""
+    features: tyro.conf.Positional[Path]
+    """feature rows, unscaled: .npy, or `features` in an .npz, .h5 or .mat file"""
+    out: Path
+    """the table to write: row, class, score, and a column of scores for each class"""
+    seed: int = 0
+    """whose model"""
+    task: Task | None = None
+    """zsl: among unseen classes; gzsl: among all; by default the run's first task"""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Look at a data source."""
+
+    action: tyro.conf.Positional[Literal["info", "check"]]
+    """info: a table; check: the table, or every problem found and exit status 2"""
+    source: tyro.conf.Positional[str]
+    """digits, synthetic, an .npz or .h5 file, a folder of .npy files, or a folder of the xlsa17 layout"""
+    features: str | None = None
+    """xlsa17: the file of features, without .mat"""
+    splits: str | None = None
+    """xlsa17: the file of splits, without .mat"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb and returns the exit status: 0, 1 if training diverged, 2 for the user's mistakes, 128 + signal."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    verbs: dict[str, Callable[[list[str]], int]] = {"run": _run, "predict": _predict, "data": _data}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if arguments else 2
+    if arguments[0] not in verbs:
+        return _fail(f"{arguments[0]}: no such verb, expected {', '.join(verbs)}", 2)
+    try:
+        return verbs[arguments[0]](arguments[1:])
+    except InputError as error:
+        return _fail(str(error), 2)
+    except DivergedError as error:
+        return _fail(str(error), 1)
+    except Interrupted as stop:
+        _fail(f"stopped by {stop}; the state is saved, and --resume goes on from it", stop.status)
+        return stop.status
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"jzsl: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        print(USAGE, end="", file=sys.stdout if "-h" in arguments or "--help" in arguments else sys.stderr)
+        return 0 if "-h" in arguments or "--help" in arguments else 2
+    path = Path(arguments[0])
+    default = RunOptions(load_config(path))
+    options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
+    out = options.out or Path("runs") / path.stem
+    result = run_experiment(options.experiment, out, options.resume, Console(stderr=True))
+    numbers = [name for task in options.experiment.tasks for name in NUMBERS[task]]
+    console = Console()
+    console.print(result_table(result, numbers))
+    console.print(f"saved in {out}")
+    return 0
+
+
+def _predict(arguments: list[str]) -> int:
+    options = tyro.cli(PredictOptions, args=arguments, prog="jzsl predict")
+    path = options.run_dir / "config.json"
+    try:
+        experiment = decode(json.loads(path.read_text())["experiment"])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected the folder of a run") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the config of a run ({error})") from error
+    entries = read_entries(options.features)
+    if "features" not in entries:
+        raise InputError(f"{options.features}: features: missing; found {', '.join(sorted(entries)) or 'nothing'}")
+    trained = model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task)
+    try:
+        scores = trained.scores(entries["features"])
+    except InputError as error:
+        raise InputError(f"{options.features}: {error}") from error
+    best = scores.argmax(1)
+    temporary = options.out.with_name(f".{options.out.name}.new")
+    try:
+        with temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row", "class", "score", *trained.names])
+            for row, (column, values) in enumerate(zip(best, scores, strict=True)):
+                writer.writerow([row, trained.names[column], values[column], *values])
+        os.replace(temporary, options.out)
+    except OSError as error:
+        raise InputError(f"{options.out}: cannot be written ({error.strerror})") from error
+    print(f"{len(scores)} rows classified among {len(trained.names)} classes: {options.out}")
+    return 0
+
+
+def _data(arguments: list[str]) -> int:
+    options = tyro.cli(DataOptions, args=arguments, prog="jzsl data")
+    try:
+        problem = locate(options.source, options.features, options.splits).load()
+    except InputError as error:
+        if options.action == "info" or len(error.problems) == 1:
+            raise
+        for line in error.problems:
+            print(f"jzsl: {options.source}: {line}", file=sys.stderr)
+        return 2
+    console = Console()
+    console.print(problem_table(problem))
+    if options.action == "check":
+        console.print("no problems found")
+    return 0

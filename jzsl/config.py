@@ -1,0 +1,184 @@
+"""Experiments: what a file in configs/ exports as CONFIG, its checks, and its exchange with JSON."""
+
+import dataclasses
+import enum
+import importlib
+import runpy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from jzsl.errors import InputError
+from jzsl.problem import Problem
+from jzsl.scaling import Scaling
+from jzsl.types import Classifier, Generator, Method, Task
+
+
+@runtime_checkable
+class SourceConfig(Protocol):
+    """A frozen dataclass that loads a problem."""
+
+    def load(self) -> Problem: ...
+
+
+@runtime_checkable
+class MethodConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that makes a method for a task."""
+
+    def build(self, task: Task) -> Method: ...
+
+
+@runtime_checkable
+class GeneratorConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that makes a generator."""
+
+    def build(self) -> Generator: ...
+
+
+@runtime_checkable
+class ClassifierConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that makes a classifier."""
+
+    def build(self) -> Classifier: ...
+
+
+@dataclass(frozen=True)
+class Train:
+    """How long to train, and when to look and to save."""
+
+    epochs: int | None = None
+    """fixed number of epochs; None chooses it on validation classes, then trains on all training classes"""
+    max_epochs: int = 50
+    """most epochs that the choice on validation classes tries"""
+    chunk: int = 1
+    """epochs between two evaluations (never used for training) and possible checkpoints"""
+    checkpoint_seconds: float = 20.0
+    """least time between two checkpoints within a seed"""
+
+    def __post_init__(self):
+        for name in ("epochs", "max_epochs", "chunk"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"train.{name}: {value} found, expected at least 1")
+        if not self.checkpoint_seconds >= 0:
+            raise InputError(f"train.checkpoint_seconds: {self.checkpoint_seconds} found, expected zero or more")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run: which data, which method, how long, how often."""
+
+    data: SourceConfig
+    method: MethodConfig
+    train: Train = Train()
+    tasks: tuple[Task, ...] = (Task.zsl,)
+    """zsl: unseen classes only (T1); gzsl: all classes (U, S, H, AUSUC). The first one chooses the epochs"""
+    scaling: Scaling = Scaling.minmax
+    """feature scaling, fitted on training rows"""
+    seeds: int = 5
+    """number of seeds 0, 1, ... to run"""
+
+    def __post_init__(self):
+        if self.seeds < 1:
+            raise InputError(f"seeds: {self.seeds} found, expected at least 1")
+        if not self.tasks:
+            raise InputError("tasks: none, expected zsl, gzsl or both")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise InputError("tasks: a task is named twice")
+
+
+def load_config(path: Path) -> Experiment:
+    """Runs a config file and returns its CONFIG.
+
+    Raises:
+        InputError: if the file is missing, fails, or does not export an `Experiment` called CONFIG.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such config file")
+    try:
+        namespace = runpy.run_path(str(path))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:
+        raise InputError(f"{path}: failed with {type(error).__name__}: {' '.join(str(error).split())}") from error
+    if "CONFIG" not in namespace:
+        raise InputError(f"{path}: exports no CONFIG; expected CONFIG = jzsl.config.Experiment(...)")
+    config = namespace["CONFIG"]
+    if not isinstance(config, Experiment):
+        raise InputError(f"{path}: CONFIG is a {type(config).__name__}, expected a jzsl.config.Experiment")
+    return config
+
+
+def encode(value: Any) -> Any:
+    """A config as JSON values; a dataclass becomes an object whose "type" names its class."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"type": f"{type(value).__module__}:{type(value).__qualname__}", **fields}
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(value: Any, like: Any = None, where: str = "config") -> Any:
+    """The inverse of `encode`, for dataclasses of this library; imports nothing else and runs no code from data.
+
+    Args:
+        value: JSON values.
+        like: a value whose type tells what a plain JSON value stands for.
+        where: name of `value` in error messages.
+
+    Raises:
+        InputError: naming the entry.
+    """
+    if isinstance(value, dict):
+        cls = _dataclass_named(value.get("type"), where)
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = set(value) - set(fields) - {"type"}
+        if unknown:
+            raise InputError(f"{where}.{sorted(unknown)[0]}: no such field in {value['type']}")
+        hints = {name: _default(field) for name, field in fields.items()}
+        given = {name: decode(item, hints[name], f"{where}.{name}") for name, item in value.items() if name != "type"}
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise InputError(f"{where}: {error}") from error
+    if isinstance(like, enum.Enum):
+        if value not in type(like).__members__:
+            raise InputError(f"{where}: {value!r} found, expected one of {', '.join(type(like).__members__)}")
+        return type(like)[value]
+    if isinstance(like, Path):
+        return Path(value)
+    if isinstance(value, list):
+        return tuple(decode(item, like[0] if like else None, where) for item in value)
+    return value
+
+
+def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """The fields in which two encoded configs differ, each as 'field: old, now new'."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            yield from differences(old.get(name), new.get(name), f"{where}.{name}" if where else name)
+    elif old != new:
+        yield f"{where}: {old!r}, now {new!r}"
+
+
+def _dataclass_named(name: Any, where: str) -> type:
+    module, _, qualname = str(name).partition(":")
+    if not module.startswith("jzsl."):
+        raise InputError(f"{where}.type: {name!r} found, expected a class of the jzsl package")
+    try:
+        cls = getattr(importlib.import_module(module), qualname)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{where}.type: {name!r} is no class of this version of jzsl") from error
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and cls.__module__ == module):
+        raise InputError(f"{where}.type: {name!r} is no configuration class")
+    return cls
+
+
+def _default(field: dataclasses.Field) -> Any:
+    return None if field.default is dataclasses.MISSING else field.default

@@ -1,0 +1,134 @@
+"""Plain arrays: one .npz or .h5 file, or a folder of .npy files, with these entries.
+
+features        float[n, d]
+labels          int[n], index into the class table, from 0
+semantics       float[c, a]
+train           int, row indices from 0
+test_unseen     int, row indices
+test_seen       int, row indices (optional: without it there is no generalized task)
+class_names     strings (optional)
+visible         bool[n, d] (optional)
+validation_classes, validation_seen   int (optional: a fixed random fifth)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from jzsl.data.holdout import holdout_classes, holdout_rows
+from jzsl.data.matfile import MatFile
+from jzsl.errors import InputError
+from jzsl.problem import Problem, Provenance, Splits
+
+FORMATS = ".npz, .h5, .hdf5, .npy or .mat"
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Plain arrays in an .npz or .h5 file, or in a folder of .npy files."""
+
+    path: Path = Path("data.npz")
+    """the file or folder"""
+
+    def load(self) -> Problem:
+        """The problem.
+
+        Raises:
+            InputError: naming the file and the entry.
+        """
+        entries = read_entries(self.path)
+
+        def required(key: str) -> np.ndarray:
+            if key not in entries:
+                raise InputError(f"{self.path}: {key}: missing; found {', '.join(sorted(entries)) or 'nothing'}")
+            return entries[key]
+
+        def index(key: str) -> np.ndarray:
+            found = required(key)
+            if not np.issubdtype(found.dtype, np.integer):
+                raise InputError(f"{self.path}: {key}: {found.dtype} found, expected integers")
+            return found.astype(np.int64)
+
+        features, semantics = required("features"), required("semantics")
+        labels, train, test_unseen = index("labels"), index("train"), index("test_unseen")
+        test_seen = index("test_seen") if "test_seen" in entries else np.zeros(0, np.int64)
+        notes = []
+        if "class_names" in entries:
+            names = tuple(_text(name) for name in entries["class_names"].ravel())
+        else:
+            names = tuple(f"class {number}" for number in range(len(semantics)))
+            notes.append("no class_names: classes are numbered")
+        _check_index(self.path, "train", train, len(labels))
+        if "validation_classes" in entries:
+            classes = index("validation_classes")
+        else:
+            classes = holdout_classes(np.unique(labels[train]))
+            notes.append("no validation_classes: a fixed random fifth of the seen ones")
+        rest = train[~np.isin(labels[train], classes)]
+        return Problem(
+            features=features,
+            labels=labels,
+            semantics=np.asarray(semantics),
+            class_names=names,
+            splits=Splits(
+                train,
+                test_seen,
+                test_unseen,
+                classes,
+                index("validation_seen") if "validation_seen" in entries else holdout_rows(rest, labels, 0.2),
+            ),
+            provenance=Provenance(self.path.stem, "features", "semantics", str(self.path), tuple(notes)),
+            visible=entries["visible"].astype(bool) if "visible" in entries else None,
+        )
+
+
+def read_entries(path: Path) -> Mapping[str, np.ndarray]:
+    """The arrays of an .npz, .h5 or .mat file, or of a folder of .npy files; nothing is unpickled.
+
+    Features in .npy files are memory-mapped.
+
+    Raises:
+        InputError: if the path is missing, or not what its name says.
+    """
+    if path.is_dir():
+        files = sorted(path.glob("*.npy"))
+        if not files:
+            raise InputError(f"{path}: no .npy files in this folder")
+        return {file.stem: _load_npy(file, "r" if file.stem == "features" else None) for file in files}
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return {"features": _load_npy(path, "r")}
+    if suffix == ".mat":
+        file = MatFile(path)
+        return {"features": file.numeric("features").T}
+    if suffix not in (".npz", ".h5", ".hdf5"):
+        raise InputError(f"{path}: unknown kind of file {suffix!r}, expected {FORMATS}")
+    try:
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        with h5py.File(path) as file:
+            return {key: item[()] for key, item in file.items() if isinstance(item, h5py.Dataset)}
+    except Exception as error:  # the readers raise many kinds on foreign bytes
+        raise InputError(f"{path}: not a readable {suffix} file ({' '.join(str(error).split())})") from error
+
+
+def _load_npy(path: Path, mmap_mode) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: not a readable .npy file ({' '.join(str(error).split())})") from error
+
+
+def _check_index(path: Path, key: str, found: np.ndarray, rows: int) -> None:
+    if found.ndim != 1 or (len(found) and not (found.min() >= 0 and found.max() < rows)):
+        raise InputError(f"{path}: {key}: expected a list of row indices from 0 to {rows - 1}")
+
+
+def _text(name) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)

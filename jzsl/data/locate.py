@@ -1,0 +1,48 @@
+"""From what a user types on the command line to the source that reads it."""
+
+from pathlib import Path
+
+from jzsl.config import SourceConfig
+from jzsl.data.arrays import Arrays
+from jzsl.data.digits import Digits
+from jzsl.data.matfile import MatFile
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.errors import InputError
+
+
+def locate(source: str, features: str | None = None, splits: str | None = None) -> SourceConfig:
+    """The source meant by 'digits', 'synthetic', a file of arrays, a folder of .npy files or an xlsa17 folder.
+
+    Args:
+        source: what the user typed.
+        features: for an xlsa17 folder, the file of features without .mat; None finds it.
+        splits: likewise the file of splits.
+
+    Raises:
+        InputError: if nothing is found, or more than one choice is.
+    """
+    if source == "digits":
+        return Digits()
+    if source == "synthetic":
+        return LinearGaussian()
+    path = Path(source)
+    if path.is_dir() and any(path.glob("*.mat")):
+        return Xlsa17(
+            path,
+            features or _find(path, "features", "res101", "--features"),
+            splits or _find(path, "trainval_loc", "att_splits", "--splits"),
+        )
+    if path.exists():
+        return Arrays(path)
+    raise InputError(f"{source}: no such file or folder, and neither 'digits' nor 'synthetic'")
+
+
+def _find(folder: Path, key: str, usual: str, option: str) -> str:
+    """The .mat file that has `key`, the usual name first."""
+    if (folder / f"{usual}.mat").exists():
+        return usual
+    found = [path.stem for path in sorted(folder.glob("*.mat")) if key in MatFile(path).keys]
+    if len(found) == 1:
+        return found[0]
+    raise InputError(f"{folder}: {', '.join(found) or 'no file'} has {key}; name the file with {option}")

@@ -1,0 +1,163 @@
+"""The layout of the published benchmarks ("xlsa17", Xian et al. 2017): a pair of .mat files in a folder.
+
+FEATURES.mat holds `features` (d x n) and `labels` (n x 1, from 1); SPLITS.mat holds the class semantics
+`att` (a x c), names and row indices from 1. In the published files `train_loc` and `val_loc` together also
+contain every test-seen row, so both are intersected with `trainval_loc` (protocol, rule 3).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from jzsl.data.holdout import holdout_classes, holdout_rows
+from jzsl.data.matfile import MatFile
+from jzsl.errors import InputError
+from jzsl.problem import Problem, Provenance, Splits
+
+
+@dataclass(frozen=True)
+class Xlsa17:
+    """A folder of the xlsa17 layout."""
+
+    root: Path = Path("data")
+    """folder that holds both .mat files"""
+    features: str = "res101"
+    """name of the file with features and labels, without .mat"""
+    splits: str = "att_splits"
+    """name of the file with splits and semantics, without .mat"""
+    semantics: Literal["att", "original_att"] = "att"
+    """key of the class semantics: att (scaled to unit length in the published files) or original_att (raw)"""
+
+    def load(self) -> Problem:
+        """The problem.
+
+        Raises:
+            InputError: naming the file and the key.
+        """
+        if not self.root.is_dir():
+            raise InputError(f"{self.root}: no such folder; name the one that holds the .mat files with --data.root")
+        feature_path = self.root / f"{self.features}.mat"
+        split_path = self.root / f"{self.splits}.mat"
+        feature_file = MatFile(feature_path)
+        features = feature_file.numeric("features").T
+        labels = feature_file.numeric("labels").ravel()
+        if not np.array_equal(labels, np.round(labels)):
+            raise InputError(f"{feature_path}: labels: found fractions, expected integers from 1")
+        labels = labels.astype(np.int64) - 1
+        published = read_splits(split_path, self.semantics)
+        if features.ndim != 2 or len(features) != len(labels):
+            raise InputError(
+                f"{feature_path}: features: shape {features.T.shape} disagrees with {len(labels)} labels; "
+                "expected one column a label"
+            )
+        _check_rows(split_path, published, len(labels))
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(published.semantics)))
+        if len(wrong):
+            raise InputError(
+                f"{feature_path}: labels: row {wrong[0] + 1} has label {labels[wrong[0]] + 1}, "
+                f"expected 1 to {len(published.semantics)}, the classes of {split_path}"
+            )
+        classes, notes = _validation_classes(published, labels)
+        rest = published.trainval[~np.isin(labels[published.trainval], classes)]
+        return Problem(
+            features=features,
+            labels=labels,
+            semantics=published.semantics,
+            class_names=published.class_names,
+            splits=Splits(
+                train=published.trainval,
+                test_seen=published.test_seen,
+                test_unseen=published.test_unseen,
+                validation_classes=classes,
+                validation_seen=holdout_rows(rest, labels, 0.2),
+            ),
+            provenance=Provenance(
+                name=self.root.resolve().name,
+                features=self.features,
+                semantics=f"{self.splits}: {self.semantics}",
+                origin=f"{feature_path} and {split_path}",
+                notes=(*published.notes, *notes),
+            ),
+        )
+
+
+class PublishedSplits(NamedTuple):
+    """A split file with indices from 0. `train` and `val` are None where the file lacks them."""
+
+    semantics: np.ndarray
+    class_names: tuple[str, ...]
+    trainval: np.ndarray
+    test_seen: np.ndarray
+    test_unseen: np.ndarray
+    train: np.ndarray | None
+    val: np.ndarray | None
+    notes: tuple[str, ...]
+
+
+def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
+    """Reads SPLITS.mat; rows of `train_loc` and `val_loc` that are test rows are taken out.
+
+    Raises:
+        InputError: naming the file and the key.
+    """
+    file = MatFile(path)
+    attributes = file.numeric(semantics).T.astype(np.float64)
+    notes = []
+
+    def rows(key: str) -> np.ndarray:
+        found = file.numeric(key).ravel()
+        if not np.array_equal(found, np.round(found)):
+            raise InputError(f"{path}: {key}: found fractions, expected row numbers from 1")
+        found = found.astype(np.int64)
+        if len(found) and found.min() < 1:
+            raise InputError(f"{path}: {key}: row number {found.min()} found, expected numbers from 1")
+        return found - 1
+
+    trainval = rows("trainval_loc")
+    cleaned: dict[str, np.ndarray | None] = {"train_loc": None, "val_loc": None}
+    for key in cleaned.keys() & file.keys:
+        cleaned[key] = np.intersect1d(rows(key), trainval)
+    if cleaned["train_loc"] is not None and cleaned["val_loc"] is not None:
+        listed = np.union1d(rows("train_loc"), rows("val_loc"))
+        leaked = len(np.setdiff1d(listed, trainval))
+        if leaked:
+            notes.append(f"train_loc and val_loc held {leaked} rows outside trainval_loc: taken out")
+    if "allclasses_names" in file.keys:
+        names = tuple(file.strings("allclasses_names"))
+    else:
+        names = tuple(f"class {number}" for number in range(1, len(attributes) + 1))
+        notes.append("no allclasses_names: classes are numbered")
+    return PublishedSplits(
+        attributes,
+        names,
+        trainval,
+        rows("test_seen_loc"),
+        rows("test_unseen_loc"),
+        cleaned["train_loc"],
+        cleaned["val_loc"],
+        tuple(notes),
+    )
+
+
+def _check_rows(path: Path, splits: PublishedSplits, rows: int) -> None:
+    for key, index in (
+        ("trainval_loc", splits.trainval),
+        ("test_seen_loc", splits.test_seen),
+        ("test_unseen_loc", splits.test_unseen),
+    ):
+        if len(index) and index.max() >= rows:
+            raise InputError(f"{path}: {key}: row number {index.max() + 1} found, but the feature file has {rows} rows")
+
+
+def _validation_classes(splits: PublishedSplits, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The published validation classes, or a fixed random fifth of the seen ones."""
+    if splits.val is not None and len(splits.val):
+        classes = np.unique(labels[splits.val])
+        if splits.train is not None:
+            classes = np.setdiff1d(classes, labels[splits.train])
+        if len(classes):
+            return classes, ()
+    seen = np.unique(labels[splits.trainval])
+    return holdout_classes(seen), ("no validation classes in the file: a fixed random fifth of the seen ones",)

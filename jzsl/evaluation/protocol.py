@@ -1,0 +1,72 @@
+"""The protocol object: it alone holds the test labels, hands out the test rows without them, and scores."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jzsl.errors import InputError
+from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
+from jzsl.evaluation.curve import seen_unseen_curve
+from jzsl.problem import Problem
+from jzsl.types import Task
+from jzsl.views import View, all_queries, unseen_queries
+
+NUMBERS = {Task.zsl: ("T1",), Task.gzsl: ("U", "S", "H", "AUSUC")}
+"""The numbers of each task, in percent."""
+
+
+class Queries(NamedTuple):
+    """Test rows without labels (scaled as the view's rows are), and the classes they may belong to."""
+
+    x: Float[np.ndarray, "n d"]
+    candidates: Int[np.ndarray, " k"]
+
+
+class Protocol:
+    """Scores predictions on the test rows of a problem.
+
+    Args:
+        problem: where the test rows and their labels come from.
+        view: the training view, for its scaler.
+    """
+
+    def __init__(self, problem: Problem, view: View):
+        self._seen, self._unseen = problem.seen_classes, problem.unseen_classes
+        self._rows = {Task.zsl: unseen_queries(problem), Task.gzsl: all_queries(problem)}
+        self._truth = {task: problem.labels[rows] for task, rows in self._rows.items()}
+        self._problem, self._scaler = problem, view.scaler
+
+    def queries(self, task: Task) -> Queries:
+        """The test rows of a task.
+
+        Raises:
+            InputError: if the task is generalized and the problem has no test rows of seen classes.
+        """
+        problem, rows = self._problem, self._rows[task]
+        if task is Task.gzsl and not len(problem.splits.test_seen):
+            raise InputError(
+                f"{problem.provenance.origin}: splits.test_seen: no rows, so the generalized task (gzsl) has no score"
+            )
+        visible = None if problem.visible is None else problem.visible[rows]
+        candidates = self._unseen if task is Task.zsl else np.concatenate([self._seen, self._unseen])
+        return Queries(self._scaler(problem.features[rows], visible), candidates.astype(np.int32))
+
+    def score(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
+        """The numbers of a task in percent, from scores whose rows and columns follow `queries`."""
+        y = self._truth[task]
+        if task is Task.zsl:
+            predicted = self._unseen[scores.argmax(1)]
+            return {"T1": 100 * mean_per_class_accuracy(y, predicted, self._unseen)}
+        candidates = np.concatenate([self._seen, self._unseen])
+        predicted = candidates[scores.argmax(1)]
+        tested = np.intersect1d(self._seen, y)
+        seen = mean_per_class_accuracy(y, predicted, tested)
+        unseen = mean_per_class_accuracy(y, predicted, self._unseen)
+        curve = seen_unseen_curve(scores, y, candidates, np.isin(candidates, self._seen))
+        return {
+            "U": 100 * unseen,
+            "S": 100 * seen,
+            "H": 100 * harmonic_mean(seen, unseen),
+            "AUSUC": 100 * curve.area,
+        }

@@ -1,0 +1,1 @@
+"""Generators: learn p(x | class semantics) from a pool, then sample it."""

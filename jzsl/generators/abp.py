@@ -1,0 +1,216 @@
+"""ABP: a feature-to-feature translator learned by alternating back-propagation (Zhu et al. 2019).
+
+Every equation number is the ABP paper's. Each training row keeps its own latents between visits (section 3.2.2):
+the warm start of a chain that runs as long as training does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from jzsl.errors import InputError
+from jzsl.keys import stream
+from jzsl.nets.conditional_generator import GeneratorShape, feature_size
+from jzsl.sampling.run import Langevin, run
+from jzsl.sampling.stability import stability
+from jzsl.training.epochs import epoch_order, run_epochs
+from jzsl.types import ClassTable, Generator, Metrics, Pool
+
+
+@dataclass(frozen=True)
+class ABP:
+    """Alternating back-propagation; the defaults are the ABP paper's (section 5.1)."""
+
+    hidden: int = 4096
+    """nodes of the hidden layer"""
+    latent: int = 10
+    """d, the number of latent factors"""
+    sigma: float = 0.3
+    """standard deviation of the noise in eq. 1, in units of the scaled features"""
+    langevin_steps: int = 10
+    """l, Langevin steps per visit of a row"""
+    step_size: float = 0.3
+    """s, the Langevin step size"""
+    kernel: Langevin = Langevin.unadjusted
+    """how the latents are inferred; unadjusted is eq. 6"""
+    batch_size: int = 64
+    """rows of a minibatch"""
+    learning_rate: float = 1e-3
+    """of Adam, with beta 0.9 and 0.999"""
+    observation_noise: bool = True
+    """add the noise of eq. 1 to generated features, as section 4.1 says"""
+    network: GeneratorShape = GeneratorShape.mlp
+    """the family of g; mlp is the paper's"""
+
+    def __post_init__(self):
+        for name in (
+            "hidden",
+            "latent",
+            "langevin_steps",
+            "batch_size",
+            "sigma",
+            "step_size",
+            "learning_rate",
+        ):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}: {getattr(self, name)} found, expected a positive number")
+
+    def build(self) -> Generator:
+        return abp(self)
+
+
+class Scalars(NamedTuple):
+    """Hyper-parameters that a study may sweep by `vmap` over the state."""
+
+    sigma: Float[Array, ""]
+    step_size: Float[Array, ""]
+    learning_rate: Float[Array, ""]
+
+
+class ABPState(NamedTuple):
+    """Everything that training carries: theta, Adam's moments, every row's latents, scalars, key, epochs done."""
+
+    params: Any
+    optimizer: Any
+    latents: Float[Array, "n z"]
+    scalars: Scalars
+    key: Key[Array, ""]
+    epoch: Int[Array, ""]
+
+
+class _Learned(NamedTuple):
+    """The part of the state that changes within an epoch."""
+
+    params: Any
+    optimizer: Any
+    latents: Float[Array, "n z"]
+
+
+def squared_error(
+    x: Float[Array, "*n d"], generated: Float[Array, "*n d"], visible: Bool[Array, "*n d"] | None
+) -> Float[Array, "*n"]:
+    """||M o (X - g(C, Z))||^2 row by row (section 4.2). An entry that is not visible has no influence at all."""
+    residual = x - generated
+    if visible is not None:
+        residual = jnp.where(visible, residual, 0.0)
+    return jnp.sum(residual**2, -1)
+
+
+def potential(
+    decode: Callable[[Float[Array, " z"]], Float[Array, " d"]],
+    x: Float[Array, " d"],
+    visible: Bool[Array, " d"] | None,
+    sigma: float | Float[Array, ""],
+) -> Callable[[Float[Array, " z"]], Float[Array, ""]]:
+    """U(Z) = -log p(X, Z | C) up to a constant (eq. 2): ||X - g||^2 / (2 sigma^2) + ||Z||^2 / 2, of one row."""
+    return lambda z: squared_error(x, decode(z), visible) / (2 * sigma**2) + jnp.sum(z**2) / 2
+
+
+def abp(hyper: ABP) -> Generator:
+    """The generator as pure functions: `init`, `fit` (algorithm 1 on minibatches) and `sample` (section 4.1).
+
+    Departures from algorithm 1, which takes all rows at once: the paper's own minibatches and Adam (section 5.1);
+    a row drawn more than once into a minibatch keeps the latents of its first chain there. The gradient of eq. 8
+    is divided by the minibatch size, which Adam does not feel.
+    """
+    optimizer = optax.scale_by_adam(b1=0.9, b2=0.999)
+
+    def network(features: int):
+        return hyper.network.value(features, hyper.hidden, hyper.latent)
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ABPState:
+        params = network(pool.x.shape[1]).init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
+        latents = jax.random.normal(stream(key, "latents"), (len(pool.x), hyper.latent))
+        scalars = Scalars(*map(jnp.float32, (hyper.sigma, hyper.step_size, hyper.learning_rate)))
+        return ABPState(params, optimizer.init(params), latents, scalars, key, jnp.int32(0))
+
+    def fit(state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[ABPState, Metrics]:
+        net = network(pool.x.shape[1])
+        scalars = state.scalars
+        kernel = hyper.kernel.value(scalars.step_size)
+
+        def minibatch(rows):
+            visible = None if pool.visible is None else pool.visible[rows]
+            return pool.x[rows], visible, classes.semantics[pool.y[rows]]
+
+        def row_potential(params, class_half, x, visible):
+            return potential(lambda z: net.decode(params, class_half, z), x, visible, scalars.sigma)
+
+        def infer(params, keys, class_half, x, visible, latents):
+            """Inferential back-propagation: l Langevin steps for each row (eq. 6)."""
+
+            def chain(key, z, class_half, x, visible):
+                return run(key, kernel, z, row_potential(params, class_half, x, visible), hyper.langevin_steps)
+
+            return jax.vmap(chain)(keys, latents, class_half, x, visible)
+
+        def loss(params, semantics, x, visible, latents, valid):
+            """Learning back-propagation descends this (eqs. 7, 8)."""
+            generated = net.decode(params, net.class_half(params, semantics), latents)
+            error = squared_error(x, generated, visible)
+            return jnp.sum(valid * error) / (2 * scalars.sigma**2 * hyper.batch_size)
+
+        def step(learned: _Learned, key, rows, valid):
+            x, visible, semantics = minibatch(rows)
+            class_half = net.class_half(learned.params, semantics)
+            keys = jax.random.split(key, hyper.batch_size)
+            chains, info = infer(learned.params, keys, class_half, x, visible, learned.latents[rows])
+            value, gradient = jax.value_and_grad(loss)(learned.params, semantics, x, visible, chains.position, valid)
+            update, moments = optimizer.update(gradient, learned.optimizer)
+            params = jax.tree.map(lambda p, u: p - scalars.learning_rate * u, learned.params, update)
+            # A filler row, or a row already in this minibatch, is written to no place.
+            earlier = jnp.tril(rows[:, None] == rows[None, :], -1).any(1)
+            place = jnp.where((valid > 0) & ~earlier, rows, len(pool.x))
+            latents = learned.latents.at[place].set(chains.position, mode="drop")
+            share = valid / jnp.sum(valid)
+            metrics = {
+                "loss": value * hyper.batch_size / jnp.sum(valid),
+                "energy": jnp.sum(info.energy.mean(1) * share),
+                "gradient_norm": jnp.sum(info.gradient_norm.mean(1) * share),
+                "acceptance": jnp.sum(info.acceptance.mean(1) * share),
+            }
+            return _Learned(params, moments, latents), metrics
+
+        def step_stability(learned: _Learned, key):
+            """Mean over one random minibatch of `jzsl.sampling.stability`, where the chains now stand."""
+            order, used = epoch_order(key, pool.w)
+            rows = order[: hyper.batch_size]
+            valid = jnp.arange(len(rows)) < used
+            x, visible, semantics = minibatch(rows)
+            class_half = net.class_half(learned.params, semantics)
+
+            def of_row(z, class_half, x, visible):
+                energy = row_potential(learned.params, class_half, x, visible)
+                root = getattr(kernel.init(z, energy), "root", None)
+                return stability(energy, z, scalars.step_size, root)
+
+            values = jax.vmap(of_row)(learned.latents[rows], class_half, x, visible)
+            return jnp.sum(jnp.where(valid, values, 0.0)) / jnp.sum(valid)
+
+        learned, metrics = run_epochs(
+            step,
+            _Learned(state.params, state.optimizer, state.latents),
+            stream(state.key, "training"),
+            pool.w,
+            state.epoch,
+            epochs,
+            hyper.batch_size,
+        )
+        metrics["stability"] = step_stability(learned, stream(state.key, "stability", state.epoch))
+        return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
+
+    def sample(state: ABPState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+        net = network(feature_size(state.params))
+        latents = jax.random.normal(stream(key, "latents"), (len(semantics), hyper.latent))
+        generated = net.decode(state.params, net.class_half(state.params, semantics), latents)
+        if not hyper.observation_noise:
+            return generated
+        noise = jax.random.normal(stream(key, "noise"), generated.shape)
+        return generated + state.scalars.sigma * noise
+
+    return Generator(init, fit, sample)

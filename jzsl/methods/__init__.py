@@ -1,0 +1,1 @@
+"""Whole inductive zero-shot methods. Each honours the pool's row multiplicities and knows no test label."""

@@ -1,0 +1,70 @@
+"""Generative zero-shot learning: learn to generate features, generate unseen classes, then classify as usual."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Int, Key
+
+from jzsl.classifiers.knn import KNN
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import ClassifierConfig, GeneratorConfig
+from jzsl.errors import InputError
+from jzsl.generators.abp import ABP
+from jzsl.keys import stream
+from jzsl.types import Classifier, ClassTable, Generator, Method, Metrics, Pool, Task
+
+
+@dataclass(frozen=True)
+class Generative:
+    """A generator, and a classifier of its features for each task (ABP paper, section 4.1)."""
+
+    generator: GeneratorConfig = ABP()
+    zsl: ClassifierConfig = KNN()
+    gzsl: ClassifierConfig = Softmax()
+    per_class: int = 300
+    """features to generate for each unseen class"""
+
+    def __post_init__(self):
+        if self.per_class < 1:
+            raise InputError(f"per_class: {self.per_class} found, expected at least 1")
+
+    def build(self, task: Task) -> Method:
+        classifier = self.zsl if task is Task.zsl else self.gzsl
+        return generative(self.generator.build(), classifier.build(), self.per_class, real_rows=task is Task.gzsl)
+
+
+class GenerativeState(NamedTuple):
+    """The generator's state, and the key from which features are generated."""
+
+    generator: Any
+    key: Key[Array, ""]
+
+
+def generative(generator: Generator, classifier: Classifier, per_class: int, real_rows: bool) -> Method:
+    """A method from any generator and any classifier.
+
+    The classifier is trained on `per_class` generated features of each unseen class: on them alone for the task
+    that knows unseen classes only, together with the pool's rows (`real_rows`) for the generalized one.
+    """
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> GenerativeState:
+        return GenerativeState(generator.init(stream(key, "generator"), pool, classes), key)
+
+    def fit(
+        state: GenerativeState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+    ) -> tuple[GenerativeState, Metrics]:
+        trained, metrics = generator.fit(state.generator, pool, classes, epochs)
+        return state._replace(generator=trained), metrics
+
+    def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
+        y = jnp.repeat(unseen, per_class)
+        x = generator.sample(state.generator, stream(state.key, "generated"), classes.semantics[y])
+        w = jnp.ones_like(y)
+        if real_rows:
+            x = jnp.concatenate([pool.x, x])
+            y = jnp.concatenate([pool.y, y])
+            w = jnp.concatenate([pool.w, w])
+        return classifier.fit(stream(state.key, "classifier"), x, y, w, classes)
+
+    return Method(init, fit, predictor, classifier.logits)

@@ -1,0 +1,97 @@
+"""S2V: class semantics are mapped into feature space, and the nearest mapped class wins (STHS, a simplified DEM)."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from jzsl.classifiers.prototype import negative_distance
+from jzsl.errors import InputError
+from jzsl.keys import stream
+from jzsl.nets.semantic_projector import projector
+from jzsl.training.epochs import run_epochs
+from jzsl.types import ClassTable, Method, Metrics, Pool, Task
+
+
+@dataclass(frozen=True)
+class S2V:
+    """Semantic-to-visual regression; the defaults are STHS's for AWA2."""
+
+    hidden: int = 1600
+    """nodes of the hidden layer (1200 on CUB)"""
+    learning_rate: float = 1e-3
+    """of Adam (5e-4 on CUB)"""
+    l2: float = 1e-3
+    """factor of the squared weights' half in the loss"""
+    batch_size: int = 128
+    """rows of a minibatch"""
+
+    def __post_init__(self):
+        for name in ("hidden", "learning_rate", "batch_size"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}: {getattr(self, name)} found, expected a positive number")
+        if not self.l2 >= 0:
+            raise InputError(f"l2: {self.l2} found, expected zero or more")
+
+    def build(self, task: Task) -> Method:
+        del task  # the same prototypes serve both tasks
+        return s2v(self)
+
+
+class S2VState(NamedTuple):
+    """Network parameters, Adam's moments, base key and epochs done."""
+
+    params: Any
+    optimizer: Any
+    key: Key[Array, ""]
+    epoch: Int[Array, ""]
+
+
+def s2v(hyper: S2V) -> Method:
+    """Minimises the mean squared error between a row and its class's mapped semantics.
+
+    Neither the STHS paper nor public code says how the error is scaled against the L2 term; here it is the mean
+    over the d features and the minibatch, as in DEM's code. Entries that are not visible do not count.
+    """
+    optimizer = optax.chain(optax.add_decayed_weights(hyper.l2), optax.adam(hyper.learning_rate))
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> S2VState:
+        net = projector(pool.x.shape[1], hyper.hidden)
+        params = net.init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
+        return S2VState(params, optimizer.init(params), key, jnp.int32(0))
+
+    def fit(state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[S2VState, Metrics]:
+        net = projector(pool.x.shape[1], hyper.hidden)
+
+        def loss(params, rows, valid):
+            residual = pool.x[rows] - net.apply(params, classes.semantics[pool.y[rows]])
+            if pool.visible is not None:
+                residual = jnp.where(pool.visible[rows], residual, 0.0)
+            return jnp.sum(valid * jnp.mean(residual**2, -1)) / hyper.batch_size
+
+        def step(carry, key, rows, valid):
+            del key
+            params, moments = carry
+            value, gradient = jax.value_and_grad(loss)(params, rows, valid)
+            update, moments = optimizer.update(gradient, moments, params)
+            scaled = value * hyper.batch_size / jnp.sum(valid)
+            return (optax.apply_updates(params, update), moments), {"loss": scaled}
+
+        carry = (state.params, state.optimizer)
+        key = stream(state.key, "training")
+        (params, moments), metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
+        return S2VState(params, moments, state.key, state.epoch + epochs), metrics
+
+    def predictor(state: S2VState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "c d"]:
+        del unseen
+        return projector(pool.x.shape[1], hyper.hidden).apply(state.params, classes.semantics)
+
+    def logits(
+        prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]
+    ) -> Float[Array, "m k"]:
+        return negative_distance(x, prototypes[candidates])
+
+    return Method(init, fit, predictor, logits)

@@ -1,0 +1,1 @@
+"""Flax modules, each handed out as pure functions. No other folder imports flax."""

@@ -1,0 +1,219 @@
+"""Problem: a zero-shot benchmark with its splits, class semantics and provenance, checked when it is made."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from jzsl.errors import InputError
+
+_CHUNK_ROWS = 65_536
+
+
+class Splits(NamedTuple):
+    """Row indices from 0, and the classes to hold out for choosing settings.
+
+    Attributes:
+        train: labelled rows of seen classes.
+        test_seen: other rows of seen classes; may be empty, then the problem has no generalized task.
+        test_unseen: rows of the unseen classes.
+        validation_classes: seen classes treated as unseen while settings are chosen.
+        validation_seen: training rows of the other seen classes, held out meanwhile.
+    """
+
+    train: np.ndarray
+    test_seen: np.ndarray
+    test_unseen: np.ndarray
+    validation_classes: np.ndarray
+    validation_seen: np.ndarray
+
+
+class Provenance(NamedTuple):
+    """Where a problem comes from: names for tables, the files read, and what the source had to decide."""
+
+    name: str
+    features: str
+    semantics: str
+    origin: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A zero-shot benchmark.
+
+    Attributes:
+        features: float[n, d], one row a sample.
+        labels: int[n], index into the class table.
+        semantics: float[c, a], one row a class: attributes or an embedding of its description.
+        class_names: c different names.
+        splits: see `Splits`.
+        provenance: see `Provenance`.
+        visible: bool[n, d] or None: which entries of `features` were observed.
+
+    Raises:
+        InputError: naming the field, what was found and what was expected.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    semantics: np.ndarray
+    class_names: tuple[str, ...]
+    splits: Splits
+    provenance: Provenance
+    visible: np.ndarray | None = None
+
+    def __post_init__(self):
+        found = list(find_problems(self))
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise InputError(f"{self.provenance.origin}: {found[0]}{more}", problems=found)
+
+    @property
+    def seen_classes(self) -> np.ndarray:
+        return np.unique(self.labels[self.splits.train])
+
+    @property
+    def unseen_classes(self) -> np.ndarray:
+        return np.unique(self.labels[self.splits.test_unseen])
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over everything but the provenance, the first 16 hexadecimal digits."""
+        digest = hashlib.sha256()
+        arrays = [self.features, self.labels, self.semantics, *self.splits]
+        for array in arrays if self.visible is None else [*arrays, self.visible]:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            for start in range(0, len(array), _CHUNK_ROWS):
+                digest.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).tobytes())
+        digest.update("\0".join(self.class_names).encode())
+        return digest.hexdigest()[:16]
+
+    def validation(self) -> "Problem":
+        """The problem on which settings are chosen: validation classes play the unseen ones.
+
+        Its rows are all cut out of the training rows, so no test row takes part (protocol, rule 3).
+        """
+        splits = self.splits
+        if not len(splits.validation_classes):
+            raise InputError(f"{self.provenance.origin}: validation_classes: none, so no setting can be chosen on them")
+        train = splits.train
+        unseen = train[np.isin(self.labels[train], splits.validation_classes)]
+        nothing = np.zeros(0, np.int64)
+        return Problem(
+            self.features,
+            self.labels,
+            self.semantics,
+            self.class_names,
+            Splits(
+                np.setdiff1d(train, np.concatenate([unseen, splits.validation_seen])),
+                splits.validation_seen,
+                unseen,
+                nothing,
+                nothing,
+            ),
+            self.provenance._replace(name=f"{self.provenance.name} (validation classes)"),
+            self.visible,
+        )
+
+
+def find_problems(problem: Problem) -> Iterator[str]:
+    """Everything that makes `problem` unusable, one sentence each, gravest first."""
+    structural = list(_array_problems(problem))
+    yield from structural
+    if not structural:
+        yield from _split_problems(problem)
+
+
+def _array_problems(problem: Problem) -> Iterator[str]:
+    features, labels, semantics = problem.features, problem.labels, problem.semantics
+    if features.ndim != 2 or not features.size or not np.issubdtype(features.dtype, np.floating):
+        yield f"features: {features.dtype} array of shape {features.shape}, expected rows of floating-point features"
+        return
+    rows, size = features.shape
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        yield f"labels: {labels.dtype} array of shape {labels.shape}, expected {rows} integers"
+        return
+    if len(labels) != rows:
+        yield f"labels: {len(labels)} labels for {rows} rows of features"
+        return
+    if semantics.ndim != 2 or not semantics.size or not np.issubdtype(semantics.dtype, np.floating):
+        yield f"semantics: {semantics.dtype} array of shape {semantics.shape}, expected a floating-point row a class"
+        return
+    classes = len(semantics)
+    if len(problem.class_names) != classes:
+        yield f"class_names: {len(problem.class_names)} names for {classes} classes"
+        return
+    name, count = Counter(problem.class_names).most_common(1)[0]
+    if count > 1:
+        yield f"class_names: {name!r} occurs {count} times, expected different names"
+    outside = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(outside):
+        yield f"labels: row {outside[0]} has label {labels[outside[0]]}, expected 0 to {classes - 1}"
+        return
+    bad = np.flatnonzero(~np.isfinite(semantics).all(1) | ~semantics.any(1))
+    if len(bad):
+        found = "all zeros" if not semantics[bad[0]].any() else "not finite"
+        yield f"semantics: class {problem.class_names[bad[0]]!r} has no usable semantics ({found})"
+    empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
+    if len(empty):
+        yield f"labels: class {problem.class_names[empty[0]]!r} has no rows"
+    visible = problem.visible
+    if visible is not None and (visible.shape != features.shape or visible.dtype != bool):
+        yield f"visible: {visible.dtype} array of shape {visible.shape}, expected bool of shape {(rows, size)}"
+        return
+    for start in range(0, rows, _CHUNK_ROWS):
+        finite = np.isfinite(features[start : start + _CHUNK_ROWS])
+        if visible is not None:
+            finite |= ~visible[start : start + _CHUNK_ROWS]
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            yield f"features: row {start + row}, feature {column} is {features[start + row, column]}, expected finite"
+            return
+
+
+def _split_problems(problem: Problem) -> Iterator[str]:
+    splits, labels, names = problem.splits, problem.labels, problem.class_names
+    sizes = {name: len(names) if name == "validation_classes" else len(labels) for name in Splits._fields}
+    for name, size in sizes.items():
+        index = getattr(splits, name)
+        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+            yield f"splits.{name}: {index.dtype} array of shape {index.shape}, expected a list of integers"
+            return
+        if len(index) and (index.min() < 0 or index.max() >= size):
+            wrong = index.min() if index.min() < 0 else index.max()
+            yield f"splits.{name}: index {wrong} found, expected 0 to {size - 1}"
+            return
+        if len(np.unique(index)) < len(index):
+            yield f"splits.{name}: {len(index) - len(np.unique(index))} indices occur more than once"
+    for name in ("train", "test_unseen"):
+        if not len(getattr(splits, name)):
+            yield f"splits.{name}: no rows"
+            return
+    for first, second in (("train", "test_seen"), ("train", "test_unseen"), ("test_seen", "test_unseen")):
+        shared = np.intersect1d(getattr(splits, first), getattr(splits, second))
+        if len(shared):
+            yield f"splits: {first} and {second} share {len(shared)} rows, {shared[0]} among them; expected none"
+    seen, unseen = problem.seen_classes, problem.unseen_classes
+    both = np.intersect1d(seen, unseen)
+    if len(both):
+        count = np.sum(labels[splits.train] == both[0])
+        yield f"splits: unseen class {names[both[0]]!r} has {count} training rows, expected none"
+    stray = np.setdiff1d(labels[splits.test_seen], seen)
+    if len(stray):
+        yield f"splits.test_seen: class {names[stray[0]]!r} has no training rows"
+    stray = np.setdiff1d(splits.validation_classes, seen)
+    if len(stray):
+        yield f"splits.validation_classes: class {names[stray[0]]!r} has no training rows"
+    if len(splits.validation_classes) and not len(np.setdiff1d(seen, splits.validation_classes)):
+        yield "splits.validation_classes: every seen class is one, so none is left to train on"
+    stray = np.setdiff1d(splits.validation_seen, splits.train)
+    if len(stray):
+        yield f"splits.validation_seen: row {stray[0]} is no training row"
+    stray = splits.validation_seen[np.isin(labels[splits.validation_seen], splits.validation_classes)]
+    if len(stray):
+        yield f"splits.validation_seen: row {stray[0]} belongs to validation class {names[labels[stray[0]]]!r}"

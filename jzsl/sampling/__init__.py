@@ -1,0 +1,1 @@
+"""Langevin kernels for one chain (the caller vmaps them), their runner and their diagnostics."""

@@ -1,0 +1,1 @@
+"""Epochs in one compiled loop, checkpoints, and the driver of a run."""

@@ -1,0 +1,106 @@
+"""Checkpoints of a run: where it stands, and each seed's finished model. Orbax writes to a new folder and renames it,
+so an interrupted save leaves the earlier ones whole."""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orbax.checkpoint as ocp
+
+from jzsl.errors import InputError
+
+logging.getLogger("absl").setLevel(logging.ERROR)
+
+_KEPT = 2
+
+
+class ProgressStore:
+    """The last two states of a running run, each with a JSON record of where the run stands."""
+
+    def __init__(self, folder: Path):
+        self._manager = ocp.CheckpointManager(
+            folder.resolve(),
+            options=ocp.CheckpointManagerOptions(max_to_keep=_KEPT, enable_async_checkpointing=False),
+        )
+
+    def save(self, step: int, state: Any, record: dict[str, Any]) -> None:
+        """Writes state and record as checkpoint `step`; steps must grow."""
+        arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
+        self._manager.save(step, args=arguments, force=True)
+        self._manager.wait_until_finished()
+
+    def restore(self, abstract_state: Any, tell: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
+        """The newest readable checkpoint, or None if there is none.
+
+        Args:
+            abstract_state: a state of the same structure, or its shapes and dtypes.
+            tell: is told of each damaged checkpoint that was passed over.
+
+        Raises:
+            InputError: if there are checkpoints and none is readable.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        arguments = ocp.args.Composite(state=ocp.args.StandardRestore(abstract_state), record=ocp.args.JsonRestore())
+        for step in steps:
+            try:
+                found = self._manager.restore(step, args=arguments)
+                return found["state"], found["record"]
+            except Exception as error:  # what damaged bytes raise is not specified
+                reason = " ".join(str(error).split())[:200]
+                tell(f"checkpoint {step} is damaged and passed over ({type(error).__name__}: {reason})")
+        if steps:
+            raise InputError(f"{self._manager.directory}: none of the {len(steps)} checkpoints is readable")
+        return None
+
+    def close(self) -> None:
+        self._manager.close()
+
+
+def save_model(folder: Path, model: Any, record: dict[str, Any]) -> None:
+    """Writes a finished model and its record as one folder, replacing an older one."""
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        arguments = ocp.args.Composite(model=ocp.args.StandardSave(model), record=ocp.args.JsonSave(record))
+        checkpointer.save(folder.resolve(), arguments, force=True)
+
+
+def read_model_record(folder: Path) -> dict[str, Any]:
+    """The record of a saved model.
+
+    Raises:
+        InputError: if the folder is missing or not readable.
+    """
+    return _restore(folder, record=ocp.args.JsonRestore())["record"]
+
+
+def read_model(folder: Path, abstract_model: Any) -> Any:
+    """A saved model with the structure of `abstract_model`.
+
+    Raises:
+        InputError: if the folder is missing or not readable.
+    """
+    return _restore(folder, model=ocp.args.StandardRestore(abstract_model))["model"]
+
+
+def _restore(folder: Path, **items) -> Any:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such saved model")
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            return checkpointer.restore(folder.resolve(), ocp.args.Composite(**items))
+    except Exception as error:  # what damaged bytes raise is not specified
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{folder}: not readable ({type(error).__name__}: {reason})") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that the file is either the old or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w") as file:
+        json.dump(value, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,81 @@
+"""Epochs of minibatches over a pool as one compiled loop, steps spent only on rows whose multiplicity is positive."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from jzsl.keys import stream
+from jzsl.types import Metrics
+
+
+def epoch_order(key: Key[Array, ""], w: Int[Array | np.ndarray, " n"]) -> tuple[Int[Array, " n"], Int[Array, ""]]:
+    """A random order of the rows, each as often as its multiplicity says.
+
+    Returns:
+        The order, of the pool's capacity n, and its length in use, sum(w). Entries past it mean nothing. If the
+        sum exceeds n the length in use is n, and some rows are left out: `run_epochs` reports that as a NaN.
+    """
+    capacity = len(w)
+    ends = jnp.cumsum(w)
+    used = jnp.minimum(ends[-1], capacity)
+    # Position p of the list of all draws belongs to the first row whose cumulative multiplicity exceeds p.
+    rows = jnp.searchsorted(ends, jnp.arange(capacity), side="right")
+    shuffle = jnp.where(jnp.arange(capacity) < used, jax.random.uniform(key, (capacity,)), jnp.inf)
+    return rows[jnp.argsort(shuffle)], used
+
+
+def run_epochs(
+    step: Callable[[Any, Key[Array, ""], Int[Array, " b"], Float[Array, " b"]], tuple[Any, Metrics]],
+    carry: Any,
+    key: Key[Array, ""],
+    w: Int[Array | np.ndarray, " n"],
+    first_epoch: Int[Array, ""],
+    epochs: Int[Array, ""] | int,
+    batch_size: int,
+) -> tuple[Any, Metrics]:
+    """Runs `step` over every minibatch of epochs first_epoch, ..., first_epoch + epochs - 1.
+
+    The bounds are traced: the same program serves any number of epochs and of rows in use. The last minibatch of
+    an epoch is filled up with rows whose `valid` is 0.
+
+    Args:
+        step: (carry, key, rows[b], valid[b]) -> (carry, metrics), one minibatch.
+        carry: the first carry.
+        key: base key; epoch e shuffles with stream "order", minibatch i of it gets stream "minibatch".
+        w: multiplicities.
+        first_epoch: number of epochs done before.
+        epochs: how many to run.
+        batch_size: b.
+
+    Returns:
+        The last carry, and the metrics averaged over all minibatches; all NaN if sum(w) exceeds the capacity.
+    """
+    capacity = len(w)
+    padding = -capacity % batch_size
+    lane = jnp.arange(batch_size)
+
+    def minibatch(index, loop):
+        carry, total, count, epoch_key, order, used = loop
+        rows = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
+        valid = (index * batch_size + lane < used).astype(jnp.float32)
+        carry, metrics = step(carry, stream(epoch_key, "minibatch", index), rows, valid)
+        return carry, jax.tree.map(jnp.add, total, metrics), count + 1, epoch_key, order, used
+
+    def epoch(number, loop):
+        epoch_key = stream(key, "epoch", number)
+        order, used = epoch_order(stream(epoch_key, "order"), w)
+        order = jnp.pad(order, (0, padding))
+        minibatches = (used + batch_size - 1) // batch_size
+        return jax.lax.fori_loop(0, minibatches, minibatch, (*loop, epoch_key, order, used))[:3]
+
+    shapes = jax.eval_shape(step, carry, key, lane, lane.astype(jnp.float32))[1]
+    total = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    carry, total, count = jax.lax.fori_loop(
+        first_epoch, first_epoch + epochs, epoch, (carry, total, jnp.zeros((), jnp.int32))
+    )
+    overfull = jnp.where(jnp.sum(w) > capacity, jnp.nan, 0.0)
+    return carry, jax.tree.map(lambda leaf: leaf / jnp.maximum(count, 1) + overfull, total)

@@ -1,0 +1,112 @@
+"""A finished model on disk: what `jzsl predict` needs to classify new rows without the training data."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from jzsl.config import MethodConfig
+from jzsl.errors import InputError
+from jzsl.problem import Problem
+from jzsl.scaling import Scaler
+from jzsl.training.checkpoints import read_model, read_model_record, save_model
+from jzsl.training.trainer import Trainer
+from jzsl.types import ClassTable, Pool, Task
+
+
+class Model(NamedTuple):
+    """A trained method for one task.
+
+    Attributes:
+        method: the configuration that trained it.
+        task: what it was asked for.
+        predictor: the classifier's parameters.
+        scaler: applied to features first.
+        candidates: class indices, one a column of the scores.
+        names: their names.
+    """
+
+    method: MethodConfig
+    task: Task
+    predictor: Any
+    scaler: Scaler
+    candidates: np.ndarray
+    names: tuple[str, ...]
+
+    def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Scores of unscaled feature rows.
+
+        Raises:
+            InputError: if the feature size is not the one trained on, or a value is not finite.
+        """
+        size = len(self.scaler.low)
+        if features.ndim != 2 or features.shape[1] != size:
+            raise InputError(f"features: shape {features.shape} found, expected rows of {size} features")
+        bad = np.argwhere(~np.isfinite(features))
+        if len(bad):
+            raise InputError(f"features: row {bad[0][0]}, feature {bad[0][1]} is not finite")
+        logits = jax.jit(self.method.build(self.task).logits)
+        return np.asarray(logits(self.predictor, self.scaler(features), self.candidates))
+
+
+def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
+    """Writes state, predictors and scaler, with the sizes from which their structure is known."""
+    view = trainer.view
+    record = {
+        "rows": len(view.pool.x),
+        "features": view.pool.x.shape[1],
+        "semantics": view.classes.semantics.shape[1],
+        "class_names": list(problem.class_names),
+        "unseen": view.unseen.tolist(),
+        "masked": view.pool.visible is not None,
+        "candidates": {task.name: trainer.queries[task].candidates.tolist() for task in predictors},
+    }
+    model = {
+        "state": state,
+        "predictors": {task.name: predictor for task, predictor in predictors.items()},
+        "scaler": tuple(view.scaler),
+    }
+    save_model(folder, model, record)
+
+
+def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
+    """Reads a model back; `task` None takes the first one saved.
+
+    Raises:
+        InputError: if the folder is missing or damaged, or has no such task.
+    """
+    record = read_model_record(folder)
+    saved = [Task[name] for name in record["candidates"]]
+    task = task or saved[0]
+    if task not in saved:
+        raise InputError(f"{folder}: task {task.name} was not run, only {', '.join(t.name for t in saved)}")
+    model = read_model(folder, _abstract_model(method, record, saved))
+    candidates = np.array(record["candidates"][task.name], np.int32)
+    return Model(
+        method,
+        task,
+        model["predictors"][task.name],
+        Scaler(*map(np.asarray, model["scaler"])),
+        candidates,
+        tuple(record["class_names"][index] for index in candidates),
+    )
+
+
+def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Task]) -> dict[str, Any]:
+    rows, features, classes = record["rows"], record["features"], len(record["class_names"])
+    methods = {task: method.build(task) for task in tasks}
+
+    def model():
+        counts = jnp.zeros(rows, jnp.int32)
+        x = jnp.zeros((rows, features))
+        pool = Pool(x, counts, counts, x > 0 if record["masked"] else None)
+        table = ClassTable(jnp.zeros((classes, record["semantics"])), jnp.zeros(classes, bool))
+        unseen = jnp.zeros(len(record["unseen"]), jnp.int32)
+        state = methods[tasks[0]].init(jax.random.key(0), pool, table)
+        predictors = {task.name: made.predictor(state, pool, table, unseen) for task, made in methods.items()}
+        return {"state": state, "predictors": predictors, "scaler": (x[0], x[0])}
+
+    return jax.eval_shape(model)

@@ -1,0 +1,246 @@
+"""The driver of a run: phases and seeds one after another, in chunks of epochs that end in numbers and checkpoints."""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from jzsl.config import Experiment, differences, encode
+from jzsl.errors import DivergedError, InputError
+from jzsl.evaluation.protocol import NUMBERS
+from jzsl.problem import Problem
+from jzsl.report.terminal import epoch_progress
+from jzsl.training import model
+from jzsl.training.checkpoints import ProgressStore, write_json
+from jzsl.training.interrupt import Interrupted, InterruptFlag
+from jzsl.training.journal import Journal
+from jzsl.training.trainer import Programs, Trainer
+
+VALIDATION, FINAL = "validation", "final"
+
+
+@dataclass
+class Standing:
+    """Where a run stands; saved as JSON beside the arrays of every checkpoint.
+
+    Attributes:
+        item: how many (phase, seed) items are done.
+        epoch: epochs done of the current item.
+        rows: rows of metrics.jsonl.
+        saves: checkpoints written.
+        validation: for each seed, the headline number after each chunk.
+        results: for each seed done, its final numbers.
+        seconds: time spent so far.
+    """
+
+    item: int = 0
+    epoch: int = 0
+    rows: int = 0
+    saves: int = 0
+    validation: list[list[float]] = field(default_factory=list)
+    results: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> dict[str, Any]:
+    """Runs an experiment into the folder `out` and returns what result.json holds.
+
+    Nothing is written before config and data have been found good. With `resume`, a run that was stopped or
+    killed goes on from its last checkpoint and ends with the same bits.
+
+    Raises:
+        InputError: for a mistake in config, data or folder.
+        DivergedError: if a metric is not finite; the last good checkpoint stays.
+        Interrupted: after SIGTERM or SIGINT, once the state is saved.
+    """
+    with InterruptFlag() as interrupt:
+        problem = experiment.data.load()
+        trainers = _trainers(problem, experiment)
+        header = {
+            "experiment": encode(experiment),
+            "data": {
+                "name": problem.provenance.name,
+                "origin": problem.provenance.origin,
+                "hash": problem.hash,
+            },
+            "versions": versions(),
+        }
+        if _prepare(out, header, resume, console) and (out / "result.json").exists():
+            return json.loads((out / "result.json").read_text())
+        driver = _Driver(experiment, problem, trainers, out, console, interrupt)
+        try:
+            result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
+        finally:
+            driver.store.close()
+        write_json(out / "result.json", result)
+        return result
+
+
+def versions() -> dict[str, str]:
+    """Versions and device that a result depends on."""
+    packages = ("jzsl", "jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "orbax-checkpoint")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind}
+
+
+def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
+    """A trainer a phase. Both pools have the capacity of the whole training set: one compilation serves both."""
+    programs = Programs(experiment)
+    capacity = len(problem.splits.train)
+    phases = {FINAL: problem}
+    if experiment.train.epochs is None:
+        phases = {VALIDATION: problem.validation(), FINAL: problem}
+    return {phase: Trainer(part, experiment, programs, capacity) for phase, part in phases.items()}
+
+
+def _prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) -> bool:
+    """Makes the run's folder, or checks that it holds the same run; true if it did."""
+    path = out / "config.json"
+    if not resume:
+        try:
+            out.mkdir(parents=True)
+        except FileExistsError:
+            raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it") from None
+        except OSError as error:
+            raise InputError(f"{out}: cannot be made ({error.strerror})") from error
+        write_json(path, header)
+        return False
+    try:
+        old = json.loads(path.read_text())
+        saved, data, used = old["experiment"], old["data"], old["versions"]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, so there is no run to resume") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from error
+    changed = list(differences(saved, header["experiment"]))
+    if changed:
+        raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
+    if data["hash"] != header["data"]["hash"]:
+        raise InputError(
+            f"{path}: the run to resume had data of hash {data['hash']}, now {header['data']['hash']} "
+            f"({header['data']['origin']})"
+        )
+    for change in differences(used, header["versions"]):
+        console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
+    return True
+
+
+class _Driver:
+    """Holds what the loop over phases, seeds and chunks needs; `finish` runs it to the end."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        problem: Problem,
+        trainers: dict[str, Trainer],
+        out: Path,
+        console: Console,
+        interrupt: InterruptFlag,
+    ):
+        self.experiment, self.problem, self.trainers, self.out = experiment, problem, trainers, out
+        self.interrupt = interrupt
+        self.items = [(phase, seed) for phase in trainers for seed in range(experiment.seeds)]
+        self.store = ProgressStore(out / "checkpoints" / "progress")
+        self.standing, self.state = Standing(), None
+        template = jax.eval_shape(trainers[FINAL].init, 0)
+        found = self.store.restore(template, lambda text: console.print(f"warning: {text}", style="yellow"))
+        if found:
+            self.state, self.standing = found[0], Standing(**found[1])
+        self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows)
+        self.progress = epoch_progress(console)
+        self.clock = self.saved_at = time.monotonic()
+
+    def finish(self) -> dict[str, Any]:
+        """Runs what is left and returns the result."""
+        with self.progress:
+            for phase, seed in self.items[self.standing.item :]:
+                self._run_item(phase, seed)
+        results = self.standing.results
+        result: dict[str, Any] = {
+            "setting": self.trainers[FINAL].view.setting,
+            "tasks": [task.name for task in self.experiment.tasks],
+            "features": {"name": self.problem.provenance.features, "hash": self.problem.hash},
+            "semantics": self.problem.provenance.semantics,
+            "seeds": list(range(self.experiment.seeds)),
+            "epochs": self._epochs(FINAL),
+            "epochs_chosen": VALIDATION in self.trainers,
+            "duration_s": self.standing.seconds,
+        }
+        for name in (name for task in self.experiment.tasks for name in NUMBERS[task]):
+            values = [numbers[name] for numbers in results]
+            spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+            result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
+        return result
+
+    def _run_item(self, phase: str, seed: int) -> None:
+        trainer, standing, epochs = self.trainers[phase], self.standing, self._epochs(phase)
+        state = self.state if standing.epoch else trainer.init(seed)
+        self.state = None  # fit uses the state up
+        bar = self.progress.add_task(f"{phase} seed {seed}", total=epochs, completed=standing.epoch, numbers="")
+        while standing.epoch < epochs:
+            chunk = min(self.experiment.train.chunk, epochs - standing.epoch)
+            state, metrics = trainer.fit(state, chunk)
+            losses = {name: float(value) for name, value in metrics.items()}
+            self._require_finite(losses, phase, seed, standing.epoch + chunk)
+            predictors = trainer.predictors(state)
+            numbers = trainer.score(predictors)
+            standing.epoch += chunk
+            self.journal.append({"phase": phase, "seed": seed, "epoch": standing.epoch, **losses, **numbers})
+            standing.rows = self.journal.rows
+            shown = "  ".join(f"{name} {value:.1f}" for name, value in numbers.items())
+            self.progress.update(bar, completed=standing.epoch, numbers=shown)
+            if phase == VALIDATION:
+                self._record_validation(seed, numbers)
+            if standing.epoch == epochs:
+                if phase == FINAL:
+                    standing.results.append(numbers)
+                    model.save(self.out / "checkpoints" / f"seed-{seed}", trainer, state, predictors, self.problem)
+                standing.item, standing.epoch = standing.item + 1, 0
+            self._save_if_due(state, item_done=standing.epoch == 0)
+            if standing.epoch == 0:
+                return
+
+    def _epochs(self, phase: str) -> int:
+        """How many epochs a phase trains. The choice is the number whose mean over seeds is best, the first of them."""
+        train = self.experiment.train
+        if train.epochs is not None:
+            return train.epochs
+        if phase == VALIDATION:
+            return train.max_epochs
+        best = int(np.mean(self.standing.validation, axis=0).argmax())
+        return min((best + 1) * train.chunk, train.max_epochs)
+
+    def _record_validation(self, seed: int, numbers: dict[str, float]) -> None:
+        curves = self.standing.validation
+        if len(curves) == seed:
+            curves.append([])
+        curves[seed].append(numbers[self.experiment.tasks[0].headline])
+
+    def _require_finite(self, losses: dict[str, float], phase: str, seed: int, epoch: int) -> None:
+        wrong = [f"{name} is {value}" for name, value in losses.items() if not np.isfinite(value)]
+        if wrong:
+            raise DivergedError(
+                f"{phase} seed {seed}, by epoch {epoch}: {wrong[0]}; checkpoints in {self.out} end before it; "
+                "a smaller learning rate or Langevin step may help"
+            )
+
+    def _save_if_due(self, state: Any, item_done: bool) -> None:
+        now = time.monotonic()
+        due = now - self.saved_at >= self.experiment.train.checkpoint_seconds
+        asked = self.interrupt.signum
+        if item_done or due or asked:
+            self.standing.seconds += now - self.clock
+            self.clock = now
+            self.standing.saves += 1
+            self.store.save(self.standing.saves, state, dataclasses.asdict(self.standing))
+            self.saved_at = time.monotonic()
+        if asked and self.standing.item < len(self.items):
+            raise Interrupted(asked)

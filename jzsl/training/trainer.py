@@ -1,0 +1,66 @@
+"""One problem under one experiment: its view on the device, and the compiled functions that train and score."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jzsl.config import Experiment
+from jzsl.evaluation.protocol import Protocol
+from jzsl.problem import Problem
+from jzsl.types import Method, Metrics, Task
+from jzsl.views import inductive
+
+
+class Programs:
+    """The jitted functions of an experiment, compiled once per shape and shared by all seeds and phases."""
+
+    def __init__(self, experiment: Experiment):
+        methods = {task: experiment.method.build(task) for task in experiment.tasks}
+        trained: Method = methods[experiment.tasks[0]]  # tasks differ in their classifiers only
+        self.init = jax.jit(trained.init)
+        self.fit = jax.jit(trained.fit, donate_argnums=0)
+        self.predictor = {task: jax.jit(method.predictor) for task, method in methods.items()}
+        self.logits = {task: jax.jit(method.logits) for task, method in methods.items()}
+
+
+class Trainer:
+    """Trains and scores on one problem.
+
+    Args:
+        problem: what to train on.
+        experiment: how.
+        programs: the experiment's compiled functions.
+        capacity: rows of the pool; a larger one than needed lets several problems share a compilation.
+    """
+
+    def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int):
+        self.view = inductive(problem, experiment.scaling, capacity)
+        self._programs = programs
+        self._protocol = Protocol(problem, self.view)
+        self._pool, self._classes, self._unseen = jax.device_put((self.view.pool, self.view.classes, self.view.unseen))
+        self.queries = {task: self._protocol.queries(task) for task in experiment.tasks}
+
+    def init(self, seed: int) -> Any:
+        """The state before training, a function of the seed alone."""
+        return self._programs.init(jax.random.key(seed), self._pool, self._classes)
+
+    def fit(self, state: Any, epochs: int) -> tuple[Any, Metrics]:
+        """Trains `epochs` epochs further; `state` is used up."""
+        return self._programs.fit(state, self._pool, self._classes, epochs)
+
+    def predictors(self, state: Any) -> dict[Task, Any]:
+        """What classification needs, for each task."""
+        return {
+            task: make(state, self._pool, self._classes, self._unseen)
+            for task, make in self._programs.predictor.items()
+        }
+
+    def score(self, predictors: dict[Task, Any]) -> dict[str, float]:
+        """The protocol's numbers, in percent."""
+        numbers = {}
+        for task, predictor in predictors.items():
+            queries = self.queries[task]
+            scores = self._programs.logits[task](predictor, queries.x, queries.candidates)
+            numbers |= self._protocol.score(task, np.asarray(scores))
+        return numbers

@@ -1,0 +1,111 @@
+"""The vocabulary: what passes between the parts of the library, as NamedTuples of arrays or of functions.
+
+Sizes: `n` rows, `d` features, `a` semantic dimensions, `c` classes, `u` unseen classes, `k` candidates.
+"""
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+State = Any
+"""What training carries: any pytree of arrays (parameters, optimizer, latents, key, epoch counter)."""
+
+Metrics = dict[str, Float[Array, ""]]
+"""Scalars averaged over the minibatches of a call to `fit`."""
+
+
+class Task(enum.Enum):
+    """Which classes a test row may be predicted as.
+
+    zsl: the unseen ones, asked of rows of unseen classes; scored by T1.
+    gzsl: all of them, asked of every test row; scored by U, S, H and AUSUC.
+    """
+
+    zsl = "zsl"
+    gzsl = "gzsl"
+
+    @property
+    def headline(self) -> str:
+        """The number by which settings are chosen on validation classes."""
+        return {Task.zsl: "T1", Task.gzsl: "H"}[self]
+
+
+class Pool(NamedTuple):
+    """Rows to train on, of fixed capacity, so that one compilation serves every phase and every round.
+
+    Attributes:
+        x: features.
+        y: label or pseudo-label, index into the class table; any value where `w` is 0.
+        w: multiplicity: how often the row counts in an epoch. 0 = absent, 2 = exactly as if the row stood there
+            twice. The sum must not exceed the capacity n; a `fit` whose pool breaks this reports a NaN loss.
+        visible: which entries of `x` were observed, or None where all were.
+    """
+
+    x: Float[Array | np.ndarray, "n d"]
+    y: Int[Array | np.ndarray, " n"]
+    w: Int[Array | np.ndarray, " n"]
+    visible: Bool[Array | np.ndarray, "n d"] | None = None
+
+
+class ClassTable(NamedTuple):
+    """The classes of a problem: `semantics` describes each one, `seen` marks those with labelled rows."""
+
+    semantics: Float[Array | np.ndarray, "c a"]
+    seen: Bool[Array | np.ndarray, " c"]
+
+
+class Method(NamedTuple):
+    """An inductive zero-shot method as four pure functions.
+
+    Attributes:
+        init: (key, pool, classes) -> state.
+        fit: (state, pool, classes, epochs) -> (state, metrics). Trains `epochs` (a traced integer) epochs further.
+        predictor: (state, pool, classes, unseen[u]) -> whatever `logits` needs, as a pytree of arrays. `unseen` are
+            the classes to recognise without labelled rows.
+        logits: (predictor, x[n, d], candidates[k]) -> scores[n, k], columns in the order of `candidates`.
+    """
+
+    init: Callable[..., State]
+    fit: Callable[..., tuple[State, Metrics]]
+    predictor: Callable[..., Any]
+    logits: Callable[..., Float[Array, "n k"]]
+
+
+class Generator(NamedTuple):
+    """A model of p(x | class semantics).
+
+    Attributes:
+        init, fit: as in `Method`.
+        sample: (state, key, semantics[m, a]) -> x[m, d], one feature vector for each row of semantics.
+    """
+
+    init: Callable[..., State]
+    fit: Callable[..., tuple[State, Metrics]]
+    sample: Callable[..., Float[Array, "m d"]]
+
+
+class Classifier(NamedTuple):
+    """A supervised classifier of features.
+
+    Attributes:
+        fit: (key, x[n, d], y[n], w[n], classes) -> parameters.
+        logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
+    """
+
+    fit: Callable[..., Any]
+    logits: Callable[..., Float[Array, "m k"]]
+
+
+class Kernel(NamedTuple):
+    """A Markov kernel for one chain.
+
+    Attributes:
+        init: (position, potential) -> kernel state, whose field `position` is the chain's position.
+        step: (key, kernel state, potential) -> (kernel state, `jzsl.sampling.info.Info`).
+    """
+
+    init: Callable[..., Any]
+    step: Callable[..., tuple[Any, Any]]
