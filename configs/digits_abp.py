@@ -8,9 +8,10 @@ from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.scaling import Scaling
+from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Digits(),
-    method=Generative(generator=ABP(observation_noise=False)),
+    method=Generative(generator=ABP(), noise=(Task.gzsl,)),
     scaling=Scaling.none,  # pixels are in [0, 1] already
 )

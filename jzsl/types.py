@@ -79,7 +79,9 @@ class Generator(NamedTuple):
 
     Attributes:
         init, fit: as in `Method`.
-        sample: (state, key, semantics[m, a]) -> x[m, d], one feature vector for each row of semantics.
+        sample: (state, key, semantics[m, a], noise) -> x[m, d], one feature vector for each row of semantics. With
+            `noise` they carry the observation noise of the model, where it has one; without, they are its mean
+            given the latents.
     """
 
     init: Callable[..., State]

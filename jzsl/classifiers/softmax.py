@@ -15,13 +15,13 @@ from jzsl.types import Classifier, ClassTable
 
 @dataclass(frozen=True)
 class Softmax:
-    """Linear softmax trained by Adam."""
+    """Linear softmax trained by Adam, as in the code of f-CLSWGAN, which the ABP paper follows."""
 
     epochs: int = 25
     """passes over real and generated rows"""
     learning_rate: float = 1e-3
-    """of Adam, with beta 0.5 and 0.999 (as in f-CLSWGAN)"""
-    batch_size: int = 64
+    """of Adam, with beta 0.5 and 0.999"""
+    batch_size: int = 300
     """rows of a minibatch"""
 
     def __post_init__(self):

@@ -21,6 +21,8 @@ from jzsl.sampling.stability import stability
 from jzsl.training.epochs import epoch_order, run_epochs
 from jzsl.types import ClassTable, Generator, Metrics, Pool
 
+_STABILITY_ROWS = 16
+
 
 @dataclass(frozen=True)
 class ABP:
@@ -42,8 +44,6 @@ class ABP:
     """rows of a minibatch"""
     learning_rate: float = 1e-3
     """of Adam, with beta 0.9 and 0.999"""
-    observation_noise: bool = True
-    """add the noise of eq. 1 to generated features, as section 4.1 says"""
     network: GeneratorShape = GeneratorShape.mlp
     """the family of g; mlp is the paper's"""
 
@@ -177,9 +177,9 @@ def abp(hyper: ABP) -> Generator:
             return _Learned(params, moments, latents), metrics
 
         def step_stability(learned: _Learned, key):
-            """Mean over one random minibatch of `jzsl.sampling.stability`, where the chains now stand."""
+            """Mean over a few random rows of `jzsl.sampling.stability`, where their chains now stand."""
             order, used = epoch_order(key, pool.w)
-            rows = order[: hyper.batch_size]
+            rows = order[:_STABILITY_ROWS]
             valid = jnp.arange(len(rows)) < used
             x, visible, semantics = minibatch(rows)
             class_half = net.class_half(learned.params, semantics)
@@ -204,13 +204,14 @@ def abp(hyper: ABP) -> Generator:
         metrics["stability"] = step_stability(learned, stream(state.key, "stability", state.epoch))
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
-    def sample(state: ABPState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+    def sample(
+        state: ABPState, key: Key[Array, ""], semantics: Float[Array, "m a"], noise: bool
+    ) -> Float[Array, "m d"]:
         net = network(feature_size(state.params))
         latents = jax.random.normal(stream(key, "latents"), (len(semantics), hyper.latent))
         generated = net.decode(state.params, net.class_half(state.params, semantics), latents)
-        if not hyper.observation_noise:
+        if not noise:
             return generated
-        noise = jax.random.normal(stream(key, "noise"), generated.shape)
-        return generated + state.scalars.sigma * noise
+        return generated + state.scalars.sigma * jax.random.normal(stream(key, "noise"), generated.shape)
 
     return Generator(init, fit, sample)

@@ -16,7 +16,7 @@ from jzsl.types import ClassTable, Method, Metrics, Pool, Task
 class ESZSL:
     """A bilinear map between features and semantics, in closed form."""
 
-    gamma: float = 1.0
+    gamma: float = 0.1
     """ridge on the feature side, as a share of the features' mean squared length"""
     lam: float = 0.1
     """ridge on the semantic side, as a share of the semantics' mean squared length"""

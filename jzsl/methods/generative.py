@@ -24,6 +24,9 @@ class Generative:
     gzsl: ClassifierConfig = Softmax()
     per_class: int = 300
     """features to generate for each unseen class"""
+    noise: tuple[Task, ...] = (Task.zsl, Task.gzsl)
+    """tasks whose generated features carry the generator's observation noise, as the ABP paper's section 4.1 says
+    for both"""
 
     def __post_init__(self):
         if self.per_class < 1:
@@ -31,7 +34,13 @@ class Generative:
 
     def build(self, task: Task) -> Method:
         classifier = self.zsl if task is Task.zsl else self.gzsl
-        return generative(self.generator.build(), classifier.build(), self.per_class, real_rows=task is Task.gzsl)
+        return generative(
+            self.generator.build(),
+            classifier.build(),
+            self.per_class,
+            noise=task in self.noise,
+            real_rows=task is Task.gzsl,
+        )
 
 
 class GenerativeState(NamedTuple):
@@ -41,11 +50,12 @@ class GenerativeState(NamedTuple):
     key: Key[Array, ""]
 
 
-def generative(generator: Generator, classifier: Classifier, per_class: int, real_rows: bool) -> Method:
+def generative(generator: Generator, classifier: Classifier, per_class: int, noise: bool, real_rows: bool) -> Method:
     """A method from any generator and any classifier.
 
     The classifier is trained on `per_class` generated features of each unseen class: on them alone for the task
-    that knows unseen classes only, together with the pool's rows (`real_rows`) for the generalized one.
+    that knows unseen classes only, together with the pool's rows (`real_rows`) for the generalized one. `noise`
+    says whether they carry the generator's observation noise.
     """
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> GenerativeState:
@@ -59,7 +69,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, rea
 
     def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         y = jnp.repeat(unseen, per_class)
-        x = generator.sample(state.generator, stream(state.key, "generated"), classes.semantics[y])
+        x = generator.sample(state.generator, stream(state.key, "generated"), classes.semantics[y], noise)
         w = jnp.ones_like(y)
         if real_rows:
             x = jnp.concatenate([pool.x, x])

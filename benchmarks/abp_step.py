@@ -1,0 +1,150 @@
+"""Seconds per ABP training iteration, beside the bare matrix products of the same shapes in the same run.
+
+    python -m benchmarks.abp_step [--sizes cub awa2 sun digits] [--rounds 7] [--out FILE.json]
+
+An iteration is one minibatch of 64: ten Langevin steps and one learning step. The bare products are what any
+implementation must multiply: 2 per Langevin step and 3 per learning step of the large layer, and the small ones.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import alternate, describe, square_product
+from jzsl.generators.abp import ABP
+from jzsl.types import ClassTable, Pool
+
+SIZES = {"digits": (18, 64, 10), "cub": (312, 2048, 200), "awa2": (85, 2048, 50), "sun": (102, 2048, 717)}
+"""Semantic size, feature size and number of classes."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time an ABP iteration against bare products."""
+
+    sizes: tuple[str, ...] = ("cub", "awa2", "sun", "digits")
+    """which of digits, cub, awa2, sun"""
+    iterations: int = 20
+    """iterations in one timed call"""
+    rounds: int = 7
+    """timed calls, of which the median counts"""
+    out: Path | None = None
+    """also write the numbers as JSON"""
+
+
+def products(hyper: ABP, semantics: int, features: int) -> list[tuple[int, int, int]]:
+    """(rows, inner, columns) of every matrix product of one iteration."""
+    batch, latent, hidden = hyper.batch_size, hyper.latent, hyper.hidden
+    forward = [(batch, latent, hidden), (batch, hidden, features)]
+    backward = [(batch, features, hidden), (batch, hidden, latent)]
+    langevin = hyper.langevin_steps * (forward + backward)
+    class_half = [(batch, semantics, hidden)]
+    weights = [(hidden, batch, features), (latent, batch, hidden), (semantics, batch, hidden)]
+    # The learning step needs the class half again: its gradient reaches the weights through it.
+    return class_half + langevin + class_half + forward + [(batch, features, hidden)] + weights
+
+
+def bare(hyper: ABP, semantics: int, features: int, iterations: int):
+    """The products alone, chained so that none can be left out or hoisted, each in the layout that ABP uses."""
+    keys = iter(jax.random.split(jax.random.key(1), 6))
+    batch, latent, hidden = hyper.batch_size, hyper.latent, hyper.hidden
+    c = jax.random.normal(next(keys), (batch, semantics))
+    z = jax.random.normal(next(keys), (batch, latent))
+    r = jax.random.normal(next(keys), (batch, features))
+    w_c = jax.random.normal(next(keys), (semantics, hidden)) / hidden
+    w_z = jax.random.normal(next(keys), (latent, hidden)) / hidden
+    w_x = jax.random.normal(next(keys), (hidden, features)) / hidden
+
+    @jax.jit
+    def run(c, z, r, w_c, w_z, w_x):
+        def iteration(_, carry):
+            c, z, r, total = carry
+            h = c @ w_c
+
+            def langevin(_, carry):
+                z, r, h = carry
+                r = (h + z @ w_z) @ w_x
+                h = r @ w_x.T
+                return h @ w_z.T, r, h
+
+            z, r, h = jax.lax.fori_loop(0, hyper.langevin_steps, langevin, (z, r, h))
+            h = h + c @ w_c + z @ w_z
+            r = h @ w_x
+            gradients = (h.T @ r, z.T @ (r @ w_x.T), c.T @ (r @ w_x.T))
+            total = total + sum(gradient[0, 0] for gradient in gradients)
+            # A little of each full gradient enters the carry, so that none is computed for one element only.
+            gradients = jax.lax.optimization_barrier(gradients)
+            return c + gradients[2][0, 0], z, r, total + gradients[0][-1, -1] + gradients[1][-1, -1]
+
+        return jax.lax.fori_loop(0, iterations, iteration, (c, z, r, jnp.zeros(())))
+
+    return lambda: run(c, z, r, w_c, w_z, w_x)
+
+
+def abp_iterations(hyper: ABP, semantics: int, features: int, classes: int, iterations: int):
+    """`iterations` training iterations through the library's own `fit`."""
+    rows = iterations * hyper.batch_size
+    keys = jax.random.split(jax.random.key(2), 3)
+    table = ClassTable(jax.random.normal(keys[0], (classes, semantics)), jnp.ones(classes, bool))
+    x = jax.random.uniform(keys[1], (rows, features))
+    y = jax.random.randint(keys[2], (rows,), 0, classes)
+    pool = Pool(x, y, jnp.ones(rows, jnp.int32))
+    generator = hyper.build()
+    fit = jax.jit(generator.fit, donate_argnums=0)
+    state = jax.jit(generator.init)(jax.random.key(0), pool, table)
+
+    def run():
+        nonlocal state
+        state, metrics = fit(state, pool, table, 1)
+        return metrics
+
+    return run
+
+
+def measure(options: Options) -> dict:
+    console = Console()
+    hyper = ABP()
+    result = {"machine": describe(), "sizes": {}}
+    table = Table(title=f"ABP iteration, batch {hyper.batch_size}, {hyper.langevin_steps} Langevin steps")
+    headings = ("size", "GFLOP", "ABP ms", "products ms", "share of products' rate", "of 2048-cubed peak")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for size in options.sizes:
+        semantics, features, classes = SIZES[size]
+        flop = sum(2 * rows * inner * columns for rows, inner, columns in products(hyper, semantics, features))
+        square, square_flop = square_product()
+        seconds = alternate(
+            {
+                "abp": abp_iterations(hyper, semantics, features, classes, options.iterations),
+                "products": bare(hyper, semantics, features, options.iterations),
+                "square": square,
+            },
+            options.rounds,
+        )
+        abp, product = seconds["abp"] / options.iterations, seconds["products"] / options.iterations
+        peak = square_flop / seconds["square"]
+        result["sizes"][size] = {
+            "gflop": flop / 1e9,
+            "abp_s": abp,
+            "products_s": product,
+            "share_of_products": product / abp,
+            "peak_gflop_s": peak / 1e9,
+            "share_of_peak": flop / abp / peak,
+        }
+        cells = (flop / 1e9, 1e3 * abp, 1e3 * product, 100 * product / abp, 100 * flop / abp / peak)
+        table.add_row(size, *(f"{cell:.2f}" if cell < 10 else f"{cell:.1f}" for cell in cells))
+    console.print(table)
+    console.print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+if __name__ == "__main__":
+    measure(tyro.cli(Options))

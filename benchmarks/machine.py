@@ -1,0 +1,38 @@
+"""The machine a benchmark runs on: its description, its own peaks, and how commands are timed."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jzsl.training.runner import versions
+
+
+def describe() -> dict[str, Any]:
+    """Processor, cores and versions."""
+    return {"machine": platform.machine(), "cores": os.cpu_count(), **versions()}
+
+
+def alternate(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Median seconds of each candidate, the candidates timed in turn so that drifts of the machine meet all."""
+    for candidate in candidates.values():
+        jax.block_until_ready(candidate())
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, candidate in candidates.items():
+            start = time.perf_counter()
+            jax.block_until_ready(candidate())
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def square_product(size: int = 2048) -> tuple[Callable[[], Any], float]:
+    """A float32 matrix product that shows the machine's peak, and its floating-point operations."""
+    matrix = jax.random.normal(jax.random.key(0), (size, size))
+    product = jax.jit(jnp.matmul)
+    return lambda: product(matrix, matrix), 2.0 * size**3

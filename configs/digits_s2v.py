@@ -1,0 +1,11 @@
+"""S2V on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled rows.
+
+jzsl run configs/digits_s2v.py
+"""
+
+from jzsl.config import Experiment
+from jzsl.data.digits import Digits
+from jzsl.methods.s2v import S2V
+from jzsl.scaling import Scaling
+
+CONFIG = Experiment(data=Digits(), method=S2V(), scaling=Scaling.none)

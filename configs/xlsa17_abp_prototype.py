@@ -1,0 +1,16 @@
+"""ABP with the nearest mean of the generated features instead of its 20 nearest neighbours, xlsa17 layout.
+
+jzsl run configs/xlsa17_abp_prototype.py --data.root DIR --data.features effnetlite0
+"""
+
+from jzsl.classifiers.prototype import Prototype
+from jzsl.config import Experiment
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=Generative(generator=ABP(), noise=(Task.gzsl,), zsl=Prototype(), gzsl=Prototype()),
+)

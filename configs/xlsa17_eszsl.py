@@ -1,0 +1,10 @@
+"""ESZSL, a closed form, on any folder of the xlsa17 layout. Every seed gives the same result.
+
+jzsl run configs/xlsa17_eszsl.py --data.root DIR --data.features effnetlite0
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.methods.eszsl import ESZSL
+
+CONFIG = Experiment(data=Xlsa17(), method=ESZSL(), train=Train(epochs=1), seeds=1)
