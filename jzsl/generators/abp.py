@@ -111,12 +111,25 @@ def potential(
     return lambda z: squared_error(x, decode(z), visible) / (2 * sigma**2) + jnp.sum(z**2) / 2
 
 
+def learning_loss(
+    x: Float[Array, "b d"],
+    generated: Float[Array, "b d"],
+    visible: Bool[Array, "b d"] | None,
+    sigma: float | Float[Array, ""],
+    valid: Float[Array, " b"],
+) -> Float[Array, ""]:
+    """||X - g||^2 / (2 sigma^2) summed over valid rows and divided by the minibatch size b.
+
+    Its negative gradient in theta is eq. 8, up to the division, which Adam does not feel.
+    """
+    return jnp.sum(valid * squared_error(x, generated, visible)) / (2 * sigma**2 * len(x))
+
+
 def abp(hyper: ABP) -> Generator:
     """The generator as pure functions: `init`, `fit` (algorithm 1 on minibatches) and `sample` (section 4.1).
 
     Departures from algorithm 1, which takes all rows at once: the paper's own minibatches and Adam (section 5.1);
-    a row drawn more than once into a minibatch keeps the latents of its first chain there. The gradient of eq. 8
-    is divided by the minibatch size, which Adam does not feel.
+    a row drawn more than once into a minibatch keeps the latents of its first chain there.
     """
     optimizer = optax.scale_by_adam(b1=0.9, b2=0.999)
 
@@ -152,8 +165,7 @@ def abp(hyper: ABP) -> Generator:
         def loss(params, semantics, x, visible, latents, valid):
             """Learning back-propagation descends this (eqs. 7, 8)."""
             generated = net.decode(params, net.class_half(params, semantics), latents)
-            error = squared_error(x, generated, visible)
-            return jnp.sum(valid * error) / (2 * scalars.sigma**2 * hyper.batch_size)
+            return learning_loss(x, generated, visible, scalars.sigma, valid)
 
         def step(learned: _Learned, key, rows, valid):
             x, visible, semantics = minibatch(rows)

@@ -1,0 +1,55 @@
+"""Shared set-up: shapes are checked at run time, compiled programs are cached between runs, problems are shared."""
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jzsl" / "tests"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+jax.config.update("jax_default_matmul_precision", "highest")
+
+with install_import_hook("jzsl", "beartype.beartype"):
+    from jzsl.data.synthetic import LinearGaussian
+    from jzsl.types import ClassTable, Pool
+    from jzsl.views import inductive
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real benchmark files beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no benchmark files beside the checkout ({SHARED.name} folder is absent)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def problem():
+    """A small linear-Gaussian problem."""
+    return LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2).load()
+
+
+@pytest.fixture(scope="session")
+def view(problem):
+    return inductive(problem)
+
+
+@pytest.fixture(scope="session")
+def pool(view) -> Pool:
+    return jax.device_put(view.pool)
+
+
+@pytest.fixture(scope="session")
+def classes(view) -> ClassTable:
+    return jax.device_put(view.classes)
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
