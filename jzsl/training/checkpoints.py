@@ -12,7 +12,8 @@ import orbax.checkpoint as ocp
 
 from jzsl.errors import InputError
 
-logging.getLogger("absl").setLevel(logging.ERROR)
+# Orbax logs to absl what is raised here, or told in one line.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 _KEPT = 2
 
@@ -26,8 +27,9 @@ class ProgressStore:
             options=ocp.CheckpointManagerOptions(max_to_keep=_KEPT, enable_async_checkpointing=False),
         )
 
-    def save(self, step: int, state: Any, record: dict[str, Any]) -> None:
-        """Writes state and record as checkpoint `step`; steps must grow."""
+    def save(self, state: Any, record: dict[str, Any]) -> None:
+        """Writes state and record as the newest checkpoint."""
+        step = max(self._manager.all_steps(), default=0) + 1
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
         self._manager.save(step, args=arguments, force=True)
         self._manager.wait_until_finished()

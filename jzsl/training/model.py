@@ -40,9 +40,11 @@ class Model(NamedTuple):
         """Scores of unscaled feature rows.
 
         Raises:
-            InputError: if the feature size is not the one trained on, or a value is not finite.
+            InputError: if these are no finite numbers, or the feature size is not the one trained on.
         """
         size = len(self.scaler.low)
+        if not np.issubdtype(features.dtype, np.number):
+            raise InputError(f"features: {features.dtype} found, expected numbers")
         if features.ndim != 2 or features.shape[1] != size:
             raise InputError(f"features: shape {features.shape} found, expected rows of {size} features")
         bad = np.argwhere(~np.isfinite(features))

@@ -35,7 +35,6 @@ class Standing:
         item: how many (phase, seed) items are done.
         epoch: epochs done of the current item.
         rows: rows of metrics.jsonl.
-        saves: checkpoints written.
         validation: for each seed, the headline number after each chunk.
         results: for each seed done, its final numbers.
         seconds: time spent so far.
@@ -44,7 +43,6 @@ class Standing:
     item: int = 0
     epoch: int = 0
     rows: int = 0
-    saves: int = 0
     validation: list[list[float]] = field(default_factory=list)
     results: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
@@ -239,8 +237,7 @@ class _Driver:
         if item_done or due or asked:
             self.standing.seconds += now - self.clock
             self.clock = now
-            self.standing.saves += 1
-            self.store.save(self.standing.saves, state, dataclasses.asdict(self.standing))
+            self.store.save(state, dataclasses.asdict(self.standing))
             self.saved_at = time.monotonic()
         if asked and self.standing.item < len(self.items):
             raise Interrupted(asked)

@@ -55,9 +55,9 @@ def test_curve_is_the_brute_force_sweep(case):
     scores, y, candidates, is_seen = case
     curve = seen_unseen_curve(scores, y, candidates, is_seen)
     ends = np.concatenate([[curve.factor[0] - 1], curve.factor, [curve.factor[-1] + 1]])
-    swept = np.array([brute_point(*case, bonus) for bonus in (ends[:-1] + ends[1:]) / 2])
+    swept = np.array([brute_point(scores, y, candidates, is_seen, bonus) for bonus in (ends[:-1] + ends[1:]) / 2])
     np.testing.assert_allclose(np.stack([curve.seen, curve.unseen], 1), swept, atol=1e-12)
-    area = sum((u1 - u0) * (s0 + s1) / 2 for (s0, u0), (s1, u1) in zip(swept[:-1], swept[1:], strict=True))
+    area = sum((swept[i, 1] - swept[i - 1, 1]) * (swept[i, 0] + swept[i - 1, 0]) / 2 for i in range(1, len(swept)))
     assert curve.area == pytest.approx(area)
     assert (curve.seen[-1], curve.unseen[0]) == (pytest.approx(0, abs=1e-12), 0)
 

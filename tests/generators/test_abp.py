@@ -1,5 +1,7 @@
 """ABP: its gradients, its latents, its masks, and what it learns, against closed forms and NumPy."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -189,7 +191,7 @@ def test_learned_likelihood_approaches_the_optimum():
         p = params["params"]
         mean = semantics @ np.asarray(p["class_layer"]["kernel"]) + np.asarray(p["output_bias"])
         b = np.asarray(p["latent_layer"]["kernel"], np.float64).T
-        covariance = b @ b.T + truth.sigma**2 * np.eye(len(b))
+        covariance: Any = b @ b.T + truth.sigma**2 * np.eye(len(b))
         return multivariate_normal.logpdf(x - mean, cov=covariance).mean()
 
     fit = jax.jit(generator.fit)
@@ -226,7 +228,9 @@ def test_scalars_sweep_under_vmap(pool, classes):
     generator = SMALL.build()
     state = generator.init(jax.random.key(0), pool, classes)
     sigmas = jnp.array([0.1, 0.3, 1.0])
-    axes = jax.tree.map(lambda _: None, state)._replace(scalars=state.scalars._replace(sigma=0, step_size=None, learning_rate=None))
+    axes = jax.tree.map(lambda _: None, state)._replace(
+        scalars=state.scalars._replace(sigma=0, step_size=None, learning_rate=None)
+    )
     swept = state._replace(scalars=state.scalars._replace(sigma=sigmas))
     together, _ = jax.jit(jax.vmap(generator.fit, in_axes=(axes, None, None, None)))(swept, pool, classes, 1)
     for index, sigma in enumerate(sigmas):
@@ -258,5 +262,6 @@ def test_the_papers_defaults():
 
 @pytest.mark.parametrize("field", ["hidden", "latent", "langevin_steps", "batch_size", "sigma", "step_size"])
 def test_a_setting_that_is_not_positive_is_refused_by_name(field):
+    wrong: dict[str, Any] = {field: 0}
     with pytest.raises(InputError, match=field):
-        ABP(**{field: 0})
+        ABP(**wrong)

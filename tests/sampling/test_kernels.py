@@ -1,5 +1,7 @@
 """The Langevin kernels against closed forms and against blackjax."""
 
+from typing import Any
+
 import blackjax
 import jax
 import jax.numpy as jnp
@@ -95,9 +97,7 @@ def test_without_noise_the_step_is_gradient_descent(name):
     np.testing.assert_allclose(end.position, expected, rtol=1e-5)
     energy = (np.asarray(start) - MEAN) @ PRECISION @ (np.asarray(start) - MEAN) / 2
     np.testing.assert_allclose(info.energy[0], energy, rtol=1e-5)
-    np.testing.assert_allclose(
-        info.gradient_norm[0], np.linalg.norm(PRECISION @ (np.asarray(start) - MEAN)), rtol=1e-5
-    )
+    np.testing.assert_allclose(info.gradient_norm[0], np.linalg.norm(PRECISION @ (np.asarray(start) - MEAN)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["unadjusted", "metropolis"])
@@ -110,6 +110,7 @@ def test_without_gradient_the_chain_is_a_random_walk(name):
 def test_unadjusted_agrees_with_blackjax_step_by_step():
     s, position = 0.5, jnp.array([1.0, 2.0, 3.0])
     kernel, other = unadjusted(s), overdamped_langevin()
+    theirs: Any
     state, theirs = kernel.init(position, quadratic), position
     for key in jax.random.split(jax.random.key(5), 20):
         state, _ = kernel.step(key, state, quadratic)
@@ -119,7 +120,8 @@ def test_unadjusted_agrees_with_blackjax_step_by_step():
 
 def test_metropolis_agrees_with_blackjax_step_by_step():
     s, position = 0.9, jnp.array([1.0, 2.0, 3.0])
-    kernel, other = metropolis(s), blackjax.mala(lambda z: -quadratic(z), s**2 / 2)
+    kernel = metropolis(s)
+    other: Any = blackjax.mala(lambda z: -quadratic(z), s**2 / 2)
     state, theirs = kernel.init(position, quadratic), other.init(position)
     accepted = 0
     for key in jax.random.split(jax.random.key(6), 60):

@@ -1,0 +1,191 @@
+"""Every method through the same tests: multiplicities, class names, chunks, traces."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jzsl.classifiers.knn import KNN
+from jzsl.classifiers.prototype import Prototype
+from jzsl.classifiers.softmax import Softmax
+from jzsl.errors import InputError
+from jzsl.generators.abp import ABP
+from jzsl.methods.eszsl import ESZSL
+from jzsl.methods.generative import Generative
+from jzsl.methods.s2v import S2V
+from jzsl.types import Task
+
+# Full batches and latents that do not move: then a row's multiplicity enters through sums alone.
+STILL = ABP(hidden=8, latent=2, batch_size=256, langevin_steps=1, step_size=1e-20)
+ACTIVE = ABP(hidden=8, latent=2, batch_size=16, langevin_steps=2)
+CONFIGS = {
+    "abp, neighbours": Generative(ACTIVE, zsl=KNN(5), per_class=20),
+    "abp, prototype": Generative(ACTIVE, zsl=Prototype(), per_class=20),
+    "abp, softmax": Generative(ACTIVE, zsl=Softmax(epochs=2), per_class=20),
+    "s2v": S2V(hidden=8, batch_size=16),
+    "eszsl": ESZSL(),
+}
+WEIGHTED = {
+    **CONFIGS,
+    "abp, prototype": Generative(STILL, zsl=Prototype(), per_class=20),
+    "s2v": S2V(8, batch_size=256),
+}
+
+
+def trained(method, key, pool, classes, epochs=3, edit=lambda state: state):
+    return jax.jit(method.fit)(edit(jax.jit(method.init)(key, pool, classes)), pool, classes, epochs)[0]
+
+
+def scores(method, state, pool, classes, view, queries):
+    predictor = jax.jit(method.predictor)(state, pool, classes, view.unseen)
+    return np.asarray(jax.jit(method.logits)(predictor, queries, view.unseen))
+
+
+@pytest.fixture
+def queries(random):
+    return jnp.float32(random.uniform(size=(30, 6)))
+
+
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("name", CONFIGS)
+def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task):
+    """Not their features, not their labels, for either task."""
+    method = CONFIGS[name].build(task)
+    absent = jnp.arange(len(pool.x)) % 3 == 0
+    pool = pool._replace(w=jnp.where(absent, 0, pool.w))
+    garbage = pool._replace(x=jnp.where(absent[:, None], 1e6, pool.x), y=jnp.where(absent, -1, pool.y))
+    one, two = (
+        scores(method, trained(method, jax.random.key(0), rows, classes), rows, classes, view, queries)
+        for rows in (pool, garbage)
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", ["abp, prototype", "s2v", "eszsl"])
+def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name):
+    """Exact for the closed form up to rounding; stochastic training takes the same full-batch steps."""
+    method = WEIGHTED[name].build(Task.zsl)
+    n = len(pool.x)
+    w = random.integers(0, 3, n)
+    w[np.cumsum(w) > n] = 0
+    rows = np.pad(np.repeat(np.arange(n), w), (0, n - w.sum()))
+    weighted = pool._replace(w=jnp.int32(w))
+    repeated = pool._replace(x=pool.x[rows], y=pool.y[rows], w=jnp.int32(np.arange(n) < w.sum()))
+
+    def still(state):
+        if name != "abp, prototype":
+            return state
+        return state._replace(generator=state.generator._replace(latents=jnp.zeros_like(state.generator.latents)))
+
+    one, two = (
+        scores(method, trained(method, jax.random.key(0), part, classes, 4, still), part, classes, view, queries)
+        for part in (weighted, repeated)
+    )
+    np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
+    plain = scores(method, trained(method, jax.random.key(0), pool, classes, 4, still), pool, classes, view, queries)
+    assert np.abs(plain - one).max() > 10 * np.abs(two - one).max()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_chunks_of_epochs_do_not_matter(pool, classes, name):
+    method = CONFIGS[name].build(Task.zsl)
+    fit, state = jax.jit(method.fit), method.init(jax.random.key(0), pool, classes)
+    whole, _ = fit(state, pool, classes, 5)
+    part, _ = fit(state, pool, classes, 2)
+    part, _ = fit(part, pool, classes, 3)
+
+    def plain(leaf):
+        return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(plain(a), plain(b)), whole, part)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, name):
+    method, traces = CONFIGS[name].build(Task.zsl), []
+
+    @jax.jit
+    def fit(state, pool, classes, epochs):
+        traces.append(1)
+        return method.fit(state, pool, classes, epochs)
+
+    state = method.init(jax.random.key(0), pool, classes)
+    for epochs, w in ((1, pool.w), (4, pool.w * (pool.y < 3)), (2, pool.w * 0)):
+        state, metrics = fit(state, pool._replace(w=w, y=(pool.y + 1) % 5), classes, epochs)
+    assert len(traces) == 1
+    assert metrics
+
+
+@pytest.mark.parametrize("name", ["abp, prototype", "s2v"])
+def test_too_many_draws_are_reported_as_nan(pool, classes, name):
+    method = CONFIGS[name].build(Task.zsl)
+    state = method.init(jax.random.key(0), pool, classes)
+    _, metrics = jax.jit(method.fit)(state, pool._replace(w=2 * pool.w), classes, 1)
+    assert np.isnan(metrics["loss"])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_learns(problem, pool, classes, view, name):
+    """On a linear-Gaussian problem each method recognises rows of seen classes well above chance (1 in 5)."""
+    longer = ABP(hidden=64, latent=2, batch_size=16, learning_rate=3e-3)
+    configs = {
+        "abp, neighbours": Generative(longer, zsl=KNN(5), per_class=50, noise=()),
+        "abp, prototype": Generative(longer, zsl=Prototype(), per_class=50, noise=()),
+        "abp, softmax": Generative(longer, zsl=Softmax(epochs=50, batch_size=64), per_class=50, noise=()),
+        "s2v": S2V(hidden=64, batch_size=16, learning_rate=3e-3),
+        "eszsl": ESZSL(gamma=1e-2, lam=1e-2),
+    }
+    method = configs[name].build(Task.zsl)
+    state = trained(method, jax.random.key(0), pool, classes, 150)
+    seen = jnp.int32(view.seen)
+    predictor = jax.jit(method.predictor)(state, pool, classes, seen)  # the seen classes, recognised without rows
+    scored = np.asarray(jax.jit(method.logits)(predictor, pool.x, seen))
+    accuracy = (view.seen[scored.argmax(1)] == view.pool.y).mean()
+    assert accuracy > 0.5
+
+
+def test_eszsl_is_the_closed_form(pool, classes, random):
+    """Against explicit loops over rows and classes with matrix inverses in float64."""
+    w = random.integers(0, 3, len(pool.x)) * (np.asarray(pool.y) != 1)
+    w[np.cumsum(w) > len(pool.x)] = 0
+    hyper = ESZSL(gamma=0.3, lam=0.7)
+    method = hyper.build(Task.zsl)
+    state, _ = method.fit(
+        method.init(jax.random.key(0), pool, classes), pool._replace(w=jnp.int32(w)), classes, 1
+    )  # fmt: skip
+    x, y, s = (np.asarray(a, np.float64) for a in (pool.x, pool.y, classes.semantics))
+    present = [c for c in range(8) if w[y == c].sum()]
+    xx, ss = np.zeros((6, 6)), sum(np.outer(s[c], s[c]) for c in present)
+    xys = np.zeros((6, 4))
+    for row in range(len(x)):
+        xx += w[row] * np.outer(x[row], x[row])
+        for c in present:
+            xys += w[row] * np.outer(x[row], s[c]) * (1 if y[row] == c else -1)
+    gamma, lam = 0.3 * np.trace(xx) / 6, 0.7 * np.trace(ss) / 4
+    expected = np.linalg.inv(xx + gamma * np.eye(6)) @ xys @ np.linalg.inv(ss + lam * np.eye(4))
+    np.testing.assert_allclose(state.bilinear, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_generalized_predictor_learns_from_real_rows_too(pool, classes, view):
+    """Its references are the pool's rows and the generated ones; the other task's are the generated ones alone."""
+    config = Generative(ACTIVE, zsl=KNN(5), gzsl=KNN(5), per_class=20)
+    for task, rows in ((Task.zsl, 3 * 20), (Task.gzsl, len(pool.x) + 3 * 20)):
+        method = config.build(task)
+        state = method.init(jax.random.key(0), pool, classes)
+        references = method.predictor(state, pool, classes, jnp.array(view.unseen))
+        assert references.x.shape == (rows, 6)
+        np.testing.assert_array_equal(references.y[-60:], np.repeat(view.unseen, 20))
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: S2V(hidden=0), "hidden"),
+        (lambda: S2V(l2=-1), "l2"),
+        (lambda: ESZSL(gamma=0), "gamma"),
+        (lambda: Generative(per_class=0), "per_class"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(make, field):
+    with pytest.raises(InputError, match=field):
+        make()

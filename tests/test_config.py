@@ -1,0 +1,99 @@
+"""Configs: exchange with JSON, differences, and the files in configs/."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jzsl.config import Experiment, Train, decode, differences, encode, load_config
+from jzsl.data.digits import Digits
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.errors import InputError
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.methods.s2v import S2V
+from jzsl.sampling.run import Langevin
+from jzsl.types import Task
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_config_loads_and_survives_json(path):
+    config = load_config(path)
+    assert decode(json.loads(json.dumps(encode(config)))) == config
+    assert f"jzsl run configs/{path.name}" in path.read_text()
+    for task in config.tasks:
+        config.method.build(task)
+
+
+def test_json_keeps_every_kind_of_field():
+    config = Experiment(
+        Xlsa17(Path("some/where")),
+        Generative(ABP(kernel=Langevin.metropolis, sigma=0.1), noise=()),
+        Train(epochs=7),
+        tasks=(Task.gzsl, Task.zsl),
+    )
+    assert decode(json.loads(json.dumps(encode(config)))) == config
+
+
+def test_differences_name_the_field():
+    one = encode(Experiment(Digits(), Generative(), Train(epochs=3)))
+    two = encode(Experiment(Digits(unseen=(1, 2)), Generative(ABP(sigma=0.5)), Train(epochs=3)))
+    found = list(differences(one, two))
+    assert len(found) == 2
+    assert found[0].startswith("data.unseen: [3, 5, 6], now [1, 2]")
+    assert found[1].startswith("method.generator.sigma: 0.3, now 0.5")
+    assert not list(differences(one, one))
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        ({"type": "os:system"}, "jzsl package"),
+        ({"type": "jzsl.config:load_config"}, "no configuration class"),
+        ({"type": "jzsl.nowhere:X"}, "no class of this version"),
+        ({"type": None}, "jzsl package"),
+        ({"sgima": 1}, "sgima"),
+        ({"kernel": "leapfrog"}, "leapfrog"),
+    ],
+)
+def test_foreign_json_runs_nothing_and_is_refused(change, culprit):
+    with pytest.raises(InputError, match=culprit):
+        decode({**encode(ABP()), **change})
+
+
+@pytest.mark.parametrize(
+    ("text", "culprit"),
+    [
+        ("x = 1", "exports no CONFIG"),
+        ("CONFIG = 3", "CONFIG is a int"),
+        ("import nothing_of_that_name", "ModuleNotFoundError"),
+        ("def f(:", "SyntaxError"),
+        ("from jzsl.generators.abp import ABP\nABP(sigma=-1)", "sigma"),
+    ],
+)
+def test_bad_config_file(tmp_path, text, culprit):
+    path = tmp_path / "config.py"
+    path.write_text(text)
+    with pytest.raises(InputError, match=culprit) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Train(epochs=0), "train.epochs"),
+        (lambda: Train(chunk=0), "train.chunk"),
+        (lambda: Train(max_epochs=-1), "train.max_epochs"),
+        (lambda: Train(checkpoint_seconds=-1), "train.checkpoint_seconds"),
+        (lambda: Experiment(Digits(), S2V(), seeds=0), "seeds"),
+        (lambda: Experiment(Digits(), S2V(), tasks=()), "tasks"),
+        (lambda: Experiment(Digits(), S2V(), tasks=(Task.zsl, Task.zsl)), "tasks"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(make, field):
+    with pytest.raises(InputError, match=field):
+        make()

@@ -1,0 +1,22 @@
+"""A config of a run that takes a second: the tests of runs override its fields."""
+
+from jzsl.classifiers.knn import KNN
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import Experiment, Train
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2),
+    method=Generative(
+        ABP(hidden=16, latent=2, batch_size=16, langevin_steps=3),
+        zsl=KNN(5),
+        gzsl=Softmax(epochs=2, batch_size=64),
+        per_class=30,
+    ),
+    tasks=(Task.zsl, Task.gzsl),
+    train=Train(max_epochs=4, chunk=1, checkpoint_seconds=0),
+    seeds=2,
+)
