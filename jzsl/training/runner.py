@@ -193,7 +193,7 @@ class _Driver:
             standing.epoch += chunk
             self.journal.append({"phase": phase, "seed": seed, "epoch": standing.epoch, **losses, **numbers})
             standing.rows = self.journal.rows
-            shown = "  ".join(f"{name} {value:.1f}" for name, value in numbers.items())
+            shown = "  ".join(f"{task.headline} {numbers[task.headline]:.1f}" for task in self.experiment.tasks)
             self.progress.update(bar, completed=standing.epoch, numbers=shown)
             if phase == VALIDATION:
                 self._record_validation(seed, numbers)
