@@ -20,3 +20,10 @@ class InputError(Exception):
 
 class DivergedError(ArithmeticError):
     """Training produced a value that is not finite. Nothing was saved over the last good checkpoint."""
+
+
+def require_positive(config: object, *fields: str) -> None:
+    """Raises InputError that names the first of `fields` of `config` that is not a positive number."""
+    for name in fields:
+        if not getattr(config, name) > 0:
+            raise InputError(f"{name}: {getattr(config, name)} found, expected a positive number")

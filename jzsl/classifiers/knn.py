@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.errors import InputError
+from jzsl.errors import require_positive
 from jzsl.types import Classifier, ClassTable
 
 _QUERIES = 256
@@ -22,8 +22,7 @@ class KNN:
     """K, the number of votes"""
 
     def __post_init__(self):
-        if self.neighbours < 1:
-            raise InputError(f"neighbours: {self.neighbours} found, expected at least 1")
+        require_positive(self, "neighbours")
 
     def build(self) -> Classifier:
         return knn(self.neighbours)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.errors import InputError
+from jzsl.errors import require_positive
 from jzsl.training.epochs import run_epochs
 from jzsl.types import Classifier, ClassTable
 
@@ -25,9 +25,7 @@ class Softmax:
     """rows of a minibatch"""
 
     def __post_init__(self):
-        for name in ("epochs", "learning_rate", "batch_size"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: {getattr(self, name)} found, expected a positive number")
+        require_positive(self, "epochs", "learning_rate", "batch_size")
 
     def build(self) -> Classifier:
         return softmax(self)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jzsl.errors import InputError
+from jzsl.errors import require_positive
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.run import Langevin, run
@@ -48,7 +48,8 @@ class ABP:
     """the family of g; mlp is the paper's"""
 
     def __post_init__(self):
-        for name in (
+        require_positive(
+            self,
             "hidden",
             "latent",
             "langevin_steps",
@@ -56,9 +57,7 @@ class ABP:
             "sigma",
             "step_size",
             "learning_rate",
-        ):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: {getattr(self, name)} found, expected a positive number")
+        )
 
     def build(self) -> Generator:
         return abp(self)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.errors import InputError
+from jzsl.errors import require_positive
 from jzsl.types import ClassTable, Method, Metrics, Pool, Task
 
 
@@ -22,9 +22,7 @@ class ESZSL:
     """ridge on the semantic side, as a share of the semantics' mean squared length"""
 
     def __post_init__(self):
-        for name in ("gamma", "lam"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: {getattr(self, name)} found, expected a positive number")
+        require_positive(self, "gamma", "lam")
 
     def build(self, task: Task) -> Method:
         del task  # the same map serves both tasks

@@ -9,7 +9,7 @@ from jaxtyping import Array, Int, Key
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
 from jzsl.config import ClassifierConfig, GeneratorConfig
-from jzsl.errors import InputError
+from jzsl.errors import require_positive
 from jzsl.generators.abp import ABP
 from jzsl.keys import stream
 from jzsl.types import Classifier, ClassTable, Generator, Method, Metrics, Pool, Task
@@ -29,8 +29,7 @@ class Generative:
     for both"""
 
     def __post_init__(self):
-        if self.per_class < 1:
-            raise InputError(f"per_class: {self.per_class} found, expected at least 1")
+        require_positive(self, "per_class")
 
     def build(self, task: Task) -> Method:
         classifier = self.zsl if task is Task.zsl else self.gzsl

@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.prototype import negative_distance
-from jzsl.errors import InputError
+from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
 from jzsl.training.epochs import run_epochs
@@ -30,9 +30,7 @@ class S2V:
     """rows of a minibatch"""
 
     def __post_init__(self):
-        for name in ("hidden", "learning_rate", "batch_size"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: {getattr(self, name)} found, expected a positive number")
+        require_positive(self, "hidden", "learning_rate", "batch_size")
         if not self.l2 >= 0:
             raise InputError(f"l2: {self.l2} found, expected zero or more")
 
