@@ -101,6 +101,22 @@ class Classifier(NamedTuple):
     logits: Callable[..., Float[Array, "m k"]]
 
 
+class Predictions(NamedTuple):
+    """What a method says of unlabelled rows. Classes are counted by column, in the order of the candidates.
+
+    Attributes:
+        scores: one column a candidate class.
+        label: column of the best score.
+    """
+
+    scores: Float[Array, "m k"]
+    label: Int[Array, " m"]
+
+
+Selector = Callable[..., Int[Array, " m"]]
+"""(key, predictions, prior[k], n) -> multiplicity of each unlabelled row, adding up to n (a traced integer)."""
+
+
 class Kernel(NamedTuple):
     """A Markov kernel for one chain.
 
