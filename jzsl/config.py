@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import tyro
+
 from jzsl.errors import InputError
 from jzsl.problem import Problem
 from jzsl.scaling import Scaling
+from jzsl.training.self_training import STHS
 from jzsl.types import Classifier, Generator, Method, Task
 
 
@@ -78,6 +81,8 @@ class Experiment:
     """feature scaling, fitted on training rows"""
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
+    self_training: tyro.conf.AvoidSubcommands[STHS | None] = None
+    """rounds of self-training on the unlabelled rows of unseen classes; None is inductive"""
 
     def __post_init__(self):
         if self.seeds < 1:
@@ -86,6 +91,11 @@ class Experiment:
             raise InputError("tasks: none, expected zsl, gzsl or both")
         if len(set(self.tasks)) < len(self.tasks):
             raise InputError("tasks: a task is named twice")
+        if self.self_training and self.train.epochs is None:
+            raise InputError("train.epochs: None found, expected a number: self-training trains that many a round")
+        if self.self_training and self.tasks != (Task.zsl,):
+            found = ", ".join(task.name for task in self.tasks)
+            raise InputError(f"tasks: {found} found, but self-training with a separate unseen pool knows zsl alone")
 
 
 def load_config(path: Path) -> Experiment:

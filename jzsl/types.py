@@ -57,8 +57,14 @@ class ClassTable(NamedTuple):
     seen: Bool[Array | np.ndarray, " c"]
 
 
+def keep(state: State, key: Array, changed: Array) -> State:
+    """The relabelling of a method that remembers nothing about single rows."""
+    del key, changed
+    return state
+
+
 class Method(NamedTuple):
-    """An inductive zero-shot method as four pure functions.
+    """An inductive zero-shot method as pure functions.
 
     Attributes:
         init: (key, pool, classes) -> state.
@@ -66,19 +72,21 @@ class Method(NamedTuple):
         predictor: (state, pool, classes, unseen[u]) -> whatever `logits` needs, as a pytree of arrays. `unseen` are
             the classes to recognise without labelled rows.
         logits: (predictor, x[n, d], candidates[k]) -> scores[n, k], columns in the order of `candidates`.
+        relabel: (state, key, changed[n]) -> state in which nothing is left of the rows whose label changed.
     """
 
     init: Callable[..., State]
     fit: Callable[..., tuple[State, Metrics]]
     predictor: Callable[..., Any]
     logits: Callable[..., Float[Array, "n k"]]
+    relabel: Callable[..., State] = keep
 
 
 class Generator(NamedTuple):
     """A model of p(x | class semantics).
 
     Attributes:
-        init, fit: as in `Method`.
+        init, fit, relabel: as in `Method`.
         sample: (state, key, semantics[m, a], noise) -> x[m, d], one feature vector for each row of semantics. With
             `noise` they carry the observation noise of the model, where it has one; without, they are its mean
             given the latents.
@@ -87,6 +95,7 @@ class Generator(NamedTuple):
     init: Callable[..., State]
     fit: Callable[..., tuple[State, Metrics]]
     sample: Callable[..., Float[Array, "m d"]]
+    relabel: Callable[..., State] = keep
 
 
 class Classifier(NamedTuple):

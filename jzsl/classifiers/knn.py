@@ -39,10 +39,12 @@ class References(NamedTuple):
 def knn(neighbours: int) -> Classifier:
     """Majority vote of the `neighbours` most similar rows of candidate classes.
 
-    A row of multiplicity m stands for m equal rows, hence casts up to m votes. The score of a class is its number
-    of votes plus the sum of its voters' cosine similarities over 2 K + 1. That term is below one half, so it never
-    outvotes a neighbour: it breaks ties, in favour of the class whose voters are the more similar. Where rows are
-    exactly as similar as the K-th neighbour, those that stand first vote. If fewer than K rows exist, all vote.
+    A row of multiplicity m stands for m equal rows, hence casts up to m votes. To a class's number of votes the sum
+    of its voters' cosine similarities over 2 K + 1 is added. That term is below one half, so it never outvotes a
+    neighbour: it breaks ties, in favour of the class whose voters are the more similar. Where rows are exactly as
+    similar as the K-th neighbour, those that stand first vote. If fewer than K rows exist, all vote.
+
+    The logits are log(1 + votes): their softmax is the add-one estimate of the class's share among neighbours.
 
     Memory is bounded: blocks of 256 queries meet blocks of 8,192 rows.
     """
@@ -91,7 +93,7 @@ def knn(neighbours: int) -> Classifier:
             earlier = jnp.cumsum(weight) - weight
             cast = jnp.clip(neighbours - earlier, 0, weight).astype(query.dtype)
             closeness = jnp.where(weight > 0, similarity, 0.0) / (2 * neighbours + 1)
-            return jnp.zeros(len(candidates), query.dtype).at[label].add(cast * (1 + closeness))
+            return jnp.log1p(jnp.zeros(len(candidates), query.dtype).at[label].add(cast * (1 + closeness)))
 
         return jax.lax.map(score, _unit(x), batch_size=_QUERIES)
 

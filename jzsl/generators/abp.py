@@ -225,4 +225,9 @@ def abp(hyper: ABP) -> Generator:
             return generated
         return generated + state.scalars.sigma * jax.random.normal(stream(key, "noise"), generated.shape)
 
-    return Generator(init, fit, sample)
+    def relabel(state: ABPState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> ABPState:
+        """Latents inferred under another class say nothing: those rows start again from the prior."""
+        fresh = jax.random.normal(key, state.latents.shape)
+        return state._replace(latents=jnp.where(changed[:, None], fresh, state.latents))
+
+    return Generator(init, fit, sample, relabel)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Bool, Int, Key
 
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
@@ -76,4 +76,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
             w = jnp.concatenate([pool.w, w])
         return classifier.fit(stream(state.key, "classifier"), x, y, w, classes)
 
-    return Method(init, fit, predictor, classifier.logits)
+    def relabel(state: GenerativeState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GenerativeState:
+        return state._replace(generator=generator.relabel(state.generator, key, changed))
+
+    return Method(init, fit, predictor, classifier.logits, relabel)

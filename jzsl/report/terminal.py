@@ -21,7 +21,7 @@ class _Rate(ProgressColumn):
     """Epochs a second, or seconds an epoch where that is more readable."""
 
     def render(self, task) -> Text:
-        speed = task.finished_speed or task.speed
+        speed = task.finished_speed or task.speed or (task.completed / task.elapsed if task.elapsed else None)
         if not speed:
             return Text("- s/epoch")
         return Text(f"{speed:.1f} epochs/s" if speed > 1 else f"{1 / speed:.1f} s/epoch")
@@ -51,7 +51,9 @@ def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
         values = "  ".join(f"{value:.1f}" for value in entry["values"])
         table.add_row(name, f"{entry['mean']:.1f}", f"{entry['std']:.1f}", values)
     chosen = "chosen on validation classes" if result["epochs_chosen"] else "fixed"
-    table.caption = f"{result['epochs']} epochs ({chosen}), {len(result['seeds'])} seeds, {result['duration_s']:.0f} s"
+    rounds = f" a round, {result['rounds']} rounds" if result["rounds"] else ""
+    seeds = f"{len(result['seeds'])} seeds, {result['duration_s']:.0f} s"
+    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}, {seeds}"
     return table
 
 

@@ -7,8 +7,9 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.types import Predictions, Selector
 
 
-def random_sampling() -> Selector:
-    """RS: n of all rows, each equally likely, none twice (STHS, table 3)."""
+def random_sampling(hard: int) -> Selector:
+    """RS: n of all rows, each equally likely, none twice (STHS, table 3); `hard` is not used."""
+    del hard
 
     def select(
         key: Key[Array, ""], predictions: Predictions, prior: Float[Array, " k"], n: int | Int[Array, ""]
@@ -19,8 +20,9 @@ def random_sampling() -> Selector:
     return select
 
 
-def everything() -> Selector:
-    """Every row once as soon as n is above 0: self-training without a selection."""
+def everything(hard: int) -> Selector:
+    """Every row once as soon as n is above 0: self-training without a selection; `hard` is not used."""
+    del hard
 
     def select(
         key: Key[Array, ""], predictions: Predictions, prior: Float[Array, " k"], n: int | Int[Array, ""]
@@ -31,8 +33,9 @@ def everything() -> Selector:
     return select
 
 
-def top_confidence() -> Selector:
-    """The n rows whose best score is furthest ahead of the second best; ties at random."""
+def top_confidence(hard: int) -> Selector:
+    """The n rows whose best score is furthest ahead of the second best, ties at random; `hard` is not used."""
+    del hard
 
     def select(
         key: Key[Array, ""], predictions: Predictions, prior: Float[Array, " k"], n: int | Int[Array, ""]

@@ -5,6 +5,7 @@ a pure function of it and of the predictions.
 """
 
 import enum
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +29,8 @@ def tsne_mixture(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[n
 def pca_kmeans(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[np.ndarray, " m"]:
     """k-means on the first principal components: a lighter clustering."""
     reduced = PCA(min(_PCA, *x.shape), random_state=seed).fit_transform(x)
-    return KMeans(clusters, n_init=10, random_state=seed).fit_predict(reduced)
+    starts: Any = 10  # scikit-learn's own annotation lacks the documented number
+    return KMeans(clusters, n_init=starts, random_state=seed).fit_predict(reduced)
 
 
 class Clustering(enum.Enum):

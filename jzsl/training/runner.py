@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 from rich.console import Console
+from rich.progress import TaskID
 
 from jzsl.config import Experiment, differences, encode
 from jzsl.errors import DivergedError, InputError
@@ -22,6 +23,7 @@ from jzsl.training import model
 from jzsl.training.checkpoints import ProgressStore, write_json
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
+from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.trainer import Programs, Trainer
 
 VALIDATION, FINAL = "validation", "final"
@@ -92,6 +94,8 @@ def versions() -> dict[str, str]:
 def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
     """A trainer a phase. Both pools have the capacity of the whole training set: one compilation serves both."""
     programs = Programs(experiment)
+    if experiment.self_training:
+        return {FINAL: RoundTrainer(problem, experiment, programs, experiment.self_training)}
     capacity = len(problem.splits.train)
     phases = {FINAL: problem}
     if experiment.train.epochs is None:
@@ -170,6 +174,7 @@ class _Driver:
             "seeds": list(range(self.experiment.seeds)),
             "epochs": self._epochs(FINAL),
             "epochs_chosen": VALIDATION in self.trainers,
+            "rounds": self.experiment.self_training.rounds if self.experiment.self_training else 0,
             "duration_s": self.standing.seconds,
         }
         for name in (name for task in self.experiment.tasks for name in NUMBERS[task]):
@@ -180,31 +185,45 @@ class _Driver:
 
     def _run_item(self, phase: str, seed: int) -> None:
         trainer, standing, epochs = self.trainers[phase], self.standing, self._epochs(phase)
+        total = trainer.total(epochs)
         state = self.state if standing.epoch else trainer.init(seed)
         self.state = None  # fit uses the state up
-        bar = self.progress.add_task(f"{phase} seed {seed}", total=epochs, completed=standing.epoch, numbers="")
-        while standing.epoch < epochs:
-            chunk = min(self.experiment.train.chunk, epochs - standing.epoch)
-            state, metrics = trainer.fit(state, chunk)
+        bar = self.progress.add_task(f"{phase} seed {seed}", total=total, completed=standing.epoch, numbers="")
+        while standing.epoch < total:
+            chunk = trainer.next_chunk(standing.epoch, epochs, self.experiment.train.chunk)
+            state, metrics = trainer.fit(state, standing.epoch, chunk, epochs)
             losses = {name: float(value) for name, value in metrics.items()}
-            self._require_finite(losses, phase, seed, standing.epoch + chunk)
-            predictors = trainer.predictors(state)
-            numbers = trainer.score(predictors)
             standing.epoch += chunk
-            self.journal.append({"phase": phase, "seed": seed, "epoch": standing.epoch, **losses, **numbers})
-            standing.rows = self.journal.rows
-            shown = "  ".join(f"{task.headline} {numbers[task.headline]:.1f}" for task in self.experiment.tasks)
-            self.progress.update(bar, completed=standing.epoch, numbers=shown)
-            if phase == VALIDATION:
-                self._record_validation(seed, numbers)
-            if standing.epoch == epochs:
-                if phase == FINAL:
-                    standing.results.append(numbers)
-                    model.save(self.out / "checkpoints" / f"seed-{seed}", trainer, state, predictors, self.problem)
-                standing.item, standing.epoch = standing.item + 1, 0
+            self._require_finite(losses, phase, seed, standing.epoch)
+            place = trainer.place(standing.epoch, epochs)
+            if place is not None:
+                predictors = trainer.predictors(state)
+                numbers = trainer.score(predictors)
+                self.journal.append({"phase": phase, "seed": seed, **place, **losses, **numbers})
+                standing.rows = self.journal.rows
+                self._show(bar, seed, place, losses, numbers)
+                if phase == VALIDATION:
+                    self._record_validation(seed, numbers)
+                if standing.epoch == total:
+                    if phase == FINAL:
+                        standing.results.append(numbers)
+                        folder = self.out / "checkpoints" / f"seed-{seed}"
+                        model.save(folder, trainer, trainer.model(state), predictors, self.problem)
+                    standing.item, standing.epoch = standing.item + 1, 0
+            self.progress.update(bar, completed=standing.epoch or total)
             self._save_if_due(state, item_done=standing.epoch == 0)
             if standing.epoch == 0:
                 return
+
+    def _show(self, bar: TaskID, seed: int, place: dict[str, int], losses: dict[str, float], numbers: dict[str, float]):
+        """The newest numbers beside the bar; of a round also a line of its own that stays."""
+        shown = "  ".join(f"{task.headline} {numbers[task.headline]:.1f}" for task in self.experiment.tasks)
+        self.progress.update(bar, numbers=shown)
+        if "round" in place:
+            self.progress.console.print(
+                f"seed {seed}  round {place['round']}  {losses['selected']:.0f} rows selected  {shown}  class entropy "
+                f"{losses['frequency_entropy']:.2f}  {100 * losses['changed']:.0f} % of labels changed"
+            )
 
     def _epochs(self, phase: str) -> int:
         """How many epochs a phase trains. The choice is the number whose mean over seeds is best, the first of them."""

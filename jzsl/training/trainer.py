@@ -9,7 +9,7 @@ from jzsl.config import Experiment
 from jzsl.evaluation.protocol import Protocol
 from jzsl.problem import Problem
 from jzsl.types import Method, Metrics, Task
-from jzsl.views import inductive
+from jzsl.views import View, inductive
 
 
 class Programs:
@@ -17,15 +17,15 @@ class Programs:
 
     def __init__(self, experiment: Experiment):
         methods = {task: experiment.method.build(task) for task in experiment.tasks}
-        trained: Method = methods[experiment.tasks[0]]  # tasks differ in their classifiers only
-        self.init = jax.jit(trained.init)
-        self.fit = jax.jit(trained.fit, donate_argnums=0)
+        self.method: Method = methods[experiment.tasks[0]]  # tasks differ in their classifiers only
+        self.init = jax.jit(self.method.init)
+        self.fit = jax.jit(self.method.fit, donate_argnums=0)
         self.predictor = {task: jax.jit(method.predictor) for task, method in methods.items()}
         self.logits = {task: jax.jit(method.logits) for task, method in methods.items()}
 
 
 class Trainer:
-    """Trains and scores on one problem.
+    """Trains a method on one problem's labelled rows, and scores it.
 
     Args:
         problem: what to train on.
@@ -35,24 +35,45 @@ class Trainer:
     """
 
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int):
-        self.view = inductive(problem, experiment.scaling, capacity)
+        self._set_up(problem, inductive(problem, experiment.scaling, capacity), experiment, programs)
+
+    def _set_up(self, problem: Problem, view: View, experiment: Experiment, programs: Programs) -> None:
+        self.view = view
         self._programs = programs
-        self._protocol = Protocol(problem, self.view)
-        self._pool, self._classes, self._unseen = jax.device_put((self.view.pool, self.view.classes, self.view.unseen))
+        self._protocol = Protocol(problem, view)
+        self._pool, self._classes, self._unseen = jax.device_put((view.pool, view.classes, view.unseen))
         self.queries = {task: self._protocol.queries(task) for task in experiment.tasks}
 
     def init(self, seed: int) -> Any:
         """The state before training, a function of the seed alone."""
         return self._programs.init(jax.random.key(seed), self._pool, self._classes)
 
-    def fit(self, state: Any, epochs: int) -> tuple[Any, Metrics]:
-        """Trains `epochs` epochs further; `state` is used up."""
-        return self._programs.fit(state, self._pool, self._classes, epochs)
+    def total(self, epochs: int) -> int:
+        """Epochs of a whole training."""
+        return epochs
+
+    def next_chunk(self, done: int, epochs: int, chunk: int) -> int:
+        """Epochs to train next, at most `chunk`, when `done` are."""
+        return min(chunk, epochs - done)
+
+    def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
+        """Trains `chunk` epochs further; `state` is used up."""
+        del done, epochs
+        return self._programs.fit(state, self._pool, self._classes, chunk)
+
+    def place(self, done: int, epochs: int) -> dict[str, int] | None:
+        """Where training stands, if there is something to report."""
+        del epochs
+        return {"epoch": done}
+
+    def model(self, state: Any) -> Any:
+        """The method's own state."""
+        return state
 
     def predictors(self, state: Any) -> dict[Task, Any]:
         """What classification needs, for each task."""
         return {
-            task: make(state, self._pool, self._classes, self._unseen)
+            task: make(self.model(state), self._pool, self._classes, self._unseen)
             for task, make in self._programs.predictor.items()
         }
 

@@ -12,9 +12,9 @@ from jzsl.selection.plain import everything, random_sampling, top_confidence
 from jzsl.types import Predictions
 
 SELECTORS = {
-    "random": random_sampling(),
-    "everything": everything(),
-    "confidence": top_confidence(),
+    "random": random_sampling(3),
+    "everything": everything(3),
+    "confidence": top_confidence(3),
     "cfbs": cfbs(3),
     "pn_cfbs": pn_cfbs(3),
 }
@@ -100,7 +100,7 @@ def test_ties_between_classes_are_broken_at_random():
 
 
 def test_random_sampling_is_uniform_without_replacement():
-    draw = jax.vmap(random_sampling(), in_axes=(0, None, None, None))
+    draw = jax.vmap(random_sampling(3), in_axes=(0, None, None, None))
     found = draw(jax.random.split(jax.random.key(0), 2000), predictions_of(LABELS), UNIFORM, 7)
     assert found.max() == 1
     np.testing.assert_allclose(found.mean(0), 7 / ROWS, atol=5 * np.sqrt(0.25 / 2000))
@@ -110,7 +110,7 @@ def test_confidence_takes_the_largest_margins():
     predictions = predictions_of(LABELS)
     ordered = np.sort(predictions.scores, 1)
     margin = ordered[:, -1] - ordered[:, -2]
-    found = top_confidence()(jax.random.key(0), predictions, UNIFORM, 6)
+    found = top_confidence(3)(jax.random.key(0), predictions, UNIFORM, 6)
     np.testing.assert_array_equal(np.flatnonzero(found), np.sort(np.argsort(-margin)[:6]))
 
 

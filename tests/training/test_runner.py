@@ -114,7 +114,7 @@ def test_training_sees_no_test_label(config):
     ends = []
     for part in (problem, dataclasses.replace(problem, labels=labels)):
         trainer = Trainer(part, config, Programs(config), len(problem.splits.train))
-        state, _ = trainer.fit(trainer.init(0), 2)
+        state, _ = trainer.fit(trainer.init(0), 0, 2, 2)
         ends.append((state.generator.params, trainer.score(trainer.predictors(state))))
     jax.tree.map(np.testing.assert_array_equal, ends[0][0], ends[1][0])
     assert ends[0][1] != ends[1][1]

@@ -1,0 +1,21 @@
+"""STHS around ABP on any folder of the xlsa17 layout: transductive, the unseen rows as a separate unlabelled pool.
+
+    jzsl run configs/xlsa17_sths_abp.py --data.root DIR --data.features effnetlite0
+
+`--selection pn_cfbs --prior three_c_edges` normalises by an estimated class prior; `--selection random_sampling` is
+the comparison without hardness.
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=Generative(generator=ABP(), noise=(Task.gzsl,)),
+    train=Train(epochs=3),
+    self_training=STHS(rounds=5, hard=0.7),
+)

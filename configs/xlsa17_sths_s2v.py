@@ -1,0 +1,19 @@
+"""STHS around S2V on any folder of the xlsa17 layout: transductive, the unseen rows as a separate unlabelled pool.
+
+    jzsl run configs/xlsa17_sths_s2v.py --data.root DIR --data.features effnetlite0
+
+`--selection pn_cfbs --prior three_c_edges` normalises by an estimated class prior; `--selection random_sampling` is
+the comparison without hardness.
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.methods.s2v import S2V
+from jzsl.training.self_training import STHS
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=S2V(),
+    train=Train(epochs=5),
+    self_training=STHS(rounds=5, hard=0.7),
+)

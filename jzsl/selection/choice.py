@@ -1,0 +1,62 @@
+"""What a config chooses from: selectors, and the class prior that prior-normalised selection divides by."""
+
+import enum
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jzsl.selection.hardness import cfbs, pn_cfbs
+from jzsl.selection.plain import everything, random_sampling, top_confidence
+from jzsl.selection.saerens import saerens_prior
+from jzsl.selection.three_c import three_c_dominant, three_c_edges
+from jzsl.types import Predictions
+
+PriorEstimator = Callable[[Predictions, Int[Array, " m"]], Float[Array, " k"]]
+"""(predictions, cluster of each row) -> estimated share of each class."""
+
+
+class Selection(enum.Enum):
+    """Which pseudo-labelled rows a round trains on."""
+
+    random_sampling = enum.member(random_sampling)
+    everything = enum.member(everything)
+    top_confidence = enum.member(top_confidence)
+    cfbs = enum.member(cfbs)
+    pn_cfbs = enum.member(pn_cfbs)
+
+
+def uniform(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+    """Every class alike."""
+    del cluster
+    classes = predictions.scores.shape[1]
+    return jnp.full(classes, 1 / classes)
+
+
+def edges(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+    """3C read literally."""
+    return three_c_edges(cluster, predictions.label, predictions.scores.shape[1])
+
+
+def dominant(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+    """3C as the paper's fig. 2 shows it."""
+    return three_c_dominant(cluster, predictions.label, predictions.scores.shape[1])
+
+
+def saerens(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+    """Expectation-maximisation, from posteriors under a uniform prior."""
+    return saerens_prior(jax.nn.softmax(predictions.scores), uniform(predictions, cluster))
+
+
+class Prior(enum.Enum):
+    """How the class prior is estimated."""
+
+    uniform = enum.member(uniform)
+    three_c_edges = enum.member(edges)
+    three_c_dominant = enum.member(dominant)
+    saerens = enum.member(saerens)
+
+    @property
+    def needs_clusters(self) -> bool:
+        return self in (Prior.three_c_edges, Prior.three_c_dominant)

@@ -1,0 +1,70 @@
+"""The trainer of self-training runs: the same interface, training cut at the borders of rounds."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jzsl.config import Experiment
+from jzsl.problem import Problem
+from jzsl.training.self_training import STHS
+from jzsl.training.trainer import Programs, Trainer
+from jzsl.types import Metrics, Task
+from jzsl.views import transductive
+
+
+class RoundTrainer(Trainer):
+    """Self-trains a method on labelled rows and on unlabelled rows of unseen classes.
+
+    Args:
+        problem: what to train on.
+        experiment: how.
+        programs: the experiment's compiled functions.
+        sths: the self-training of the experiment.
+    """
+
+    def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
+        view = transductive(problem, experiment.scaling)
+        self._set_up(problem, view, experiment, programs)
+        self._rounds = sths.rounds
+        training = sths.build(programs.method, view.labelled, view.unlabelled, len(view.unseen))
+        self._start = jax.jit(training.init)
+        self._begin = jax.jit(training.begin, donate_argnums=0)
+        self._fit = jax.jit(training.fit, donate_argnums=0)
+        self._end = jax.jit(training.end, donate_argnums=0)
+        self._cluster = np.zeros(view.unlabelled, np.int32)
+        if sths.needs_clusters:
+            unlabelled = np.asarray(view.pool.x[view.labelled :])
+            self._cluster = sths.clustering.value(unlabelled, len(view.unseen), 0).astype(np.int32)
+
+    def init(self, seed: int) -> Any:
+        return self._start(jax.random.key(seed), self._pool, self._classes, self._unseen, jnp.asarray(self._cluster))
+
+    def total(self, epochs: int) -> int:
+        return epochs * (self._rounds + 1)
+
+    def next_chunk(self, done: int, epochs: int, chunk: int) -> int:
+        return min(chunk, epochs - done % epochs)
+
+    def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
+        if done % epochs == 0:
+            state = self._begin(state, self._pool, self._classes, self._unseen)
+        state, metrics = self._fit(state, self._pool, self._classes, chunk)
+        if (done + chunk) % epochs == 0:
+            state, more = self._end(state, self._pool, self._classes, self._unseen)
+            metrics = metrics | more
+        return state, metrics
+
+    def place(self, done: int, epochs: int) -> dict[str, int] | None:
+        return {"round": done // epochs - 1} if done % epochs == 0 else None
+
+    def model(self, state: Any) -> Any:
+        return state.model
+
+    def predictors(self, state: Any) -> dict[Task, Any]:
+        pool = self._pool._replace(y=state.y, w=state.w)
+        return {
+            task: make(state.model, pool, self._classes, self._unseen)
+            for task, make in self._programs.predictor.items()
+        }

@@ -1,0 +1,164 @@
+"""STHS: self-training with hardness sampling around any method (STHS paper, section 3.3 and algorithm 1).
+
+Round 0 trains the base on the labelled rows. Round t trains on them and on floor(M / T) * t pseudo-labelled rows,
+selected by the predictions of round t - 1. A round rewrites labels and multiplicities of the pool, never a shape:
+one compilation serves all rounds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import jax.numpy as jnp
+import tyro
+from jaxtyping import Array, Float, Int, Key
+
+from jzsl.errors import InputError, require_positive
+from jzsl.keys import stream
+from jzsl.selection.choice import Prior, PriorEstimator, Selection
+from jzsl.selection.three_c import Clustering
+from jzsl.types import ClassTable, Method, Metrics, Pool, Predictions, Selector
+
+
+@dataclass(frozen=True)
+class STHS:
+    """Self-training with hardness sampling."""
+
+    rounds: int = 4
+    """T, rounds after the inductive base (STHS: 4 on AWA2, 8 on CUB, 11 on SUN with S2V)"""
+    selection: Annotated[Selection, tyro.conf.arg(aliases=("--selection",))] = Selection.cfbs
+    """which pseudo-labelled rows a round trains on"""
+    prior: Annotated[Prior, tyro.conf.arg(aliases=("--prior",))] = Prior.three_c_edges
+    """the class prior that pn_cfbs divides by; the other selections ignore it"""
+    hard: float = 0.8
+    """K, the hard classes, as a share of the unseen ones (STHS: 0.8 on AWA2, 0.9 on CUB, 0.75 on SUN)"""
+    clustering: Clustering = Clustering.tsne_mixture
+    """the clustering that 3C compares with; made once a run"""
+    warm: bool = False
+    """go on with the last round's model; by default it is trained again from scratch, as the paper does"""
+
+    def __post_init__(self):
+        require_positive(self, "rounds", "hard")
+        if self.hard > 1:
+            raise InputError(f"hard: {self.hard} found, expected a share of the unseen classes, at most 1")
+
+    @property
+    def needs_clusters(self) -> bool:
+        return self.selection is Selection.pn_cfbs and self.prior.needs_clusters
+
+    def build(self, method: Method, labelled: int, unlabelled: int, unseen: int) -> "SelfTraining":
+        hard = max(1, round(self.hard * unseen))
+        return self_train(
+            method, self.selection.value(hard), self.prior.value, self.rounds, labelled, unlabelled, self.warm
+        )
+
+
+class SelfTrainingState(NamedTuple):
+    """Everything between two calls.
+
+    Attributes:
+        model: the method's state.
+        y, w: labels and multiplicities of the pool's rows in this round.
+        predictions: of the unlabelled rows, by the last finished round.
+        cluster: of each unlabelled row, for priors that need it.
+        round: the round under way, from 0.
+        key: base key.
+    """
+
+    model: Any
+    y: Int[Array, " n"]
+    w: Int[Array, " n"]
+    predictions: Predictions
+    cluster: Int[Array, " m"]
+    round: Int[Array, ""]
+    key: Key[Array, ""]
+
+
+class SelfTraining(NamedTuple):
+    """A round cut where a driver may save: `begin`, any number of `fit`, `end`; `step` is all of them.
+
+    Attributes:
+        init: (key, pool, classes, unseen, cluster) -> state.
+        begin: (state, pool, classes, unseen) -> state that has selected its rows and restarted its model.
+        fit: (state, pool, classes, epochs) -> (state, metrics).
+        end: (state, pool, classes, unseen) -> (state of the next round with new predictions, metrics).
+        step: (state, pool, classes, unseen, epochs) -> (state, metrics), a whole round.
+    """
+
+    init: Callable[..., SelfTrainingState]
+    begin: Callable[..., SelfTrainingState]
+    fit: Callable[..., tuple[SelfTrainingState, Metrics]]
+    end: Callable[..., tuple[SelfTrainingState, Metrics]]
+    step: Callable[..., tuple[SelfTrainingState, Metrics]]
+
+
+def self_train(
+    method: Method, selector: Selector, prior: PriorEstimator, rounds: int, labelled: int, unlabelled: int, warm: bool
+) -> SelfTraining:
+    """Algorithm 1 around a method.
+
+    Args:
+        method: the base.
+        selector: chooses the rows.
+        prior: estimates the class prior that a prior-normalised selector divides by.
+        rounds: T.
+        labelled: labelled rows of the pool, which come first.
+        unlabelled: M, the rows after them.
+        warm: go on with the model of the last round instead of training it again from scratch, as the paper does.
+            The method then forgets what it knew about rows whose label changed (ABP draws their latents anew).
+    """
+    rows = slice(labelled, labelled + unlabelled)
+
+    def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
+        return pool._replace(y=state.y, w=state.w)
+
+    def init(
+        key: Key[Array, ""], pool: Pool, classes: ClassTable, unseen: Int[Array, " u"], cluster: Int[Array, " m"]
+    ) -> SelfTrainingState:
+        nothing = Predictions(jnp.zeros((unlabelled, len(unseen))), jnp.zeros(unlabelled, jnp.int32))
+        model = method.init(stream(key, "model"), pool, classes)
+        return SelfTrainingState(model, jnp.asarray(pool.y), jnp.asarray(pool.w), nothing, cluster, jnp.int32(0), key)
+
+    def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> SelfTrainingState:
+        n = unlabelled // rounds * state.round
+        key = stream(state.key, "selection", state.round)
+        multiplicity = selector(key, state.predictions, prior(state.predictions, state.cluster), n)
+        y = jnp.asarray(pool.y).at[rows].set(unseen[state.predictions.label])
+        w = jnp.asarray(pool.w).at[rows].set(multiplicity)
+        model_key = stream(state.key, "model", state.round)
+        kept = method.relabel(state.model, model_key, y != state.y) if warm else None
+        return state._replace(model=kept if warm else method.init(model_key, pool, classes), y=y, w=w)
+
+    def fit(
+        state: SelfTrainingState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+    ) -> tuple[SelfTrainingState, Metrics]:
+        model, metrics = method.fit(state.model, pool_of(state, pool), classes, epochs)
+        return state._replace(model=model), metrics
+
+    def end(
+        state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
+    ) -> tuple[SelfTrainingState, Metrics]:
+        predictor = method.predictor(state.model, pool_of(state, pool), classes, unseen)
+        scores = method.logits(predictor, jnp.asarray(pool.x)[rows], unseen)
+        label = jnp.argmax(scores, 1).astype(jnp.int32)
+        changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
+        metrics = {
+            "selected": jnp.sum(state.w[rows]).astype(jnp.float32),
+            "frequency_entropy": _entropy(jnp.bincount(label, length=len(unseen)) / unlabelled),
+            "changed": jnp.where(state.round > 0, changed, 1.0),
+        }
+        return state._replace(predictions=Predictions(scores, label), round=state.round + 1), metrics
+
+    def step(
+        state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"], epochs: int | Array
+    ) -> tuple[SelfTrainingState, Metrics]:
+        state, metrics = fit(begin(state, pool, classes, unseen), pool, classes, epochs)
+        state, more = end(state, pool, classes, unseen)
+        return state, metrics | more
+
+    return SelfTraining(init, begin, fit, end, step)
+
+
+def _entropy(frequency: Float[Array, " k"]) -> Float[Array, ""]:
+    """Of the predicted classes, in nats; at most the logarithm of their number."""
+    return -jnp.sum(jnp.where(frequency > 0, frequency * jnp.log(jnp.where(frequency > 0, frequency, 1.0)), 0.0))
