@@ -8,6 +8,7 @@ import numpy as np
 
 from jzsl.config import Experiment
 from jzsl.problem import Problem
+from jzsl.refinement.choice import Refinement
 from jzsl.training.self_training import STHS
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Metrics, Task
@@ -28,6 +29,7 @@ class RoundTrainer(Trainer):
         view = transductive(problem, experiment.scaling)
         self._set_up(problem, view, experiment, programs)
         self._rounds = sths.rounds
+        self._refined = sths.refinement is not Refinement.none
         training = sths.build(programs.method, view.labelled, view.unlabelled, len(view.unseen))
         self._start = jax.jit(training.init)
         self._begin = jax.jit(training.begin, donate_argnums=0)
@@ -68,3 +70,11 @@ class RoundTrainer(Trainer):
             task: make(state.model, pool, self._classes, self._unseen)
             for task, make in self._programs.predictor.items()
         }
+
+    def score(self, state: Any, predictors: dict[Task, Any]) -> dict[str, float]:
+        """T1 of the round's predictions, and where they were refined of the method's own, `T1_own`, too."""
+        del predictors  # the queries are the unlabelled rows, which `end` has scored
+        refined = self._protocol.score(Task.zsl, np.asarray(state.predictions.scores))
+        if self._refined:
+            return {**refined, "T1_own": self._protocol.score(Task.zsl, np.asarray(state.own))["T1"]}
+        return refined

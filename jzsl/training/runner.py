@@ -198,7 +198,7 @@ class _Driver:
             place = trainer.place(standing.epoch, epochs)
             if place is not None:
                 predictors = trainer.predictors(state)
-                numbers = trainer.score(predictors)
+                numbers = trainer.score(state, predictors)
                 self.journal.append({"phase": phase, "seed": seed, **place, **losses, **numbers})
                 standing.rows = self.journal.rows
                 self._show(bar, seed, place, losses, numbers)

@@ -15,6 +15,9 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
+from jzsl.refinement.choice import Refinement
+from jzsl.refinement.choice import none as no_refinement
+from jzsl.refinement.neighbour_graph import NeighbourGraph, neighbour_graph
 from jzsl.selection.choice import Prior, PriorEstimator, Selection
 from jzsl.selection.three_c import Clustering
 from jzsl.types import ClassTable, Method, Metrics, Pool, Predictions, Selector
@@ -25,31 +28,46 @@ class STHS:
     """Self-training with hardness sampling."""
 
     rounds: int = 4
-    """T, rounds after the inductive base (STHS: 4 on AWA2, 8 on CUB, 11 on SUN with S2V)"""
+    """T, rounds after the inductive base (STHS: 4 on AWA2, 8 on CUB, 11 on SUN with S2V); 0 is the base alone"""
     selection: Annotated[Selection, tyro.conf.arg(aliases=("--selection",))] = Selection.cfbs
     """which pseudo-labelled rows a round trains on"""
     prior: Annotated[Prior, tyro.conf.arg(aliases=("--prior",))] = Prior.three_c_edges
     """the class prior that pn_cfbs divides by; the other selections ignore it"""
     hard: float = 0.8
     """K, the hard classes, as a share of the unseen ones (STHS: 0.8 on AWA2, 0.9 on CUB, 0.75 on SUN)"""
+    refinement: Refinement = Refinement.none
+    """what is made of the base's predictions before rows are selected: hardness sampling over a smoothed graph"""
+    neighbours: int = 10
+    """edges from each unlabelled row, for refinements that need a graph"""
     clustering: Clustering = Clustering.tsne_mixture
     """the clustering that 3C compares with; made once a run"""
     warm: bool = False
     """go on with the last round's model; by default it is trained again from scratch, as the paper does"""
 
     def __post_init__(self):
-        require_positive(self, "rounds", "hard")
+        require_positive(self, "hard", "neighbours")
+        if self.rounds < 0:
+            raise InputError(f"rounds: {self.rounds} found, expected zero or more")
         if self.hard > 1:
             raise InputError(f"hard: {self.hard} found, expected a share of the unseen classes, at most 1")
 
     @property
     def needs_clusters(self) -> bool:
-        return self.selection is Selection.pn_cfbs and self.prior.needs_clusters
+        uses_prior = self.selection is Selection.pn_cfbs or self.refinement is Refinement.mass_label_propagation
+        return uses_prior and self.prior.needs_clusters
 
     def build(self, method: Method, labelled: int, unlabelled: int, unseen: int) -> "SelfTraining":
         hard = max(1, round(self.hard * unseen))
         return self_train(
-            method, self.selection.value(hard), self.prior.value, self.rounds, labelled, unlabelled, self.warm
+            method,
+            self.selection.value(hard),
+            self.prior.value,
+            self.rounds,
+            labelled,
+            unlabelled,
+            self.warm,
+            self.refinement.value,
+            self.neighbours if self.refinement.needs_graph else None,
         )
 
 
@@ -59,8 +77,10 @@ class SelfTrainingState(NamedTuple):
     Attributes:
         model: the method's state.
         y, w: labels and multiplicities of the pool's rows in this round.
-        predictions: of the unlabelled rows, by the last finished round.
+        predictions: of the unlabelled rows, by the last finished round, refined.
+        own: the scores before refinement.
         cluster: of each unlabelled row, for priors that need it.
+        graph: of the unlabelled rows, for refinements that need it.
         round: the round under way, from 0.
         key: base key.
     """
@@ -69,6 +89,8 @@ class SelfTrainingState(NamedTuple):
     y: Int[Array, " n"]
     w: Int[Array, " n"]
     predictions: Predictions
+    own: Float[Array, "m k"]
+    graph: NeighbourGraph | None
     cluster: Int[Array, " m"]
     round: Int[Array, ""]
     key: Key[Array, ""]
@@ -93,7 +115,15 @@ class SelfTraining(NamedTuple):
 
 
 def self_train(
-    method: Method, selector: Selector, prior: PriorEstimator, rounds: int, labelled: int, unlabelled: int, warm: bool
+    method: Method,
+    selector: Selector,
+    prior: PriorEstimator,
+    rounds: int,
+    labelled: int,
+    unlabelled: int,
+    warm: bool,
+    refine: Callable[..., Predictions] = no_refinement,
+    neighbours: int | None = None,
 ) -> SelfTraining:
     """Algorithm 1 around a method.
 
@@ -106,6 +136,8 @@ def self_train(
         unlabelled: M, the rows after them.
         warm: go on with the model of the last round instead of training it again from scratch, as the paper does.
             The method then forgets what it knew about rows whose label changed (ABP draws their latents anew).
+        refine: (predictions, x[m, d], graph, prior[k]) -> predictions, applied before rows are selected.
+        neighbours: edges from each row of the graph that `refine` gets; None makes no graph.
     """
     rows = slice(labelled, labelled + unlabelled)
 
@@ -117,10 +149,13 @@ def self_train(
     ) -> SelfTrainingState:
         nothing = Predictions(jnp.zeros((unlabelled, len(unseen))), jnp.zeros(unlabelled, jnp.int32))
         model = method.init(stream(key, "model"), pool, classes)
-        return SelfTrainingState(model, jnp.asarray(pool.y), jnp.asarray(pool.w), nothing, cluster, jnp.int32(0), key)
+        graph = None if neighbours is None else neighbour_graph(jnp.asarray(pool.x)[rows], neighbours)
+        return SelfTrainingState(
+            model, jnp.asarray(pool.y), jnp.asarray(pool.w), nothing, nothing.scores, graph, cluster, jnp.int32(0), key
+        )
 
     def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> SelfTrainingState:
-        n = unlabelled // rounds * state.round
+        n = unlabelled // max(rounds, 1) * state.round
         key = stream(state.key, "selection", state.round)
         multiplicity = selector(key, state.predictions, prior(state.predictions, state.cluster), n)
         y = jnp.asarray(pool.y).at[rows].set(unseen[state.predictions.label])
@@ -139,15 +174,18 @@ def self_train(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
     ) -> tuple[SelfTrainingState, Metrics]:
         predictor = method.predictor(state.model, pool_of(state, pool), classes, unseen)
-        scores = method.logits(predictor, jnp.asarray(pool.x)[rows], unseen)
-        label = jnp.argmax(scores, 1).astype(jnp.int32)
+        x = jnp.asarray(pool.x)[rows]
+        scores = method.logits(predictor, x, unseen)
+        own = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+        refined = refine(own, x, state.graph, prior(own, state.cluster))
+        label = refined.label
         changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
         metrics = {
             "selected": jnp.sum(state.w[rows]).astype(jnp.float32),
             "frequency_entropy": _entropy(jnp.bincount(label, length=len(unseen)) / unlabelled),
             "changed": jnp.where(state.round > 0, changed, 1.0),
         }
-        return state._replace(predictions=Predictions(scores, label), round=state.round + 1), metrics
+        return state._replace(predictions=refined, own=scores, round=state.round + 1), metrics
 
     def step(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"], epochs: int | Array

@@ -77,8 +77,9 @@ class Trainer:
             for task, make in self._programs.predictor.items()
         }
 
-    def score(self, predictors: dict[Task, Any]) -> dict[str, float]:
+    def score(self, state: Any, predictors: dict[Task, Any]) -> dict[str, float]:
         """The protocol's numbers, in percent."""
+        del state
         numbers = {}
         for task, predictor in predictors.items():
             queries = self.queries[task]

@@ -115,7 +115,7 @@ def test_training_sees_no_test_label(config):
     for part in (problem, dataclasses.replace(problem, labels=labels)):
         trainer = Trainer(part, config, Programs(config), len(problem.splits.train))
         state, _ = trainer.fit(trainer.init(0), 0, 2, 2)
-        ends.append((state.generator.params, trainer.score(trainer.predictors(state))))
+        ends.append((state.generator.params, trainer.score(state, trainer.predictors(state))))
     jax.tree.map(np.testing.assert_array_equal, ends[0][0], ends[1][0])
     assert ends[0][1] != ends[1][1]
 

@@ -20,6 +20,8 @@ from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.refinement.choice import Refinement
+from jzsl.refinement.neighbour_graph import neighbour_graph
 from jzsl.selection.choice import Prior, Selection
 from jzsl.selection.hardness import cfbs
 from jzsl.selection.three_c import Clustering
@@ -152,6 +154,21 @@ def test_self_training_helps_where_classes_form_groups():
     assert np.mean(gains) > 3, gains
 
 
+@pytest.mark.parametrize("refinement", list(Refinement))
+def test_rounds_select_by_refined_predictions(view, arrays, refinement):
+    sths = STHS(rounds=3, hard=0.5, prior=Prior.uniform, refinement=refinement, neighbours=5)
+    training = sths.build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled, 4)
+    state, _ = jax.jit(training.step)(start(training, view, arrays), *arrays, 3)
+    x = arrays[0].x[view.labelled :]
+    own = Predictions(state.own, jnp.argmax(state.own, 1).astype(jnp.int32))
+    graph = neighbour_graph(x, 5) if refinement.needs_graph else None
+    expected = refinement.value(own, x, graph, jnp.full(4, 0.25))
+    np.testing.assert_array_equal(state.predictions.label, expected.label)
+    begun = training.begin(state, *arrays)
+    np.testing.assert_array_equal(begun.y[view.labelled :], view.unseen[np.asarray(expected.label)])
+    assert (state.graph is None) == (not refinement.needs_graph)
+
+
 @pytest.fixture(scope="module")
 def config(problem) -> Experiment:
     del problem
@@ -161,7 +178,12 @@ def config(problem) -> Experiment:
         train=Train(epochs=3, chunk=2, checkpoint_seconds=0),
         seeds=2,
         self_training=STHS(
-            rounds=3, selection=Selection.pn_cfbs, prior=Prior.three_c_edges, hard=0.5, clustering=Clustering.pca_kmeans
+            rounds=3,
+            refinement=Refinement.mass_label_propagation,
+            selection=Selection.pn_cfbs,
+            prior=Prior.three_c_edges,
+            hard=0.5,
+            clustering=Clustering.pca_kmeans,
         ),
     )
 
@@ -177,7 +199,7 @@ def test_run_reports_a_row_a_round(whole):
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(row["seed"], row["round"]) for row in rows] == [(s, t) for s in (0, 1) for t in range(4)]
     for row in rows:
-        assert {"T1", "selected", "frequency_entropy", "changed", "loss"} <= set(row)
+        assert {"T1", "T1_own", "selected", "frequency_entropy", "changed", "loss"} <= set(row)
     assert result["T1"]["values"] == [rows[3]["T1"], rows[7]["T1"]]
     assert (result["setting"], result["rounds"], result["epochs"]) == ("transductive (unseen pool separate)", 3, 3)
 
@@ -242,7 +264,7 @@ def test_settings_that_self_training_cannot_have(config, change, culprit):
     with pytest.raises(InputError, match=culprit):
         dataclasses.replace(config, **change)
     for make_wrong, field in (
-        (lambda: STHS(rounds=0), "rounds"),
+        (lambda: STHS(rounds=-1), "rounds"),
         (lambda: STHS(hard=0), "hard"),
         (lambda: STHS(hard=1.5), "hard"),
     ):

@@ -1,0 +1,40 @@
+"""Spherical k-means of the unlabelled rows, started from the predicted classes (Dhillon and Modha 2001)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jzsl.types import Predictions
+
+
+def spherical_kmeans(predictions: Predictions, x: Float[Array, "m d"], iterations: int = 20) -> Predictions:
+    """Clusters on the unit sphere, cluster c starting as the mean direction of the rows predicted as class c.
+
+    A class without rows keeps its centre of before; one that has had none from the start gets the mean direction
+    of all rows, weighted by the shares that softmax(scores) gives it.
+
+    Returns:
+        Predictions whose scores are cosine similarities to the final centres.
+    """
+    unit = _unit(x)
+    classes = predictions.scores.shape[1]
+    columns = jnp.arange(classes)
+
+    def mean_direction(weight):
+        return _unit(jnp.dot(weight.T, unit, precision=jax.lax.Precision.HIGHEST))
+
+    def similarity(centre):
+        return jnp.dot(unit, centre.T, precision=jax.lax.Precision.HIGHEST)
+
+    def move(label, centre):
+        members = (label[:, None] == columns).astype(unit.dtype)
+        return jnp.where(members.any(0)[:, None], mean_direction(members), centre)
+
+    centre = move(predictions.label, mean_direction(jax.nn.softmax(predictions.scores)))
+    centre = jax.lax.fori_loop(0, iterations, lambda _, c: move(jnp.argmax(similarity(c), 1), c), centre)
+    scores = similarity(centre)
+    return Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+
+
+def _unit(x: Float[Array, "m d"]) -> Float[Array, "m d"]:
+    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), jnp.finfo(x.dtype).tiny)
