@@ -112,7 +112,7 @@ def measure(options: Options) -> dict:
     hyper = ABP()
     result = {"machine": describe(), "sizes": {}}
     table = Table(title=f"ABP iteration, batch {hyper.batch_size}, {hyper.langevin_steps} Langevin steps")
-    headings = ("size", "GFLOP", "ABP ms", "products ms", "share of products' rate", "of 2048-cubed peak")
+    headings = ("size", "GFLOP", "ABP ms", "products ms", "% of products", "% of peak")
     for heading in headings:
         table.add_column(heading, justify="right")
     for size in options.sizes:

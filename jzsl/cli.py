@@ -1,6 +1,7 @@
 """The command line: `jzsl run`, `jzsl predict`, `jzsl data`. Thin; every verb calls a function of the library."""
 
 import csv
+import enum
 import json
 import os
 import sys
@@ -12,12 +13,20 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from jzsl.config import Experiment, decode, load_config
+from jzsl.analysis.hard_easy import diversity, hard_easy, label_noise
+from jzsl.analysis.rounds import hardness_dynamics, sampling_ablation
+from jzsl.analysis.study import Setting, write
+from jzsl.analysis.uneven_prediction import uneven_prediction
+from jzsl.config import Experiment, MethodConfig, decode, encode, load_config
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
-from jzsl.errors import DivergedError, InputError
+from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.evaluation.protocol import NUMBERS
-from jzsl.report.terminal import problem_table, result_table
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.methods.s2v import S2V
+from jzsl.report.terminal import finding_table, problem_table, result_table
+from jzsl.scaling import Scaling
 from jzsl.training import model
 from jzsl.training.interrupt import Interrupted
 from jzsl.training.runner import run as run_experiment
@@ -28,6 +37,8 @@ usage: jzsl VERB ...
 
   jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume]
       train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
+  jzsl study NAME --data SOURCE --out DIR
+      answer one question of the papers with a table and a figure; `jzsl study -h` lists them
   jzsl predict RUN_DIR FEATURES --out predictions.csv
       classify new feature rows with a saved run
   jzsl data info|check SOURCE
@@ -76,10 +87,52 @@ class DataOptions:
     """xlsa17: the file of splits, without .mat"""
 
 
+class Study(enum.Enum):
+    """The questions, each a function of a setting."""
+
+    uneven_prediction = enum.member(uneven_prediction)
+    hard_easy = enum.member(hard_easy)
+    label_noise = enum.member(label_noise)
+    diversity = enum.member(diversity)
+    hardness_dynamics = enum.member(hardness_dynamics)
+    sampling_ablation = enum.member(sampling_ablation)
+
+
+class Base(enum.Enum):
+    """The base methods of the studies."""
+
+    s2v = enum.member(S2V())
+    abp = enum.member(Generative(generator=ABP(), noise=(Task.gzsl,)))
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Answer one question of the papers with a table (CSV, JSON) and a figure."""
+
+    name: tyro.conf.Positional[Study]
+    """the question: STHS, fig. 1 A to D, fig. 3, table 3"""
+    data: str
+    """digits, synthetic, a file or a folder, as for `jzsl data`"""
+    out: Path
+    """folder for table.csv, table.json, figure.png and figure.svg"""
+    features: str | None = None
+    """xlsa17: the file of features, without .mat"""
+    splits: str | None = None
+    """xlsa17: the file of splits, without .mat"""
+    base: tuple[Base, ...] = (Base.s2v, Base.abp)
+    """which methods to study"""
+    epochs: int = 5
+    """epochs of each training"""
+    seeds: int = 5
+    """number of seeds"""
+    scaling: Scaling = Scaling.minmax
+    """feature scaling"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb and returns the exit status: 0, 1 if training diverged, 2 for the user's mistakes, 128 + signal."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    verbs: dict[str, Callable[[list[str]], int]] = {"run": _run, "predict": _predict, "data": _data}
+    verbs: dict[str, Callable[[list[str]], int]] = {"run": _run, "study": _study, "predict": _predict, "data": _data}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if arguments else 2
@@ -146,6 +199,34 @@ def _predict(arguments: list[str]) -> int:
     except OSError as error:
         raise InputError(f"{options.out}: cannot be written ({error.strerror})") from error
     print(f"{len(scores)} rows classified among {len(trained.names)} classes: {options.out}")
+    return 0
+
+
+def _study(arguments: list[str]) -> int:
+    # The names have dashes on the command line and underscores in Python.
+    arguments = [part.replace("-", "_") if part.replace("-", "_") in Study.__members__ else part for part in arguments]
+    options = tyro.cli(StudyOptions, args=arguments, prog="jzsl study")
+    require_positive(options, "epochs", "seeds")
+    if options.out.exists():
+        raise InputError(f"{options.out}: exists already; choose another --out")
+    problem = locate(options.data, options.features, options.splits).load()
+    bases: dict[str, MethodConfig] = {base.name: base.value for base in options.base}
+    console = Console(stderr=True)
+    with console.status("") as status:
+        setting = Setting(problem, bases, options.scaling, options.epochs, options.seeds, status.update)
+        finding = options.name.value(setting)
+    header = {
+        "study": options.name.name,
+        "data": {"name": problem.provenance.name, "hash": problem.hash, "features": problem.provenance.features},
+        "epochs": options.epochs,
+        "seeds": options.seeds,
+        "bases": {name: encode(base) for name, base in bases.items()},
+    }
+    write(finding, options.out, header)
+    screen = Console()
+    screen.print(finding_table(finding.question, finding.rows))
+    for line in (finding.answer, *finding.notes, f"saved in {options.out}"):
+        screen.print(line)
     return 0
 
 

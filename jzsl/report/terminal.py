@@ -79,3 +79,14 @@ def problem_table(problem: Problem) -> Table:
     ):
         table.add_row(name, value)
     return table
+
+
+def finding_table(title: str, rows: list[dict[str, Any]]) -> Table:
+    """The table of a study, all columns but the single values of the seeds."""
+    table = Table(title=title)
+    columns = [name for name in rows[0] if name != "values"]
+    for name in columns:
+        table.add_column(name, justify="right" if isinstance(rows[0][name], int | float) else "left")
+    for row in rows:
+        table.add_row(*(str(row[name]) for name in columns))
+    return table

@@ -221,8 +221,8 @@ class _Driver:
         self.progress.update(bar, numbers=shown)
         if "round" in place:
             self.progress.console.print(
-                f"seed {seed}  round {place['round']}  {losses['selected']:.0f} rows selected  {shown}  class entropy "
-                f"{losses['frequency_entropy']:.2f}  {100 * losses['changed']:.0f} % of labels changed"
+                f"seed {seed}  round {place['round']}  {losses['selected']:.0f} rows  {shown}  "
+                f"class entropy {losses['frequency_entropy']:.2f}  {100 * losses['changed']:.0f} % relabelled"
             )
 
     def _epochs(self, phase: str) -> int:

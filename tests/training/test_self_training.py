@@ -249,7 +249,7 @@ def test_progress_tells_each_round(config, tmp_path):
     told = Console(record=True, file=open(os.devnull, "w"), width=160)  # noqa: SIM115
     run(dataclasses.replace(config, seeds=1), tmp_path / "run", False, told)
     text = told.export_text()
-    for words in ("round 0  0 rows selected", "round 3  120 rows selected", "T1", "entropy", "% of labels changed"):
+    for words in ("round 0  0 rows", "round 3  120 rows", "T1", "entropy", "% relabelled"):
         assert words in text
 
 

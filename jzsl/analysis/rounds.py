@@ -1,0 +1,136 @@
+"""STHS, fig. 3 A, B and table 3: what self-training does round by round, and what the selection is worth."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jzsl.analysis.retraining import Retrainer
+from jzsl.analysis.study import Finding, Setting, defined_mean, group_rows, paired, verdict
+from jzsl.report.figures import COLOURS, grouped_bars
+from jzsl.selection.choice import Prior, Selection
+from jzsl.selection.three_c import Clustering
+from jzsl.training.self_training import STHS
+
+ROUNDS, HARD = 4, 0.8
+
+
+def _self_trained(retrainer: Retrainer, sths: STHS, epochs: int, seeds: int) -> Iterator[list[np.ndarray]]:
+    """For each seed the predictions after every round, round 0 first."""
+    view = retrainer.view
+    training = sths.build(retrainer.method, view.labelled, view.unlabelled, retrainer.classes)
+    cluster = np.zeros(view.unlabelled, np.int32)
+    if sths.needs_clusters:
+        cluster = sths.clustering.value(np.asarray(view.pool.x[view.labelled :]), retrainer.classes, 0)
+    arrays = jax.device_put((view.pool, view.classes, view.unseen))
+    step: Any = jax.jit(training.step)
+    for seed in range(seeds):
+        state, labels = training.init(jax.random.key(seed), *arrays, jax.numpy.int32(cluster)), []
+        for _ in range(sths.rounds + 1):
+            state, _ = step(state, *arrays, epochs)
+            labels.append(np.asarray(state.predictions.label))
+        yield labels
+
+
+def hardness_dynamics(setting: Setting) -> Finding:
+    """Accuracy and precision of the classes that CFBS calls hard and easy, after each round (fig. 3 A, B)."""
+    rows, curves, notes, words, held = [], {}, (), [], True
+    for name, base in setting.bases.items():
+        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        notes = (*retrainer.notes, f"CFBS, T = {ROUNDS}, K = {HARD:.0%} of the classes; hard: the rarer predicted half")
+        found = []
+        for seed, labels in enumerate(
+            _self_trained(retrainer, STHS(ROUNDS, Selection.cfbs, hard=HARD), setting.epochs, setting.seeds)
+        ):
+            setting.tell(f"{name}: seed {seed}")
+            for t, predicted in enumerate(labels):
+                order = np.argsort(np.bincount(predicted, minlength=retrainer.classes), kind="stable")
+                half = retrainer.classes // 2
+                accuracy, precision = retrainer.accuracies(predicted), retrainer.precisions(predicted)
+                found += [
+                    (t, group, accuracy[columns].mean(), defined_mean(precision[columns]))
+                    for group, columns in (("hard", order[:half]), ("easy", order[half:]))
+                ]
+        for group in ("hard", "easy"):
+            of_round = [np.array([f[2:] for f in found if f[:2] == (t, group)]) for t in range(ROUNDS + 1)]
+            means = np.array([[defined_mean(values[:, 0]), defined_mean(values[:, 1])] for values in of_round])
+            curves[name, group] = means
+            rows += [
+                {
+                    "base": name,
+                    "classes": group,
+                    "round": t,
+                    "accuracy": round(float(a), 2),
+                    "precision": None if np.isnan(p) else round(float(p), 2),
+                }
+                for t, (a, p) in enumerate(means)
+            ]
+        hard, easy = curves[name, "hard"], curves[name, "easy"]
+        first, last = easy[0, 0] - hard[0, 0], easy[-1, 0] - hard[-1, 0]
+        more_precise = bool((hard[:, 1] > easy[:, 1]).all())
+        held &= first > 0 and last < first and more_precise
+        words.append(
+            f"{name}: easy classes lead by {first:.1f} points at first and {last:.1f} at last; hard ones are "
+            f"{'' if more_precise else 'not '}the more precise in every round"
+        )
+
+    def draw(figure):
+        left, right = figure.subplots(1, 2, sharey=True)
+        for (name, group), means in curves.items():
+            colour = COLOURS[list(setting.bases).index(name)]
+            style = {"linestyle": "-" if group == "hard" else "--", "marker": "o", "color": colour}
+            left.plot(means[:, 0], label=f"{name}, {group} classes", **style)
+            right.plot(means[:, 1], **style)
+        for axes, title in ((left, "A: accuracy"), (right, "B: precision of pseudo-labels")):
+            axes.set_title(title, fontsize="medium")
+            axes.set_xlabel("round (0: inductive base)")
+            axes.set_xticks(range(ROUNDS + 1))
+        left.set_ylabel("mean over classes (%)")
+        figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
+
+    return Finding(
+        "Do rounds of self-training even out hard and easy classes? (STHS, fig. 3)",
+        f"That frequency tells hard classes, that their labels are purer and the gap closes {verdict(held)}. "
+        f"{'; '.join(words)}.",
+        rows,
+        draw,
+        notes,
+    )
+
+
+def sampling_ablation(setting: Setting) -> Finding:
+    """T1 after self-training with each selection (table 3), all pseudo-labels and the most confident ones beside."""
+    variants = {
+        "inductive": STHS(0),
+        "RS": STHS(ROUNDS, Selection.random_sampling),
+        "all": STHS(ROUNDS, Selection.everything),
+        "confidence": STHS(ROUNDS, Selection.top_confidence),
+        "CFBS": STHS(ROUNDS, Selection.cfbs, hard=HARD),
+        "PN-CFBS": STHS(ROUNDS, Selection.pn_cfbs, Prior.three_c_edges, HARD, clustering=Clustering.pca_kmeans),
+    }
+    values: dict[tuple[str, str], list[float]] = {}
+    notes: tuple[str, ...] = ()
+    for name, base in setting.bases.items():
+        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        notes = (*retrainer.notes, f"T = {ROUNDS}, K = {HARD:.0%} of the classes; 3C by edges on PCA and k-means")
+        for variant, sths in variants.items():
+            setting.tell(f"{name}: {variant}")
+            runs = _self_trained(retrainer, sths, setting.epochs, setting.seeds)
+            values[name, variant] = [retrainer.t1(labels[-1]) for labels in runs]
+    held = all(
+        max(np.mean(values[name, v]) for v in ("CFBS", "PN-CFBS")) > np.mean(values[name, "RS"])
+        for name in setting.bases
+    )
+    words = "; ".join(
+        f"{name}: CFBS {paired(values[name, 'CFBS'], values[name, 'RS'])}, "
+        f"PN-CFBS {paired(values[name, 'PN-CFBS'], values[name, 'RS'])}"
+        for name in setting.bases
+    )
+    return Finding(
+        "Is hardness sampling better than random sampling? (STHS, table 3)",
+        f"That hardness sampling beats random sampling {verdict(held)}. Against RS, {words}.",
+        group_rows(values, "T1"),
+        lambda figure: grouped_bars(figure, values, "T1 after the last round (%)"),
+        notes,
+    )

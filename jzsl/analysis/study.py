@@ -1,0 +1,103 @@
+"""What a study is, what it is given, and how its table is written."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import ttest_rel
+
+from jzsl.config import MethodConfig
+from jzsl.problem import Problem
+from jzsl.scaling import Scaling
+from jzsl.training.checkpoints import write_json
+
+
+class Finding(NamedTuple):
+    """A study's answer.
+
+    Attributes:
+        question: what was asked, with its source.
+        answer: what the numbers say, also where they contradict the source.
+        rows: the table, one dictionary a row.
+        draw: fills a new Matplotlib figure.
+        notes: what a reader must know (setting, features).
+    """
+
+    question: str
+    answer: str
+    rows: list[dict[str, Any]]
+    draw: Callable[[Any], None]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every study is given.
+
+    Attributes:
+        problem: the data.
+        bases: name and configuration of each base method.
+        scaling: feature scaling.
+        epochs: epochs of each training.
+        seeds: number of seeds.
+        tell: is told what is going on.
+    """
+
+    problem: Problem
+    bases: dict[str, MethodConfig]
+    scaling: Scaling
+    epochs: int
+    seeds: int
+    tell: Callable[[str], None] = field(default=lambda text: None)
+
+
+def paired(better: list[float], worse: list[float]) -> str:
+    """Mean difference over seeds with its paired t-test, as words."""
+    difference = float(np.mean(np.subtract(better, worse)))
+    if len(better) < 2 or np.ptp(np.subtract(better, worse)) == 0:
+        return f"{difference:+.1f} points"
+    test: Any = ttest_rel(better, worse)
+    return f"{difference:+.1f} points (paired t-test over {len(better)} seeds: p = {test.pvalue:.3f})"
+
+
+def defined_mean(values: Float[np.ndarray, " n"]) -> float:
+    """Mean of what is not NaN; NaN if all is."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def verdict(difference_is_positive: bool) -> str:
+    return "holds here" if difference_is_positive else "does NOT hold here"
+
+
+def group_rows(values: dict[tuple[str, str], list[float]], measure: str) -> list[dict[str, Any]]:
+    """The table of a study that compares groups for each base: mean, standard deviation and values over seeds."""
+    return [
+        {
+            "base": name,
+            "group": group,
+            measure: round(float(np.mean(found)), 2),
+            "std": round(float(np.std(found, ddof=1)), 2) if len(found) > 1 else 0.0,
+            "values": " ".join(f"{value:.2f}" for value in found),
+        }
+        for (name, group), found in values.items()
+    ]
+
+
+def write(finding: Finding, out: Path, header: dict[str, Any]) -> None:
+    """table.csv, table.json and figure.png in the folder `out`, which must not exist."""
+    from jzsl.report.figures import save_figure
+
+    out.mkdir(parents=True)
+    columns = list(dict.fromkeys(name for row in finding.rows for name in row))
+    with (out / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(finding.rows)
+    words = {"question": finding.question, "answer": finding.answer, "notes": finding.notes}
+    write_json(out / "table.json", {**header, **words, "rows": finding.rows})
+    save_figure(finding.draw, finding.question, out / "figure")

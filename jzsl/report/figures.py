@@ -1,0 +1,53 @@
+"""Figures on disk: PNG and SVG, colours that the colour-blind can tell apart (Okabe and Ito 2008)."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jzsl.errors import InputError
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+
+
+def save_figure(draw: Callable[[Any], None], title: str, path: Path) -> None:
+    """Lets `draw` fill a figure and writes `path`.png and `path`.svg.
+
+    Raises:
+        InputError: if Matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from cycler import cycler
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError('figures need Matplotlib: install "jzsl[figures]"') from error
+    with mpl.rc_context({"axes.prop_cycle": cycler(color=COLOURS), "axes.spines.top": False,
+                         "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}):  # fmt: skip
+        figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+        draw(figure)
+        figure.suptitle("\n".join(textwrap.wrap(title, 80)), fontsize="medium")
+        for suffix in (".png", ".svg"):
+            figure.savefig(path.with_suffix(suffix), dpi=150)
+
+
+def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label: str) -> None:
+    """A group of bars for each base, a bar for each variant: mean over seeds, whiskers of one standard deviation."""
+    axes = figure.subplots()
+    bases = list(dict.fromkeys(base for base, _ in values))
+    groups = list(dict.fromkeys(group for _, group in values))
+    width = 0.8 / len(groups)
+    for place, group in enumerate(groups):
+        found = [values[base, group] for base in bases]
+        spread = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in found]
+        position = np.arange(len(bases)) + (place - (len(groups) - 1) / 2) * width
+        bars = axes.bar(position, [np.mean(value) for value in found], 0.92 * width, yerr=spread, capsize=3,
+                        label=group, color=COLOURS[place % len(COLOURS)])  # fmt: skip
+        axes.bar_label(bars, fmt="%.1f", fontsize="small", padding=2)
+    axes.set_xticks(range(len(bases)), bases)
+    axes.set_ylabel(label)
+    axes.grid(axis="x", visible=False)
+    axes.margins(y=0.12)
+    figure.legend(ncols=len(groups), loc="outside lower center", frameon=False, fontsize="small")
