@@ -123,7 +123,10 @@ class Predictions(NamedTuple):
 
 
 Selector = Callable[..., Int[Array, " m"]]
-"""(key, predictions, prior[k], n) -> multiplicity of each unlabelled row, adding up to n (a traced integer)."""
+"""(key, predictions, prior[k], hard, n) -> multiplicity of each unlabelled row, adding up to n.
+
+`hard` (how many classes count as hard) and `n` are traced integers, so that one program serves rounds and sweeps.
+"""
 
 
 class Kernel(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jzsl.analysis.retraining import Retrainer
@@ -19,14 +20,15 @@ ROUNDS, HARD = 4, 0.8
 def _self_trained(retrainer: Retrainer, sths: STHS, epochs: int, seeds: int) -> Iterator[list[np.ndarray]]:
     """For each seed the predictions after every round, round 0 first."""
     view = retrainer.view
-    training = sths.build(retrainer.method, view.labelled, view.unlabelled, retrainer.classes)
+    training = sths.build(retrainer.method, view.labelled, view.unlabelled)
+    schedule = sths.schedule(retrainer.classes)
     cluster = np.zeros(view.unlabelled, np.int32)
     if sths.needs_clusters:
         cluster = sths.clustering.value(np.asarray(view.pool.x[view.labelled :]), retrainer.classes, 0)
     arrays = jax.device_put((view.pool, view.classes, view.unseen))
     step: Any = jax.jit(training.step)
     for seed in range(seeds):
-        state, labels = training.init(jax.random.key(seed), *arrays, jax.numpy.int32(cluster)), []
+        state, labels = training.init(jax.random.key(seed), *arrays, jnp.int32(cluster), schedule), []
         for _ in range(sths.rounds + 1):
             state, _ = step(state, *arrays, epochs)
             labels.append(np.asarray(state.predictions.label))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.keys import stream
-from jzsl.types import Predictions, Selector
+from jzsl.types import Predictions
 
 
 def class_frequency(predictions: Predictions) -> Float[Array, " k"]:
@@ -25,17 +25,24 @@ def hardest_first(key: Key[Array, ""], frequency: Float[Array, " k"], hardness: 
     return jnp.lexsort((ties, hardness, frequency == 0))
 
 
-def cfbs(hard: int) -> Selector:
+def cfbs(
+    key: Key[Array, ""],
+    predictions: Predictions,
+    prior: Float[Array, " k"],
+    hard: int | Int[Array, ""],
+    n: int | Int[Array, ""],
+) -> Int[Array, " m"]:
     """Class-frequency based selection: PN-CFBS with a uniform prior, whatever prior it is given."""
-    normalised = pn_cfbs(hard)
-
-    def select(key, predictions, prior, n):
-        return normalised(key, predictions, jnp.full_like(prior, 1 / prior.shape[0]), n)
-
-    return select
+    return pn_cfbs(key, predictions, jnp.full_like(prior, 1 / len(prior)), hard, n)
 
 
-def pn_cfbs(hard: int) -> Selector:
+def pn_cfbs(
+    key: Key[Array, ""],
+    predictions: Predictions,
+    prior: Float[Array, " k"],
+    hard: int | Int[Array, ""],
+    n: int | Int[Array, ""],
+) -> Int[Array, " m"]:
     """Prior-normalised class-frequency based selection.
 
     The `hard` classes of the smallest f / p are hard; each gives n / hard rows, drawn from the rows predicted as it
@@ -45,25 +52,19 @@ def pn_cfbs(hard: int) -> Selector:
     no row to draw. Here it is passed over, and the next hardest class takes its place, for the paper finds that
     diverse hard classes help (section 3.1). If fewer than `hard` classes are predicted at all, all of them count.
     """
-
-    def select(
-        key: Key[Array, ""], predictions: Predictions, prior: Float[Array, " k"], n: int | Int[Array, ""]
-    ) -> Int[Array, " m"]:
-        label = predictions.label
-        rows = len(label)
-        frequency = class_frequency(predictions)
-        hardness = prior_normalised_frequency(frequency, prior)
-        order = hardest_first(stream(key, "ties"), frequency, hardness)
-        taken = jnp.clip(jnp.sum(frequency > 0), 1, hard)
-        # Slot j of the n draws belongs to the hard class j mod `taken`, hardest first.
-        slot = jnp.arange(rows)
-        column = order[slot % taken]
-        by_class = jnp.argsort(label)
-        count = jnp.bincount(label, length=len(order))
-        first = jnp.cumsum(count) - count
-        uniform = jax.random.uniform(stream(key, "draws"), (rows,))
-        within = jnp.minimum((uniform * count[column]).astype(jnp.int32), count[column] - 1)
-        drawn = by_class[first[column] + within]
-        return jnp.zeros(rows, jnp.int32).at[drawn].add((slot < n).astype(jnp.int32))
-
-    return select
+    label = predictions.label
+    rows = len(label)
+    frequency = class_frequency(predictions)
+    hardness = prior_normalised_frequency(frequency, prior)
+    order = hardest_first(stream(key, "ties"), frequency, hardness)
+    taken = jnp.clip(jnp.sum(frequency > 0), 1, hard)
+    # Slot j of the n draws belongs to the hard class j mod `taken`, hardest first.
+    slot = jnp.arange(rows)
+    column = order[slot % taken]
+    by_class = jnp.argsort(label)
+    count = jnp.bincount(label, length=len(order))
+    first = jnp.cumsum(count) - count
+    uniform = jax.random.uniform(stream(key, "draws"), (rows,))
+    within = jnp.minimum((uniform * count[column]).astype(jnp.int32), count[column] - 1)
+    drawn = by_class[first[column] + within]
+    return jnp.zeros(rows, jnp.int32).at[drawn].add((slot < n).astype(jnp.int32))

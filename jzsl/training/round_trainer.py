@@ -30,7 +30,8 @@ class RoundTrainer(Trainer):
         self._set_up(problem, view, experiment, programs)
         self._rounds = sths.rounds
         self._refined = sths.refinement is not Refinement.none
-        training = sths.build(programs.method, view.labelled, view.unlabelled, len(view.unseen))
+        training = sths.build(programs.method, view.labelled, view.unlabelled)
+        self._schedule = sths.schedule(len(view.unseen))
         self._start = jax.jit(training.init)
         self._begin = jax.jit(training.begin, donate_argnums=0)
         self._fit = jax.jit(training.fit, donate_argnums=0)
@@ -41,7 +42,8 @@ class RoundTrainer(Trainer):
             self._cluster = sths.clustering.value(unlabelled, len(view.unseen), 0).astype(np.int32)
 
     def init(self, seed: int) -> Any:
-        return self._start(jax.random.key(seed), self._pool, self._classes, self._unseen, jnp.asarray(self._cluster))
+        cluster = jnp.asarray(self._cluster)
+        return self._start(jax.random.key(seed), self._pool, self._classes, self._unseen, cluster, self._schedule)
 
     def total(self, epochs: int) -> int:
         return epochs * (self._rounds + 1)

@@ -56,19 +56,33 @@ class STHS:
         uses_prior = self.selection is Selection.pn_cfbs or self.refinement is Refinement.mass_label_propagation
         return uses_prior and self.prior.needs_clusters
 
-    def build(self, method: Method, labelled: int, unlabelled: int, unseen: int) -> "SelfTraining":
-        hard = max(1, round(self.hard * unseen))
+    def schedule(self, unseen: int) -> "Schedule":
+        """T and K for a problem with so many unseen classes."""
+        return Schedule(jnp.int32(self.rounds), jnp.int32(max(1, round(self.hard * unseen))))
+
+    def build(self, method: Method, labelled: int, unlabelled: int) -> "SelfTraining":
         return self_train(
             method,
-            self.selection.value(hard),
+            self.selection.value,
             self.prior.value,
-            self.rounds,
             labelled,
             unlabelled,
             self.warm,
             self.refinement.value,
             self.neighbours if self.refinement.needs_graph else None,
         )
+
+
+class Schedule(NamedTuple):
+    """The numbers of algorithm 1 that a study may sweep, as leaves of the state.
+
+    Attributes:
+        rounds: T.
+        hard: K.
+    """
+
+    rounds: Int[Array, ""]
+    hard: Int[Array, ""]
 
 
 class SelfTrainingState(NamedTuple):
@@ -81,6 +95,7 @@ class SelfTrainingState(NamedTuple):
         own: the scores before refinement.
         cluster: of each unlabelled row, for priors that need it.
         graph: of the unlabelled rows, for refinements that need it.
+        schedule: T and K.
         round: the round under way, from 0.
         key: base key.
     """
@@ -92,6 +107,7 @@ class SelfTrainingState(NamedTuple):
     own: Float[Array, "m k"]
     graph: NeighbourGraph | None
     cluster: Int[Array, " m"]
+    schedule: Schedule
     round: Int[Array, ""]
     key: Key[Array, ""]
 
@@ -100,7 +116,7 @@ class SelfTraining(NamedTuple):
     """A round cut where a driver may save: `begin`, any number of `fit`, `end`; `step` is all of them.
 
     Attributes:
-        init: (key, pool, classes, unseen, cluster) -> state.
+        init: (key, pool, classes, unseen, cluster, schedule) -> state.
         begin: (state, pool, classes, unseen) -> state that has selected its rows and restarted its model.
         fit: (state, pool, classes, epochs) -> (state, metrics).
         end: (state, pool, classes, unseen) -> (state of the next round with new predictions, metrics).
@@ -118,7 +134,6 @@ def self_train(
     method: Method,
     selector: Selector,
     prior: PriorEstimator,
-    rounds: int,
     labelled: int,
     unlabelled: int,
     warm: bool,
@@ -131,7 +146,6 @@ def self_train(
         method: the base.
         selector: chooses the rows.
         prior: estimates the class prior that a prior-normalised selector divides by.
-        rounds: T.
         labelled: labelled rows of the pool, which come first.
         unlabelled: M, the rows after them.
         warm: go on with the model of the last round instead of training it again from scratch, as the paper does.
@@ -145,19 +159,33 @@ def self_train(
         return pool._replace(y=state.y, w=state.w)
 
     def init(
-        key: Key[Array, ""], pool: Pool, classes: ClassTable, unseen: Int[Array, " u"], cluster: Int[Array, " m"]
+        key: Key[Array, ""],
+        pool: Pool,
+        classes: ClassTable,
+        unseen: Int[Array, " u"],
+        cluster: Int[Array, " m"],
+        schedule: Schedule,
     ) -> SelfTrainingState:
         nothing = Predictions(jnp.zeros((unlabelled, len(unseen))), jnp.zeros(unlabelled, jnp.int32))
         model = method.init(stream(key, "model"), pool, classes)
         graph = None if neighbours is None else neighbour_graph(jnp.asarray(pool.x)[rows], neighbours)
         return SelfTrainingState(
-            model, jnp.asarray(pool.y), jnp.asarray(pool.w), nothing, nothing.scores, graph, cluster, jnp.int32(0), key
+            model=model,
+            y=jnp.asarray(pool.y),
+            w=jnp.asarray(pool.w),
+            predictions=nothing,
+            own=nothing.scores,
+            graph=graph,
+            cluster=cluster,
+            schedule=schedule,
+            round=jnp.int32(0),
+            key=key,
         )
 
     def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> SelfTrainingState:
-        n = unlabelled // max(rounds, 1) * state.round
+        n = unlabelled // jnp.maximum(state.schedule.rounds, 1) * state.round
         key = stream(state.key, "selection", state.round)
-        multiplicity = selector(key, state.predictions, prior(state.predictions, state.cluster), n)
+        multiplicity = selector(key, state.predictions, prior(state.predictions, state.cluster), state.schedule.hard, n)
         y = jnp.asarray(pool.y).at[rows].set(unseen[state.predictions.label])
         w = jnp.asarray(pool.w).at[rows].set(multiplicity)
         model_key = stream(state.key, "model", state.round)

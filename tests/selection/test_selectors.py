@@ -12,11 +12,11 @@ from jzsl.selection.plain import everything, random_sampling, top_confidence
 from jzsl.types import Predictions
 
 SELECTORS = {
-    "random": random_sampling(3),
-    "everything": everything(3),
-    "confidence": top_confidence(3),
-    "cfbs": cfbs(3),
-    "pn_cfbs": pn_cfbs(3),
+    "random": random_sampling,
+    "everything": everything,
+    "confidence": top_confidence,
+    "cfbs": cfbs,
+    "pn_cfbs": pn_cfbs,
 }
 UNIFORM = jnp.full(5, 0.2)
 
@@ -36,7 +36,7 @@ ROWS = len(LABELS)
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(SELECTORS)), st.integers(0, ROWS), st.integers(0, 1000))
 def test_the_budget_is_exact(name, n, seed):
-    found = jax.jit(SELECTORS[name])(jax.random.key(seed), predictions_of(LABELS), UNIFORM, n)
+    found = jax.jit(SELECTORS[name])(jax.random.key(seed), predictions_of(LABELS), UNIFORM, 3, n)
     assert found.dtype == jnp.int32
     assert found.min() >= 0
     assert found.sum() == (ROWS * (n > 0) if name == "everything" else n)
@@ -47,9 +47,9 @@ def test_the_budget_is_exact(name, n, seed):
 def test_hardness_sampling_is_the_brute_force(hard, n, seed, normalise):
     """Which classes, how many of each, and only rows predicted as them."""
     prior = np.array([0.7, 0.05, 0.1, 0.1, 0.05]) if normalise else np.full(5, 0.2)
-    selector = pn_cfbs(hard) if normalise else cfbs(hard)
+    selector = pn_cfbs if normalise else cfbs
     given_prior = jnp.float32(prior if normalise else [0.9, 0.025, 0.025, 0.025, 0.025])  # cfbs must not look at it
-    found = np.asarray(selector(jax.random.key(seed), predictions_of(LABELS), given_prior, n))
+    found = np.asarray(selector(jax.random.key(seed), predictions_of(LABELS), given_prior, hard, n))
     frequency = [np.mean(c == LABELS) for c in range(5)]
     order = sorted((c for c in range(5) if frequency[c] > 0), key=lambda c: frequency[c] / prior[c])[:hard]
     expected = [0] * 5
@@ -60,8 +60,8 @@ def test_hardness_sampling_is_the_brute_force(hard, n, seed, normalise):
 
 def test_draws_within_a_class_are_uniform_with_replacement():
     labels = np.repeat([0, 1], [4, 196])
-    draw = jax.jit(jax.vmap(cfbs(1), in_axes=(0, None, None, None)))
-    found = draw(jax.random.split(jax.random.key(0), 500), predictions_of(labels, 2), jnp.full(2, 0.5), 40)
+    draw = jax.jit(jax.vmap(cfbs, in_axes=(0, None, None, None, None)))
+    found = draw(jax.random.split(jax.random.key(0), 500), predictions_of(labels, 2), jnp.full(2, 0.5), 1, 40)
     assert (found[:, :4].sum(1) == 40).all()
     assert abs(found[:, 0].mean() - 10) < 5 * np.sqrt(40 * 0.25 * 0.75 / 500)
     assert abs(found[:, 0].var() - 40 * 0.25 * 0.75) < 2.5  # binomial, not dealt out evenly
@@ -70,11 +70,11 @@ def test_draws_within_a_class_are_uniform_with_replacement():
 def test_a_class_may_vanish_and_return():
     """A class without predictions gives no rows and breaks nothing; in the next round it may be the hardest."""
     gone = np.where(LABELS == 1, 0, LABELS)
-    without = np.asarray(cfbs(2)(jax.random.key(0), predictions_of(gone), UNIFORM, 10))
+    without = np.asarray(cfbs(jax.random.key(0), predictions_of(gone), UNIFORM, 2, 10))
     assert without[gone == 4].sum() == without[gone == 2].sum() == 5
-    back = np.asarray(cfbs(2)(jax.random.key(0), predictions_of(LABELS), UNIFORM, 10))
+    back = np.asarray(cfbs(jax.random.key(0), predictions_of(LABELS), UNIFORM, 2, 10))
     assert back[LABELS == 1].sum() == 5
-    one = np.asarray(cfbs(5)(jax.random.key(0), predictions_of(np.zeros(8, int)), UNIFORM, 8))
+    one = np.asarray(cfbs(jax.random.key(0), predictions_of(np.zeros(8, int)), UNIFORM, 5, 8))
     assert one.sum() == 8
 
 
@@ -84,24 +84,24 @@ def test_renaming_the_classes_changes_no_class_share(name):
     prior = np.array([0.5, 0.1, 0.2, 0.1, 0.1])
     moved = np.empty(5)
     moved[renamed] = prior
-    one = np.asarray(SELECTORS[name](jax.random.key(0), predictions_of(LABELS), jnp.float32(prior), 12))
-    two = np.asarray(SELECTORS[name](jax.random.key(0), predictions_of(renamed[LABELS]), jnp.float32(moved), 12))
+    one = np.asarray(SELECTORS[name](jax.random.key(0), predictions_of(LABELS), jnp.float32(prior), 3, 12))
+    two = np.asarray(SELECTORS[name](jax.random.key(0), predictions_of(renamed[LABELS]), jnp.float32(moved), 3, 12))
     for c in range(5):
         assert one[c == LABELS].sum() == two[renamed[LABELS] == renamed[c]].sum()
 
 
 def test_ties_between_classes_are_broken_at_random():
     labels = np.repeat(np.arange(5), 4)
-    found = jax.vmap(cfbs(1), in_axes=(0, None, None, None))(
-        jax.random.split(jax.random.key(0), 500), predictions_of(labels), UNIFORM, 4
+    found = jax.vmap(cfbs, in_axes=(0, None, None, None, None))(
+        jax.random.split(jax.random.key(0), 500), predictions_of(labels), UNIFORM, 1, 4
     )
     share = found.reshape(500, 5, 4).sum(2).mean(0) / 4
     np.testing.assert_allclose(share, 0.2, atol=5 * np.sqrt(0.16 / 500))
 
 
 def test_random_sampling_is_uniform_without_replacement():
-    draw = jax.vmap(random_sampling(3), in_axes=(0, None, None, None))
-    found = draw(jax.random.split(jax.random.key(0), 2000), predictions_of(LABELS), UNIFORM, 7)
+    draw = jax.vmap(random_sampling, in_axes=(0, None, None, None, None))
+    found = draw(jax.random.split(jax.random.key(0), 2000), predictions_of(LABELS), UNIFORM, 3, 7)
     assert found.max() == 1
     np.testing.assert_allclose(found.mean(0), 7 / ROWS, atol=5 * np.sqrt(0.25 / 2000))
 
@@ -110,7 +110,7 @@ def test_confidence_takes_the_largest_margins():
     predictions = predictions_of(LABELS)
     ordered = np.sort(predictions.scores, 1)
     margin = ordered[:, -1] - ordered[:, -2]
-    found = top_confidence(3)(jax.random.key(0), predictions, UNIFORM, 6)
+    found = top_confidence(jax.random.key(0), predictions, UNIFORM, 3, 6)
     np.testing.assert_array_equal(np.flatnonzero(found), np.sort(np.argsort(-margin)[:6]))
 
 

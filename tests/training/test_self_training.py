@@ -27,7 +27,7 @@ from jzsl.selection.hardness import cfbs
 from jzsl.selection.three_c import Clustering
 from jzsl.training import round_trainer, runner
 from jzsl.training.runner import run
-from jzsl.training.self_training import STHS, self_train
+from jzsl.training.self_training import STHS, Schedule, self_train
 from jzsl.types import Predictions, Task
 from jzsl.views import transductive
 
@@ -56,25 +56,26 @@ def arrays(view):
     return jax.device_put((view.pool, view.classes, view.unseen))
 
 
-def make(view, base="s2v", rounds=3, warm=False, hard=2):
+def make(view, base="s2v", warm=False):
     method = BASES[base].build(Task.zsl)
-    return self_train(method, cfbs(hard), Prior.uniform.value, rounds, view.labelled, view.unlabelled, warm)
+    return self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, warm)
 
 
-def start(training, view, arrays, seed=0):
-    return training.init(jax.random.key(seed), *arrays, jnp.zeros(view.unlabelled, jnp.int32))
+def start(training, view, arrays, seed=0, rounds=3, hard=2):
+    schedule = Schedule(jnp.int32(rounds), jnp.int32(hard))
+    return training.init(jax.random.key(seed), *arrays, jnp.zeros(view.unlabelled, jnp.int32), schedule)
 
 
 @pytest.mark.parametrize("base", BASES)
 def test_rounds_grow_by_the_floor_and_one_compilation_serves_them(view, arrays, base):
-    training, traces = make(view, base, rounds=7), []
+    training, traces = make(view, base), []
 
     @jax.jit
     def step(*arguments):
         traces.append(1)
         return training.step(*arguments)
 
-    state = start(training, view, arrays)
+    state = start(training, view, arrays, rounds=7)
     for t in range(8):
         previous = state
         state, metrics = step(state, *arrays, 2)
@@ -141,12 +142,10 @@ def test_self_training_helps_where_classes_form_groups():
     view = transductive(problem)
     protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.unseen))
     method = S2V(hidden=64, batch_size=32).build(Task.zsl)
-    training = self_train(
-        method, Selection.cfbs.value(4), Prior.uniform.value, 5, view.labelled, view.unlabelled, False
-    )
+    training = self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, False)
     step, gains = jax.jit(training.step), []
     for seed in range(3):
-        state, numbers = start(training, view, arrays, seed), []
+        state, numbers = start(training, view, arrays, seed, rounds=5, hard=4), []
         for _ in range(6):
             state, _ = step(state, *arrays, 8)
             numbers.append(protocol.score(Task.zsl, np.asarray(state.predictions.scores))["T1"])
@@ -157,7 +156,7 @@ def test_self_training_helps_where_classes_form_groups():
 @pytest.mark.parametrize("refinement", list(Refinement))
 def test_rounds_select_by_refined_predictions(view, arrays, refinement):
     sths = STHS(rounds=3, hard=0.5, prior=Prior.uniform, refinement=refinement, neighbours=5)
-    training = sths.build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled, 4)
+    training = sths.build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled)
     state, _ = jax.jit(training.step)(start(training, view, arrays), *arrays, 3)
     x = arrays[0].x[view.labelled :]
     own = Predictions(state.own, jnp.argmax(state.own, 1).astype(jnp.int32))
