@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.console import Console
 from jzsl.analysis.hard_easy import diversity, hard_easy, label_noise
 from jzsl.analysis.rounds import hardness_dynamics, sampling_ablation
 from jzsl.analysis.study import Setting, write
+from jzsl.analysis.tuning import tuning_finding
 from jzsl.analysis.uneven_prediction import uneven_prediction
 from jzsl.config import Experiment, MethodConfig, decode, encode, load_config
 from jzsl.data.arrays import read_entries
@@ -30,6 +31,7 @@ from jzsl.scaling import Scaling
 from jzsl.training import model
 from jzsl.training.interrupt import Interrupted
 from jzsl.training.runner import run as run_experiment
+from jzsl.training.tuning import Grid, tune
 from jzsl.types import Task
 
 USAGE = """\
@@ -37,6 +39,8 @@ usage: jzsl VERB ...
 
   jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume]
       train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
+  jzsl tune CONFIG.py --out DIR [--grid.hard 0.5 0.7 ...]
+      choose rounds, hard classes and epochs of self-training on validation classes
   jzsl study NAME --data SOURCE --out DIR
       answer one question of the papers with a table and a figure; `jzsl study -h` lists them
   jzsl predict RUN_DIR FEATURES --out predictions.csv
@@ -87,6 +91,16 @@ class DataOptions:
     """xlsa17: the file of splits, without .mat"""
 
 
+@dataclass(frozen=True)
+class TuneOptions:
+    """Choose rounds, hard classes and epochs of self-training on validation classes."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    out: Path
+    """folder for table.csv, table.json, figure.png and figure.svg"""
+    grid: Grid = Grid()
+
+
 class Study(enum.Enum):
     """The questions, each a function of a setting."""
 
@@ -132,7 +146,13 @@ class StudyOptions:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb and returns the exit status: 0, 1 if training diverged, 2 for the user's mistakes, 128 + signal."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    verbs: dict[str, Callable[[list[str]], int]] = {"run": _run, "study": _study, "predict": _predict, "data": _data}
+    verbs: dict[str, Callable[[list[str]], int]] = {
+        "run": _run,
+        "tune": _tune,
+        "study": _study,
+        "predict": _predict,
+        "data": _data,
+    }
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if arguments else 2
@@ -199,6 +219,30 @@ def _predict(arguments: list[str]) -> int:
     except OSError as error:
         raise InputError(f"{options.out}: cannot be written ({error.strerror})") from error
     print(f"{len(scores)} rows classified among {len(trained.names)} classes: {options.out}")
+    return 0
+
+
+def _tune(arguments: list[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        return _fail("tune: the first argument is a config file", 2)
+    path = Path(arguments[0])
+    default: Any = {"experiment": load_config(path), "out": tyro.MISSING}
+    options = tyro.cli(TuneOptions, default=TuneOptions(**default), args=arguments[1:], prog=f"jzsl tune {path}")
+    if options.out.exists():
+        raise InputError(f"{options.out}: exists already; choose another --out")
+    problem = options.experiment.data.load()
+    with Console(stderr=True).status("") as status:
+        candidates = tune(options.experiment, problem, options.grid, status.update)
+    finding = tuning_finding(candidates)
+    write(finding, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
+    screen = Console()
+    screen.print(finding_table(finding.question, finding.rows))
+    best = candidates[0]
+    screen.print(finding.answer)
+    screen.print(
+        f"jzsl run {path} --train.epochs {best.epochs} --self-training.rounds {best.rounds} "
+        f"--self-training.hard {best.hard}"
+    )
     return 0
 
 

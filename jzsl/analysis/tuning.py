@@ -1,0 +1,53 @@
+"""The table and the figure of `jzsl tune`: validation accuracy of each setting, and what label-free criteria say."""
+
+import numpy as np
+
+from jzsl.analysis.study import Finding
+from jzsl.report.figures import COLOURS
+from jzsl.training.tuning import CRITERIA, Candidate, rank_correlations
+
+
+def tuning_finding(candidates: list[Candidate]) -> Finding:
+    """From candidates sorted by their mean T1 on validation classes."""
+    rows = [
+        {
+            "epochs": candidate.epochs,
+            "rounds": candidate.rounds,
+            "hard": candidate.hard,
+            "T1": round(float(np.mean(candidate.t1)), 2),
+            "std": round(float(np.std(candidate.t1, ddof=1)), 2) if len(candidate.t1) > 1 else 0.0,
+            **{name: round(float(np.mean(getattr(candidate, name))), 4) for name in CRITERIA},
+            "values": " ".join(f"{value:.2f}" for value in candidate.t1),
+        }
+        for candidate in candidates
+    ]
+    correlations = rank_correlations(candidates)
+    words = ", ".join(
+        f"{name} {'undefined' if value is None else f'{value:+.2f}'}" for name, value in correlations.items()
+    )
+
+    def draw(figure):
+        for axes, name in zip(figure.subplots(1, len(CRITERIA), sharey=True), CRITERIA, strict=True):
+            for place, epochs in enumerate(sorted({row["epochs"] for row in rows})):
+                chosen = [row for row in rows if row["epochs"] == epochs]
+                axes.plot(
+                    [row[name] for row in chosen],
+                    [row["T1"] for row in chosen],
+                    "o",
+                    color=COLOURS[place % len(COLOURS)],
+                    label=f"{epochs} epochs" if name == CRITERIA[0] else None,
+                )
+            axes.set_xlabel({"stability": "labels kept in the last round (share)"}.get(name, f"{name} (nats)"))
+            if name == CRITERIA[0]:
+                axes.set_ylabel("T1 on validation classes (%)")
+        figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
+
+    best = candidates[0]
+    return Finding(
+        "Which rounds, hard classes and epochs are best on validation classes?",
+        f"Best: {best.epochs} epochs, {best.rounds} rounds, {best.hard:g} of the classes hard: "
+        f"T1 {np.mean(best.t1):.1f} % on validation classes. Spearman correlation with T1: {words}.",
+        rows,
+        draw,
+        ("T1 of validation classes treated as unseen; no test row takes part",),
+    )

@@ -1,0 +1,103 @@
+"""The choice on validation classes: no test row takes part, replicas agree, criteria against brute force."""
+
+import dataclasses
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from jzsl.cli import main
+from jzsl.config import Experiment, Train
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.errors import InputError
+from jzsl.methods.s2v import S2V
+from jzsl.training.self_training import STHS
+from jzsl.training.tuning import Candidate, Grid, mutual_information, rank_correlations, tune
+
+CONFIG = Experiment(
+    data=LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4, latents=2),
+    method=S2V(hidden=16, batch_size=64),
+    train=Train(epochs=2),
+    seeds=2,
+    self_training=STHS(),
+)
+GRID = Grid(rounds=(2, 3), hard=(0.5, 1.0), epochs=(2, 4))
+
+
+def quiet(text):
+    del text
+
+
+def test_replicas_in_turn_and_together_agree():
+    problem = CONFIG.data.load()
+    one = tune(CONFIG, problem, GRID, quiet, batched=False)
+    two = tune(CONFIG, problem, GRID, quiet, batched=True)
+    assert len(one) == len(two) == 8
+    key = lambda candidate: candidate[:3]  # noqa: E731
+    for a, b in zip(sorted(one, key=key), sorted(two, key=key), strict=True):
+        assert a[:3] == b[:3]
+        assert len(a.t1) == 2
+        # A lane of a vmap may round otherwise, and then a row at a border may change its label.
+        np.testing.assert_allclose(a.t1, b.t1, atol=10)
+        np.testing.assert_allclose(a.information, b.information, atol=0.05)
+    assert [np.mean(c.t1) for c in one] == sorted((np.mean(c.t1) for c in one), reverse=True)
+
+
+def test_no_test_row_takes_part():
+    """Other test features and shuffled test labels choose the same, number by number."""
+    problem = CONFIG.data.load()
+    features, labels = problem.features.copy(), problem.labels.copy()
+    unseen = problem.splits.test_unseen
+    features[unseen] = features[unseen][::-1] * 3
+    features[problem.splits.test_seen] += 1
+    labels[unseen] = labels[unseen][::-1]
+    other = dataclasses.replace(problem, features=features, labels=labels)
+    assert tune(CONFIG, problem, GRID, quiet) == tune(CONFIG, other, GRID, quiet)
+
+
+def test_mutual_information(random):
+    scores = random.normal(size=(50, 4)) * 2
+    share = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    mean = share.mean(0)
+    expected = -(mean * np.log(mean)).sum() + (share * np.log(share)).sum(1).mean()
+    assert float(mutual_information(jnp.float32(scores))) == pytest.approx(expected, rel=1e-4)
+    certain = 100 * jnp.eye(4)[jnp.arange(8) % 4]
+    assert float(mutual_information(certain)) == pytest.approx(np.log(4), rel=1e-5)
+    assert float(mutual_information(jnp.zeros((5, 4)))) == pytest.approx(0, abs=1e-6)
+
+
+def test_rank_correlations(random):
+    t1, information = random.normal(size=(2, 6))
+    candidates = [Candidate(1, 1, 0.5, [t], [i], [1.0], [t**3]) for t, i in zip(t1, information, strict=True)]
+    found = rank_correlations(candidates)
+    assert found["information"] == pytest.approx(spearmanr(information, t1)[0])
+    assert found["frequency_entropy"] is None
+    assert found["stability"] == pytest.approx(1)
+
+
+def test_tune_from_the_command_line(tmp_path, capsys):
+    config = tmp_path / "config.py"
+    config.write_text(
+        "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
+        "CONFIG = Experiment(LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4),"
+        " S2V(hidden=16), Train(epochs=2), seeds=2, self_training=STHS())\n"
+    )
+    arguments = ["tune", str(config), "--grid.hard", "0.5", "1.0", "--grid.epochs", "2", "--grid.rounds", "2"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "Spearman" in printed
+    assert "--self-training.hard" in printed
+    assert len(json.loads((tmp_path / "out" / "table.json").read_text())["rows"]) == 2
+    assert (tmp_path / "out" / "figure.png").exists()
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert main([*arguments, "--out", str(tmp_path / "other"), "--grid.epochs", "0"]) == 2
+    assert "grid.epochs" in capsys.readouterr().err
+
+
+def test_tuning_what_does_not_self_train_is_refused():
+    with pytest.raises(InputError, match="self_training"):
+        tune(dataclasses.replace(CONFIG, self_training=None), CONFIG.data.load(), GRID, quiet)
+    with pytest.raises(InputError, match=r"grid\.hard"):
+        Grid(hard=(1.5,))
