@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 
 from jzsl.analysis.hard_easy import diversity, hard_easy, label_noise
+from jzsl.analysis.prior_error import prior_error
 from jzsl.analysis.rounds import hardness_dynamics, sampling_ablation
 from jzsl.analysis.study import Setting, write
 from jzsl.analysis.tuning import tuning_finding
@@ -110,6 +111,7 @@ class Study(enum.Enum):
     diversity = enum.member(diversity)
     hardness_dynamics = enum.member(hardness_dynamics)
     sampling_ablation = enum.member(sampling_ablation)
+    prior_error = enum.member(prior_error)
 
 
 class Base(enum.Enum):
@@ -124,7 +126,7 @@ class StudyOptions:
     """Answer one question of the papers with a table (CSV, JSON) and a figure."""
 
     name: tyro.conf.Positional[Study]
-    """the question: STHS, fig. 1 A to D, fig. 3, table 3"""
+    """the question: STHS, fig. 1 A to D, fig. 3, table 3, and how far its estimates of the class prior are off"""
     data: str
     """digits, synthetic, a file or a folder, as for `jzsl data`"""
     out: Path

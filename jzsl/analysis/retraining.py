@@ -48,7 +48,13 @@ class Retrainer:
     def predict(
         self, seed: int, label: Int[np.ndarray, " m"] | None = None, multiplicity: Int[np.ndarray, " m"] | None = None
     ) -> Int[np.ndarray, " m"]:
-        """Columns predicted for the unlabelled rows after training from scratch with some of them labelled.
+        """The best column of each row of `scores`."""
+        return self.scores(seed, label, multiplicity).argmax(1)
+
+    def scores(
+        self, seed: int, label: Int[np.ndarray, " m"] | None = None, multiplicity: Int[np.ndarray, " m"] | None = None
+    ) -> Float[np.ndarray, "m k"]:
+        """Scores of the unlabelled rows after training from scratch with some of them labelled.
 
         Args:
             seed: of initial weights and everything random in the method.
@@ -59,8 +65,7 @@ class Retrainer:
         label = nothing if label is None else label
         multiplicity = nothing if multiplicity is None else multiplicity
         key = jax.random.key(seed)
-        scores = self._train(key, *self._arrays, jnp.int32(label), jnp.int32(multiplicity))
-        return np.asarray(scores).argmax(1)
+        return np.asarray(self._train(key, *self._arrays, jnp.int32(label), jnp.int32(multiplicity)))
 
     def accuracies(self, predicted: Int[np.ndarray, " m"]) -> Float[np.ndarray, " k"]:
         """Accuracy of each unseen class, in percent."""

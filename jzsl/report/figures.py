@@ -50,4 +50,4 @@ def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label:
     axes.set_ylabel(label)
     axes.grid(axis="x", visible=False)
     axes.margins(y=0.12)
-    figure.legend(ncols=len(groups), loc="outside lower center", frameon=False, fontsize="small")
+    figure.legend(ncols=min(len(groups), 4), loc="outside lower center", frameon=False, fontsize="small")

@@ -1,0 +1,59 @@
+"""How far each estimate of the class prior is from the truth: STHS, section 3.2, which shows no such number."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from jzsl.analysis.retraining import Retrainer
+from jzsl.analysis.study import Finding, Setting, group_rows
+from jzsl.report.figures import grouped_bars
+from jzsl.selection.choice import Prior
+from jzsl.selection.hardness import class_frequency
+from jzsl.selection.three_c import Clustering
+from jzsl.types import Predictions
+
+
+def prior_error(setting: Setting) -> Finding:
+    """Total-variation distance, in percent, of each estimate from the inductive base's predictions to the truth."""
+    values: dict[tuple[str, str], list[float]] = {}
+    notes: tuple[str, ...] = ()
+    clusters: dict[Clustering, np.ndarray] = {}
+    for name, base in setting.bases.items():
+        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        notes = (*retrainer.notes, "clusterings are made once, with as many clusters as unseen classes")
+        truth = np.bincount(retrainer.truth, minlength=retrainer.classes) / retrainer.view.unlabelled
+        unlabelled = np.asarray(retrainer.view.pool.x[retrainer.view.labelled :])
+        for clustering in Clustering:
+            if clustering not in clusters:
+                setting.tell(f"clustering: {clustering.name}")
+                clusters[clustering] = clustering.value(unlabelled, retrainer.classes, 0)
+        for seed in range(setting.seeds):
+            setting.tell(f"{name}: seed {seed}")
+            scores = retrainer.scores(seed)
+            predictions = Predictions(jnp.array(scores), jnp.int32(scores.argmax(1)))
+            estimates = {"class frequency": class_frequency(predictions)}
+            for prior in Prior:
+                for clustering in Clustering if prior.needs_clusters else (Clustering.pca_kmeans,):
+                    title = f"{prior.name}, {clustering.name}" if prior.needs_clusters else prior.name
+                    estimates[title] = prior.value(predictions, jnp.int32(clusters[clustering]))
+            for title, estimate in estimates.items():
+                distance = 50 * float(np.abs(np.asarray(estimate) - truth).sum())
+                values.setdefault((name, title), []).append(distance)
+    titles = list(dict.fromkeys(title for _, title in values))
+    best = {name: min(titles, key=lambda title, name=name: np.mean(values[name, title])) for name in setting.bases}
+    words = "; ".join(
+        f"{name}: {best[name]} ({np.mean(values[name, best[name]]):.1f} %), a uniform prior "
+        f"{np.mean(values[name, 'uniform']):.1f} %"
+        for name in setting.bases
+    )
+    held = all(
+        min(np.mean(values[name, title]) for title in titles if title.startswith("three_c"))
+        < np.mean(values[name, "uniform"])
+        for name in setting.bases
+    )
+    return Finding(
+        "How far is each estimate of the class prior from the truth?",
+        f"That 3C is nearer than a uniform prior {'holds here' if held else 'does NOT hold here'}. Nearest, {words}.",
+        group_rows(values, "distance"),
+        lambda figure: grouped_bars(figure, values, "total-variation distance (%)"),
+        notes,
+    )
