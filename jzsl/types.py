@@ -73,6 +73,7 @@ class Method(NamedTuple):
             the classes to recognise without labelled rows.
         logits: (predictor, x[n, d], candidates[k]) -> scores[n, k], columns in the order of `candidates`.
         relabel: (state, key, changed[n]) -> state in which nothing is left of the rows whose label changed.
+        sample: (state, key, semantics[m, a]) -> x[m, d], for methods that generate features, else None.
     """
 
     init: Callable[..., State]
@@ -80,6 +81,7 @@ class Method(NamedTuple):
     predictor: Callable[..., Any]
     logits: Callable[..., Float[Array, "n k"]]
     relabel: Callable[..., State] = keep
+    sample: Callable[..., Float[Array, "m d"]] | None = None
 
 
 class Generator(NamedTuple):

@@ -9,7 +9,7 @@ from jzsl.report.figures import grouped_bars
 from jzsl.selection.choice import Prior
 from jzsl.selection.hardness import class_frequency
 from jzsl.selection.three_c import Clustering
-from jzsl.types import Predictions
+from jzsl.training.self_training import STHS
 
 
 def prior_error(setting: Setting) -> Finding:
@@ -26,27 +26,28 @@ def prior_error(setting: Setting) -> Finding:
             if clustering not in clusters:
                 setting.tell(f"clustering: {clustering.name}")
                 clusters[clustering] = clustering.value(unlabelled, retrainer.classes, 0)
-        for seed in range(setting.seeds):
+        for seed, rounds in enumerate(retrainer.self_train(STHS(0), setting.seeds)):
             setting.tell(f"{name}: seed {seed}")
-            scores = retrainer.scores(seed)
-            predictions = Predictions(jnp.array(scores), jnp.int32(scores.argmax(1)))
+            predictions, confusion = rounds[0]
             estimates = {"class frequency": class_frequency(predictions)}
             for prior in Prior:
+                if prior is Prior.known or (prior is Prior.bbse and retrainer.method.sample is None):
+                    continue
                 for clustering in Clustering if prior.needs_clusters else (Clustering.pca_kmeans,):
                     title = f"{prior.name}, {clustering.name}" if prior.needs_clusters else prior.name
-                    estimates[title] = prior.value(predictions, jnp.int32(clusters[clustering]))
+                    estimates[title] = prior.value(predictions, jnp.int32(clusters[clustering]), confusion)
             for title, estimate in estimates.items():
                 distance = 50 * float(np.abs(np.asarray(estimate) - truth).sum())
                 values.setdefault((name, title), []).append(distance)
-    titles = list(dict.fromkeys(title for _, title in values))
-    best = {name: min(titles, key=lambda title, name=name: np.mean(values[name, title])) for name in setting.bases}
+    titles = {name: [title for base, title in values if base == name] for name in setting.bases}
+    best = {name: min(titles[name], key=lambda title, name=name: np.mean(values[name, title])) for name in titles}
     words = "; ".join(
         f"{name}: {best[name]} ({np.mean(values[name, best[name]]):.1f} %), a uniform prior "
         f"{np.mean(values[name, 'uniform']):.1f} %"
         for name in setting.bases
     )
     held = all(
-        min(np.mean(values[name, title]) for title in titles if title.startswith("three_c"))
+        min(np.mean(values[name, title]) for title in titles[name] if title.startswith("three_c"))
         < np.mean(values[name, "uniform"])
         for name in setting.bases
     )

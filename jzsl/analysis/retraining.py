@@ -1,18 +1,20 @@
 """Retraining a base on chosen rows with chosen labels, and measuring it class by class: true labels are used here."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from jzsl.config import MethodConfig
 from jzsl.evaluation.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.keys import stream
 from jzsl.problem import Problem
 from jzsl.scaling import Scaling
-from jzsl.types import Pool, Task
+from jzsl.training.self_training import STHS
+from jzsl.types import Pool, Predictions, Task
 from jzsl.views import transductive, unseen_queries
 
 
@@ -29,6 +31,7 @@ class Retrainer:
         self.view = transductive(problem, scaling)
         self.truth = np.searchsorted(self.view.unseen, problem.labels[unseen_queries(problem)])
         self.classes = len(self.view.unseen)
+        self.epochs = epochs
         self.names = tuple(problem.class_names[index] for index in self.view.unseen)
         method = base.build(Task.zsl)
         self.method = method
@@ -48,13 +51,7 @@ class Retrainer:
     def predict(
         self, seed: int, label: Int[np.ndarray, " m"] | None = None, multiplicity: Int[np.ndarray, " m"] | None = None
     ) -> Int[np.ndarray, " m"]:
-        """The best column of each row of `scores`."""
-        return self.scores(seed, label, multiplicity).argmax(1)
-
-    def scores(
-        self, seed: int, label: Int[np.ndarray, " m"] | None = None, multiplicity: Int[np.ndarray, " m"] | None = None
-    ) -> Float[np.ndarray, "m k"]:
-        """Scores of the unlabelled rows after training from scratch with some of them labelled.
+        """Columns predicted for the unlabelled rows after training from scratch with some of them labelled.
 
         Args:
             seed: of initial weights and everything random in the method.
@@ -65,7 +62,24 @@ class Retrainer:
         label = nothing if label is None else label
         multiplicity = nothing if multiplicity is None else multiplicity
         key = jax.random.key(seed)
-        return np.asarray(self._train(key, *self._arrays, jnp.int32(label), jnp.int32(multiplicity)))
+        scores = self._train(key, *self._arrays, jnp.int32(label), jnp.int32(multiplicity))
+        return np.asarray(scores).argmax(1)
+
+    def self_train(self, sths: STHS, seeds: int) -> Iterator[list[tuple[Predictions, Float[Array, "k k"]]]]:
+        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix."""
+        training = sths.build(self.method, self.view.labelled, self.view.unlabelled)
+        cluster = np.zeros(self.view.unlabelled, np.int32)
+        if sths.needs_clusters:
+            unlabelled = np.asarray(self.view.pool.x[self.view.labelled :])
+            cluster = sths.clustering.value(unlabelled, self.classes, 0)
+        step: Any = jax.jit(training.step)
+        for seed in range(seeds):
+            key, schedule = jax.random.key(seed), sths.schedule(self.classes)
+            state, found = training.init(key, *self._arrays, jnp.int32(cluster), schedule), []
+            for _ in range(sths.rounds + 1):
+                state, _ = step(state, *self._arrays, self.epochs)
+                found.append((state.predictions, state.confusion))
+            yield found
 
     def accuracies(self, predicted: Int[np.ndarray, " m"]) -> Float[np.ndarray, " k"]:
         """Accuracy of each unseen class, in percent."""

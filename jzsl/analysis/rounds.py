@@ -1,10 +1,5 @@
 """STHS, fig. 3 A, B and table 3: what self-training does round by round, and what the selection is worth."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jzsl.analysis.retraining import Retrainer
@@ -17,24 +12,6 @@ from jzsl.training.self_training import STHS
 ROUNDS, HARD = 4, 0.8
 
 
-def _self_trained(retrainer: Retrainer, sths: STHS, epochs: int, seeds: int) -> Iterator[list[np.ndarray]]:
-    """For each seed the predictions after every round, round 0 first."""
-    view = retrainer.view
-    training = sths.build(retrainer.method, view.labelled, view.unlabelled)
-    schedule = sths.schedule(retrainer.classes)
-    cluster = np.zeros(view.unlabelled, np.int32)
-    if sths.needs_clusters:
-        cluster = sths.clustering.value(np.asarray(view.pool.x[view.labelled :]), retrainer.classes, 0)
-    arrays = jax.device_put((view.pool, view.classes, view.unseen))
-    step: Any = jax.jit(training.step)
-    for seed in range(seeds):
-        state, labels = training.init(jax.random.key(seed), *arrays, jnp.int32(cluster), schedule), []
-        for _ in range(sths.rounds + 1):
-            state, _ = step(state, *arrays, epochs)
-            labels.append(np.asarray(state.predictions.label))
-        yield labels
-
-
 def hardness_dynamics(setting: Setting) -> Finding:
     """Accuracy and precision of the classes that CFBS calls hard and easy, after each round (fig. 3 A, B)."""
     rows, curves, notes, words, held = [], {}, (), [], True
@@ -42,11 +19,11 @@ def hardness_dynamics(setting: Setting) -> Finding:
         retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
         notes = (*retrainer.notes, f"CFBS, T = {ROUNDS}, K = {HARD:.0%} of the classes; hard: the rarer predicted half")
         found = []
-        for seed, labels in enumerate(
-            _self_trained(retrainer, STHS(ROUNDS, Selection.cfbs, hard=HARD), setting.epochs, setting.seeds)
-        ):
+        sths = STHS(ROUNDS, Selection.cfbs, hard=HARD)
+        for seed, rounds in enumerate(retrainer.self_train(sths, setting.seeds)):
             setting.tell(f"{name}: seed {seed}")
-            for t, predicted in enumerate(labels):
+            for t, (predictions, _) in enumerate(rounds):
+                predicted = np.asarray(predictions.label)
                 order = np.argsort(np.bincount(predicted, minlength=retrainer.classes), kind="stable")
                 half = retrainer.classes // 2
                 accuracy, precision = retrainer.accuracies(predicted), retrainer.precisions(predicted)
@@ -109,7 +86,7 @@ def sampling_ablation(setting: Setting) -> Finding:
         "all": STHS(ROUNDS, Selection.everything),
         "confidence": STHS(ROUNDS, Selection.top_confidence),
         "CFBS": STHS(ROUNDS, Selection.cfbs, hard=HARD),
-        "PN-CFBS": STHS(ROUNDS, Selection.pn_cfbs, Prior.three_c_edges, HARD, clustering=Clustering.pca_kmeans),
+        "PN-CFBS": STHS(ROUNDS, Selection.pn_cfbs, Prior.three_c_edges, hard=HARD, clustering=Clustering.pca_kmeans),
     }
     values: dict[tuple[str, str], list[float]] = {}
     notes: tuple[str, ...] = ()
@@ -118,8 +95,8 @@ def sampling_ablation(setting: Setting) -> Finding:
         notes = (*retrainer.notes, f"T = {ROUNDS}, K = {HARD:.0%} of the classes; 3C by edges on PCA and k-means")
         for variant, sths in variants.items():
             setting.tell(f"{name}: {variant}")
-            runs = _self_trained(retrainer, sths, setting.epochs, setting.seeds)
-            values[name, variant] = [retrainer.t1(labels[-1]) for labels in runs]
+            runs = retrainer.self_train(sths, setting.seeds)
+            values[name, variant] = [retrainer.t1(np.asarray(rounds[-1][0].label)) for rounds in runs]
     held = all(
         max(np.mean(values[name, v]) for v in ("CFBS", "PN-CFBS")) > np.mean(values[name, "RS"])
         for name in setting.bases

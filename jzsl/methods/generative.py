@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
@@ -79,4 +79,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
     def relabel(state: GenerativeState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GenerativeState:
         return state._replace(generator=generator.relabel(state.generator, key, changed))
 
-    return Method(init, fit, predictor, classifier.logits, relabel)
+    def sample(state: GenerativeState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+        return generator.sample(state.generator, key, semantics, noise)
+
+    return Method(init, fit, predictor, classifier.logits, relabel, sample)

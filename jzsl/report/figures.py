@@ -40,7 +40,7 @@ def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label:
     groups = list(dict.fromkeys(group for _, group in values))
     width = 0.8 / len(groups)
     for place, group in enumerate(groups):
-        found = [values[base, group] for base in bases]
+        found = [values.get((base, group), [np.nan]) for base in bases]
         spread = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in found]
         position = np.arange(len(bases)) + (place - (len(groups) - 1) / 2) * width
         bars = axes.bar(position, [np.mean(value) for value in found], 0.92 * width, yerr=spread, capsize=3,
@@ -50,4 +50,5 @@ def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label:
     axes.set_ylabel(label)
     axes.grid(axis="x", visible=False)
     axes.margins(y=0.12)
-    figure.legend(ncols=min(len(groups), 4), loc="outside lower center", frameon=False, fontsize="small")
+    columns = max(1, min(len(groups), 90 // (max(map(len, groups)) + 6)))  # as many as fit the width
+    figure.legend(ncols=columns, loc="outside lower center", frameon=False, fontsize="small")

@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jzsl.selection.hardness import cfbs, pn_cfbs
+from jzsl.selection.bbse import bbse_prior
+from jzsl.selection.hardness import cfbs, class_frequency, pn_cfbs
 from jzsl.selection.plain import everything, random_sampling, top_confidence
 from jzsl.selection.saerens import saerens_prior
 from jzsl.selection.three_c import three_c_dominant, three_c_edges
 from jzsl.types import Predictions
 
-PriorEstimator = Callable[[Predictions, Int[Array, " m"]], Float[Array, " k"]]
-"""(predictions, cluster of each row) -> estimated share of each class."""
+PriorEstimator = Callable[[Predictions, Int[Array, " m"], Float[Array, "k k"]], Float[Array, " k"]]
+"""(predictions, cluster of each row, the base's confusion matrix) -> estimated share of each class."""
 
 
 class Selection(enum.Enum):
@@ -27,35 +28,45 @@ class Selection(enum.Enum):
     pn_cfbs = enum.member(pn_cfbs)
 
 
-def uniform(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+def uniform(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:
     """Every class alike."""
-    del cluster
+    del cluster, confusion
     classes = predictions.scores.shape[1]
     return jnp.full(classes, 1 / classes)
 
 
-def edges(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+def edges(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:
     """3C read literally."""
+    del confusion
     return three_c_edges(cluster, predictions.label, predictions.scores.shape[1])
 
 
-def dominant(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+def dominant(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:
     """3C as the paper's fig. 2 shows it."""
+    del confusion
     return three_c_dominant(cluster, predictions.label, predictions.scores.shape[1])
 
 
-def saerens(predictions: Predictions, cluster: Int[Array, " m"]) -> Float[Array, " k"]:
+def saerens(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:
     """Expectation-maximisation, from posteriors under a uniform prior."""
-    return saerens_prior(jax.nn.softmax(predictions.scores), uniform(predictions, cluster))
+    return saerens_prior(jax.nn.softmax(predictions.scores), uniform(predictions, cluster, confusion))
+
+
+def bbse(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:
+    """Black-box shift estimation, from how the base confuses rows that it generated itself."""
+    del cluster
+    return bbse_prior(confusion, class_frequency(predictions))
 
 
 class Prior(enum.Enum):
-    """How the class prior is estimated."""
+    """How the class prior is estimated; `known` is one that the user gives."""
 
     uniform = enum.member(uniform)
     three_c_edges = enum.member(edges)
     three_c_dominant = enum.member(dominant)
     saerens = enum.member(saerens)
+    bbse = enum.member(bbse)
+    known = "known"
 
     @property
     def needs_clusters(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 import tyro
 from jaxtyping import Array, Float, Int, Key
 
@@ -18,9 +19,13 @@ from jzsl.keys import stream
 from jzsl.refinement.choice import Refinement
 from jzsl.refinement.choice import none as no_refinement
 from jzsl.refinement.neighbour_graph import NeighbourGraph, neighbour_graph
+from jzsl.selection.bbse import confusion_matrix
 from jzsl.selection.choice import Prior, PriorEstimator, Selection
 from jzsl.selection.three_c import Clustering
 from jzsl.types import ClassTable, Method, Metrics, Pool, Predictions, Selector
+
+_CONFUSION_ROWS = 50
+"""Rows generated of each class to see how the base confuses them."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class STHS:
     prior: Annotated[Prior, tyro.conf.arg(aliases=("--prior",))] = Prior.three_c_edges
     """the class prior that pn_cfbs divides by. On caltech101 the literal reading of 3C is the nearer one to the truth
     (`jzsl study prior-error`), but no nearer than the class frequency itself"""
+    known: tuple[float, ...] = ()
+    """for the prior `known`: the share of each unseen class, in the order of the class table"""
     hard: float = 0.8
     """K, the hard classes, as a share of the unseen ones (STHS: 0.8 on AWA2, 0.9 on CUB, 0.75 on SUN)"""
     refinement: Refinement = Refinement.none
@@ -51,6 +58,8 @@ class STHS:
             raise InputError(f"rounds: {self.rounds} found, expected zero or more")
         if self.hard > 1:
             raise InputError(f"hard: {self.hard} found, expected a share of the unseen classes, at most 1")
+        if (self.prior is Prior.known) != bool(self.known) or any(share < 0 for share in self.known):
+            raise InputError(f"known: {self.known} found, expected shares if and only if the prior is `known`")
 
     @property
     def needs_clusters(self) -> bool:
@@ -61,11 +70,26 @@ class STHS:
         """T and K for a problem with so many unseen classes."""
         return Schedule(jnp.int32(self.rounds), jnp.int32(max(1, round(self.hard * unseen))))
 
+    def estimator(self) -> PriorEstimator:
+        """The chosen estimator of the class prior."""
+        if self.prior is not Prior.known:
+            return self.prior.value
+        shares = np.array(self.known, np.float32) / sum(self.known)
+
+        def known(predictions, cluster, confusion):
+            if predictions.scores.shape[1] != len(shares):
+                raise InputError(f"known: {len(shares)} shares found for {predictions.scores.shape[1]} unseen classes")
+            return jnp.asarray(shares)
+
+        return known
+
     def build(self, method: Method, labelled: int, unlabelled: int) -> "SelfTraining":
+        if self.prior is Prior.bbse and method.sample is None:
+            raise InputError("prior: bbse needs a base that generates features")
         return self_train(
             method,
             self.selection.value,
-            self.prior.value,
+            self.estimator(),
             labelled,
             unlabelled,
             self.warm,
@@ -96,6 +120,7 @@ class SelfTrainingState(NamedTuple):
         own: the scores before refinement.
         cluster: of each unlabelled row, for priors that need it.
         graph: of the unlabelled rows, for refinements that need it.
+        confusion: of the base on rows that it generates itself; zeros for a base that does not.
         schedule: T and K.
         round: the round under way, from 0.
         key: base key.
@@ -108,6 +133,7 @@ class SelfTrainingState(NamedTuple):
     own: Float[Array, "m k"]
     graph: NeighbourGraph | None
     cluster: Int[Array, " m"]
+    confusion: Float[Array, "k k"]
     schedule: Schedule
     round: Int[Array, ""]
     key: Key[Array, ""]
@@ -178,6 +204,7 @@ def self_train(
             own=nothing.scores,
             graph=graph,
             cluster=cluster,
+            confusion=jnp.zeros((len(unseen), len(unseen))),
             schedule=schedule,
             round=jnp.int32(0),
             key=key,
@@ -186,7 +213,9 @@ def self_train(
     def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> SelfTrainingState:
         n = unlabelled // jnp.maximum(state.schedule.rounds, 1) * state.round
         key = stream(state.key, "selection", state.round)
-        multiplicity = selector(key, state.predictions, prior(state.predictions, state.cluster), state.schedule.hard, n)
+        multiplicity = selector(
+            key, state.predictions, prior(state.predictions, state.cluster, state.confusion), state.schedule.hard, n
+        )
         y = jnp.asarray(pool.y).at[rows].set(unseen[state.predictions.label])
         w = jnp.asarray(pool.w).at[rows].set(multiplicity)
         model_key = stream(state.key, "model", state.round)
@@ -206,7 +235,14 @@ def self_train(
         x = jnp.asarray(pool.x)[rows]
         scores = method.logits(predictor, x, unseen)
         own = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
-        refined = refine(own, x, state.graph, prior(own, state.cluster))
+        confusion = state.confusion
+        if method.sample is not None:
+            column = jnp.repeat(jnp.arange(len(unseen)), _CONFUSION_ROWS)
+            key = stream(state.key, "confusion", state.round)
+            generated = method.sample(state.model, key, classes.semantics[unseen[column]])
+            predicted = jnp.argmax(method.logits(predictor, generated, unseen), 1)
+            confusion = confusion_matrix(column, predicted, len(unseen))
+        refined = refine(own, x, state.graph, prior(own, state.cluster, confusion))
         label = refined.label
         changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
         metrics = {
@@ -214,7 +250,8 @@ def self_train(
             "frequency_entropy": _entropy(jnp.bincount(label, length=len(unseen)) / unlabelled),
             "changed": jnp.where(state.round > 0, changed, 1.0),
         }
-        return state._replace(predictions=refined, own=scores, round=state.round + 1), metrics
+        after = state._replace(predictions=refined, own=scores, confusion=confusion, round=state.round + 1)
+        return after, metrics
 
     def step(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"], epochs: int | Array

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jzsl.selection.bbse import bbse_prior, confusion_matrix
 from jzsl.selection.saerens import saerens_prior
 from jzsl.selection.three_c import Clustering, three_c_dominant, three_c_edges
 
@@ -70,3 +71,31 @@ def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):
     np.testing.assert_allclose(found, prior, atol=0.02)
     assert abs(float(posterior.mean(0)[0]) - 0.7) > 0.05  # which plain averaging does not
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+def test_confusion_matrix(random):
+    label, predicted = random.integers(0, 3, 80), random.integers(0, 3, 80)
+    found = confusion_matrix(jnp.array(label), jnp.array(predicted), 3)
+    for i in range(3):
+        for j in range(3):
+            assert float(found[i, j]) == pytest.approx(np.mean(predicted[label == j] == i))
+
+
+def test_bbse_recovers_the_prior_behind_a_known_confusion(random):
+    confusion = np.array([[0.8, 0.1, 0.2], [0.1, 0.7, 0.1], [0.1, 0.2, 0.7]])
+    prior = np.array([0.6, 0.3, 0.1])
+    label = random.choice(3, 50_000, p=prior)
+    predicted = np.array([random.choice(3, p=confusion[:, c]) for c in label[:20_000]])
+    frequency = np.bincount(predicted, minlength=3) / 20_000
+    found = bbse_prior(jnp.float32(confusion), jnp.float32(frequency))
+    np.testing.assert_allclose(found, prior, atol=0.02)
+    assert np.abs(frequency - prior).max() > 0.05
+
+
+def test_bbse_stays_a_distribution():
+    """Frequencies that no prior explains, and a classifier that never predicts a class."""
+    confusion = jnp.array([[0.9, 0.5, 0.5], [0.1, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    for frequency in ([0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]):
+        found = bbse_prior(confusion, jnp.array(frequency))
+        assert (found >= 0).all()
+        np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)

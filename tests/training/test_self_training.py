@@ -168,6 +168,37 @@ def test_rounds_select_by_refined_predictions(view, arrays, refinement):
     assert (state.graph is None) == (not refinement.needs_graph)
 
 
+def test_known_prior_and_confusion_reach_the_selection(view, arrays):
+    """CFBS is PN-CFBS under a uniform prior; a base that generates knows its confusion, another must not be asked."""
+    method = BASES["abp"].build(Task.zsl)
+
+    def selected(**settings):
+        training = STHS(**settings).build(method, view.labelled, view.unlabelled)
+        state, _ = jax.jit(training.step)(start(training, view, arrays, hard=1), *arrays, 20)
+        np.testing.assert_allclose(state.confusion.sum(0), 1, rtol=1e-5)
+        label = np.asarray(state.predictions.label)
+        return label, np.asarray(training.begin(state, *arrays).w)[view.labelled :]
+
+    label, by_frequency = selected(selection=Selection.cfbs)
+    count = np.bincount(label, minlength=4)
+    assert set(label[by_frequency > 0]) == {int(np.where(count > 0, count, 1000).argmin())}
+    _, uniform = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=(2, 2, 2, 2))
+    np.testing.assert_array_equal(uniform, by_frequency)
+    # Where nearly all rows are of the most frequent class, it is the one that is predicted too rarely.
+    shares = np.where(np.arange(4) == count.argmax(), 0.97, 0.01)
+    _, skewed = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=tuple(shares))
+    assert set(label[skewed > 0]) == {int(count.argmax())}
+    with pytest.raises(InputError, match="bbse"):
+        STHS(prior=Prior.bbse).build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled)
+    with pytest.raises(InputError, match="known"):
+        STHS(prior=Prior.known)
+    wrong = STHS(selection=Selection.pn_cfbs, prior=Prior.known, known=(1, 2)).build(
+        BASES["eszsl"].build(Task.zsl), view.labelled, view.unlabelled
+    )
+    with pytest.raises(InputError, match="2 shares found for 4"):
+        wrong.step(start(wrong, view, arrays), *arrays, 1)
+
+
 @pytest.fixture(scope="module")
 def config(problem) -> Experiment:
     del problem
