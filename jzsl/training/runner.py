@@ -174,6 +174,9 @@ class _Driver:
             "seeds": list(range(self.experiment.seeds)),
             "epochs": self._epochs(FINAL),
             "epochs_chosen": VALIDATION in self.trainers,
+            "class_prior": self.experiment.self_training.class_prior.name
+            if self.experiment.self_training
+            else "uniform",
             "rounds": self.experiment.self_training.rounds if self.experiment.self_training else 0,
             "duration_s": self.standing.seconds,
         }
@@ -220,9 +223,10 @@ class _Driver:
         shown = "  ".join(f"{task.headline} {numbers[task.headline]:.1f}" for task in self.experiment.tasks)
         self.progress.update(bar, numbers=shown)
         if "round" in place:
+            relabelled = f"  {100 * losses['changed']:.0f} % relabelled" if place["round"] else ""
             self.progress.console.print(
                 f"seed {seed}  round {place['round']}  {losses['selected']:.0f} rows  {shown}  "
-                f"class entropy {losses['frequency_entropy']:.2f}  {100 * losses['changed']:.0f} % relabelled"
+                f"class entropy {losses['frequency_entropy']:.2f}{relabelled}"
             )
 
     def _epochs(self, phase: str) -> int:

@@ -58,13 +58,20 @@ class STHS:
             raise InputError(f"rounds: {self.rounds} found, expected zero or more")
         if self.hard > 1:
             raise InputError(f"hard: {self.hard} found, expected a share of the unseen classes, at most 1")
-        if (self.prior is Prior.known) != bool(self.known) or any(share < 0 for share in self.known):
+        if (self.prior is Prior.known) != bool(self.known):
             raise InputError(f"known: {self.known} found, expected shares if and only if the prior is `known`")
+        if self.known and (min(self.known) < 0 or sum(self.known) == 0):
+            raise InputError(f"known: {self.known} found, expected shares of zero or more, not all zero")
+
+    @property
+    def class_prior(self) -> Prior:
+        """What takes part in the run: the chosen prior where something divides by it, else the uniform one."""
+        divides = self.selection is Selection.pn_cfbs or self.refinement is Refinement.mass_label_propagation
+        return self.prior if divides else Prior.uniform
 
     @property
     def needs_clusters(self) -> bool:
-        uses_prior = self.selection is Selection.pn_cfbs or self.refinement is Refinement.mass_label_propagation
-        return uses_prior and self.prior.needs_clusters
+        return self.class_prior.needs_clusters
 
     def schedule(self, unseen: int) -> "Schedule":
         """T and K for a problem with so many unseen classes."""
@@ -72,8 +79,8 @@ class STHS:
 
     def estimator(self) -> PriorEstimator:
         """The chosen estimator of the class prior."""
-        if self.prior is not Prior.known:
-            return self.prior.value
+        if self.class_prior is not Prior.known:
+            return self.class_prior.value
         shares = np.array(self.known, np.float32) / sum(self.known)
 
         def known(predictions, cluster, confusion):
@@ -84,7 +91,7 @@ class STHS:
         return known
 
     def build(self, method: Method, labelled: int, unlabelled: int) -> "SelfTraining":
-        if self.prior is Prior.bbse and method.sample is None:
+        if self.class_prior is Prior.bbse and method.sample is None:
             raise InputError("prior: bbse needs a base that generates features")
         return self_train(
             method,

@@ -189,9 +189,12 @@ def test_known_prior_and_confusion_reach_the_selection(view, arrays):
     _, skewed = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=tuple(shares))
     assert set(label[skewed > 0]) == {int(count.argmax())}
     with pytest.raises(InputError, match="bbse"):
-        STHS(prior=Prior.bbse).build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled)
-    with pytest.raises(InputError, match="known"):
-        STHS(prior=Prior.known)
+        STHS(selection=Selection.pn_cfbs, prior=Prior.bbse).build(
+            BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled
+        )
+    for shares in ((), (0.0, 0.0), (-1.0, 2.0)):
+        with pytest.raises(InputError, match="known"):
+            STHS(prior=Prior.known, known=shares)
     wrong = STHS(selection=Selection.pn_cfbs, prior=Prior.known, known=(1, 2)).build(
         BASES["eszsl"].build(Task.zsl), view.labelled, view.unlabelled
     )
@@ -231,6 +234,7 @@ def test_run_reports_a_row_a_round(whole):
     for row in rows:
         assert {"T1", "T1_own", "selected", "frequency_entropy", "changed", "loss"} <= set(row)
     assert result["T1"]["values"] == [rows[3]["T1"], rows[7]["T1"]]
+    assert result["class_prior"] == "three_c_edges"
     assert (result["setting"], result["rounds"], result["epochs"]) == ("transductive (unseen pool separate)", 3, 3)
 
 
