@@ -6,11 +6,15 @@ import json
 import numpy as np
 import pytest
 
+from jzsl.analysis.prior_error import prior_error
 from jzsl.analysis.retraining import Retrainer
 from jzsl.analysis.study import Finding, Setting, group_rows, paired, write
+from jzsl.classifiers.prototype import Prototype
 from jzsl.cli import Study, main
 from jzsl.data.synthetic import LinearGaussian
+from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL
+from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.scaling import Scaling
 
@@ -92,3 +96,11 @@ def test_study_from_the_command_line(tmp_path, capsys):
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*arguments, "--seeds", "0", "--out", str(tmp_path / "other")]) == 2
+
+
+def test_prior_error_includes_bbse_for_a_base_that_generates():
+    base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
+    finding = prior_error(Setting(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, Scaling.minmax, 3, 2))
+    found = {(row["base"], row["group"]) for row in finding.rows}
+    assert ("abp", "bbse") in found
+    assert ("eszsl", "bbse") not in found
