@@ -27,6 +27,7 @@ from jzsl.evaluation.protocol import NUMBERS
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.report.figures import require_matplotlib
 from jzsl.report.terminal import finding_table, problem_table, result_table
 from jzsl.scaling import Scaling
 from jzsl.training import model
@@ -166,9 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), 2)
     except DivergedError as error:
         return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
     except Interrupted as stop:
-        _fail(f"stopped by {stop}; the state is saved, and --resume goes on from it", stop.status)
-        return stop.status
+        return _fail(f"stopped by {stop}; the state is saved, and --resume goes on from it", stop.status)
 
 
 def _fail(message: str, status: int) -> int:
@@ -224,14 +226,20 @@ def _predict(arguments: list[str]) -> int:
     return 0
 
 
+def _check_figures(out: Path) -> None:
+    """Before long work: the folder is free and a figure can be drawn."""
+    if out.exists():
+        raise InputError(f"{out}: exists already; choose another --out")
+    require_matplotlib()
+
+
 def _tune(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         return _fail("tune: the first argument is a config file", 2)
     path = Path(arguments[0])
     default: Any = {"experiment": load_config(path), "out": tyro.MISSING}
     options = tyro.cli(TuneOptions, default=TuneOptions(**default), args=arguments[1:], prog=f"jzsl tune {path}")
-    if options.out.exists():
-        raise InputError(f"{options.out}: exists already; choose another --out")
+    _check_figures(options.out)
     problem = options.experiment.data.load()
     with Console(stderr=True).status("") as status:
         candidates = tune(options.experiment, problem, options.grid, status.update)
@@ -253,8 +261,7 @@ def _study(arguments: list[str]) -> int:
     arguments = [part.replace("-", "_") if part.replace("-", "_") in Study.__members__ else part for part in arguments]
     options = tyro.cli(StudyOptions, args=arguments, prog="jzsl study")
     require_positive(options, "epochs", "seeds")
-    if options.out.exists():
-        raise InputError(f"{options.out}: exists already; choose another --out")
+    _check_figures(options.out)
     problem = locate(options.data, options.features, options.splits).load()
     bases: dict[str, MethodConfig] = {base.name: base.value for base in options.base}
     console = Console(stderr=True)

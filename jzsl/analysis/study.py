@@ -11,7 +11,9 @@ from jaxtyping import Float
 from scipy.stats import ttest_rel
 
 from jzsl.config import MethodConfig
+from jzsl.errors import InputError
 from jzsl.problem import Problem
+from jzsl.report.figures import save_figure
 from jzsl.scaling import Scaling
 from jzsl.training.checkpoints import write_json
 
@@ -89,10 +91,15 @@ def group_rows(values: dict[tuple[str, str], list[float]], measure: str) -> list
 
 
 def write(finding: Finding, out: Path, header: dict[str, Any]) -> None:
-    """table.csv, table.json and figure.png in the folder `out`, which must not exist."""
-    from jzsl.report.figures import save_figure
+    """table.csv, table.json, figure.png and figure.svg in the folder `out`, which must not exist.
 
-    out.mkdir(parents=True)
+    Raises:
+        InputError: if the folder cannot be made.
+    """
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror})") from error
     columns = list(dict.fromkeys(name for row in finding.rows for name in row))
     with (out / "table.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)

@@ -1,5 +1,6 @@
 """Figures on disk: PNG and SVG, colours that the colour-blind can tell apart (Okabe and Ito 2008)."""
 
+import importlib.util
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +13,18 @@ from jzsl.errors import InputError
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 
 
-def save_figure(draw: Callable[[Any], None], title: str, path: Path) -> None:
-    """Lets `draw` fill a figure and writes `path`.png and `path`.svg.
+def require_matplotlib() -> None:
+    """Raises InputError if figures cannot be made, for callers that work long before they draw."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError('figures need Matplotlib, which is not installed: pip install "jzsl[figures]"')
 
-    Raises:
-        InputError: if Matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-        from cycler import cycler
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError('figures need Matplotlib: install "jzsl[figures]"') from error
+
+def save_figure(draw: Callable[[Any], None], title: str, path: Path) -> None:
+    """Lets `draw` fill a figure and writes `path`.png and `path`.svg."""
+    import matplotlib as mpl
+    from cycler import cycler
+    from matplotlib.figure import Figure
+
     with mpl.rc_context({"axes.prop_cycle": cycler(color=COLOURS), "axes.spines.top": False,
                          "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}):  # fmt: skip
         figure = Figure(figsize=(7.5, 4.5), layout="constrained")

@@ -104,3 +104,10 @@ def test_prior_error_includes_bbse_for_a_base_that_generates():
     found = {(row["base"], row["group"]) for row in finding.rows}
     assert ("abp", "bbse") in found
     assert ("eszsl", "bbse") not in found
+
+
+def test_without_matplotlib_a_study_says_so_before_it_works(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["study", "label-noise", "--data", "synthetic", "--out", str(tmp_path / "out")]) == 2
+    assert "jzsl[figures]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
