@@ -104,7 +104,8 @@ def test_all_problems_are_reported_together():
 def test_an_invisible_entry_may_hold_anything():
     visible = np.ones((24, 3), bool)
     visible[5, 1] = False
-    Problem(**{**arrays(), **edited("features", (5, 1), np.nan), "visible": visible})
+    problem = Problem(**{**arrays(), **edited("features", (5, 1), np.nan), "visible": visible})
+    assert np.isnan(problem.features[5, 1])
 
 
 def test_validation_problem_is_cut_out_of_the_training_rows():
