@@ -17,6 +17,9 @@ from jzsl.report.figures import save_figure
 from jzsl.scaling import Scaling
 from jzsl.training.checkpoints import write_json
 
+SIGNIFICANT = 0.05
+"""Level of the paired tests over seeds."""
+
 
 class Finding(NamedTuple):
     """A study's answer.
@@ -60,10 +63,27 @@ class Setting:
 def paired(better: list[float], worse: list[float]) -> str:
     """Mean difference over seeds with its paired t-test, as words."""
     difference = float(np.mean(np.subtract(better, worse)))
-    if len(better) < 2 or np.ptp(np.subtract(better, worse)) == 0:
+    p = _p_value(better, worse)
+    if p is None:
         return f"{difference:+.1f} points"
+    return f"{difference:+.1f} points (paired t-test over {len(better)} seeds: p = {p:.3f})"
+
+
+def compared(pairs: list[tuple[list[float], list[float]]]) -> str:
+    """Whether the first of each pair is the larger, over all bases: a claim holds only where it is significant too."""
+    if not all(np.mean(better) > np.mean(worse) for better, worse in pairs):
+        return "does NOT hold here"
+    values = [_p_value(better, worse) for better, worse in pairs]
+    significant = all(p is not None and p < SIGNIFICANT for p in values)
+    return "holds here" if significant else "holds here in the mean only, within the spread over seeds"
+
+
+def _p_value(better: list[float], worse: list[float]) -> float | None:
+    """Of the paired t-test; None where the differences have no spread."""
+    if len(better) < 2 or np.ptp(np.subtract(better, worse)) == 0:
+        return None
     test: Any = ttest_rel(better, worse)
-    return f"{difference:+.1f} points (paired t-test over {len(better)} seeds: p = {test.pvalue:.3f})"
+    return float(test.pvalue)
 
 
 def defined_mean(values: Float[np.ndarray, " n"]) -> float:

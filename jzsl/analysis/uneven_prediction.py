@@ -3,7 +3,7 @@
 import numpy as np
 
 from jzsl.analysis.retraining import Retrainer
-from jzsl.analysis.study import Finding, Setting, verdict
+from jzsl.analysis.study import Finding, Setting
 
 
 def uneven_prediction(setting: Setting) -> Finding:
@@ -43,7 +43,7 @@ def uneven_prediction(setting: Setting) -> Finding:
 
     return Finding(
         "Are unseen classes predicted unevenly? (STHS, fig. 1 A)",
-        f"The uneven prediction phenomenon {verdict(held)} (a gap of 30 points or more): {numbers}.",
+        f"The uneven prediction phenomenon {'holds' if held else 'does NOT hold'} here (a gap of 30 points or more): {numbers}.",
         rows,
         draw,
         notes,

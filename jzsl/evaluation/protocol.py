@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
@@ -19,8 +19,8 @@ NUMBERS = {Task.zsl: ("T1",), Task.gzsl: ("U", "S", "H", "AUSUC")}
 class Queries(NamedTuple):
     """Test rows without labels (scaled as the view's rows are), and the classes they may belong to."""
 
-    x: Float[np.ndarray, "n d"]
-    candidates: Int[np.ndarray, " k"]
+    x: Float[Array | np.ndarray, "n d"]
+    candidates: Int[Array | np.ndarray, " k"]
 
 
 class Protocol:

@@ -61,6 +61,8 @@ def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> di
         DivergedError: if a metric is not finite; the last good checkpoint stays.
         Interrupted: after SIGTERM or SIGINT, once the state is saved.
     """
+    if out.exists() and not resume:
+        raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it")
     with InterruptFlag() as interrupt:
         problem = experiment.data.load()
         trainers = _trainers(problem, experiment)
@@ -109,8 +111,6 @@ def _prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) 
     if not resume:
         try:
             out.mkdir(parents=True)
-        except FileExistsError:
-            raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it") from None
         except OSError as error:
             raise InputError(f"{out}: cannot be made ({error.strerror})") from error
         write_json(path, header)

@@ -42,7 +42,7 @@ class Trainer:
         self._programs = programs
         self._protocol = Protocol(problem, view)
         self._pool, self._classes, self._unseen = jax.device_put((view.pool, view.classes, view.unseen))
-        self.queries = {task: self._protocol.queries(task) for task in experiment.tasks}
+        self.queries = {task: jax.device_put(self._protocol.queries(task)) for task in experiment.tasks}
 
     def init(self, seed: int) -> Any:
         """The state before training, a function of the seed alone."""

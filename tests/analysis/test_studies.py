@@ -8,7 +8,7 @@ import pytest
 
 from jzsl.analysis.prior_error import prior_error
 from jzsl.analysis.retraining import Retrainer
-from jzsl.analysis.study import Finding, Setting, group_rows, paired, write
+from jzsl.analysis.study import Finding, Setting, compared, group_rows, paired, write
 from jzsl.classifiers.prototype import Prototype
 from jzsl.cli import Study, main
 from jzsl.data.synthetic import LinearGaussian
@@ -58,6 +58,15 @@ def test_paired_differences():
     assert paired([3.0, 4.0, 5.5], [1.0, 2.5, 3.0]).startswith("+2.0 points (paired t-test over 3 seeds: p = 0.0")
     assert paired([3.0], [5.0]) == "-2.0 points"
     assert paired([3.0, 3.0], [3.0, 3.0]) == "+0.0 points"
+
+
+def test_a_claim_holds_only_where_it_is_significant():
+    clear, even, spread = [10.0, 11.0, 10.5], [1.0, 2.5, 1.2], [0.0, 20.0, 1.0]
+    assert compared([(clear, even)]) == "holds here"
+    assert "in the mean only" in compared([(clear, spread)])
+    assert "in the mean only" in compared([(clear, even), (clear, spread)])
+    assert "in the mean only" in compared([([3.0], [1.0])])
+    assert compared([(clear, even), (even, clear)]) == "does NOT hold here"
 
 
 def test_table_and_figure_are_written(tmp_path):
