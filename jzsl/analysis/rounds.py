@@ -54,6 +54,8 @@ def hardness_dynamics(setting: Setting) -> Finding:
             f"{'' if more_precise else 'not '}the more precise in every round"
         )
 
+    claim = "holds here" if held else "does NOT hold here"
+
     def draw(figure):
         left, right = figure.subplots(1, 2, sharey=True)
         for (name, group), means in curves.items():
@@ -70,7 +72,7 @@ def hardness_dynamics(setting: Setting) -> Finding:
 
     return Finding(
         "Do rounds of self-training even out hard and easy classes? (STHS, fig. 3)",
-        f"That frequency tells hard classes, that their labels are purer and the gap closes {'holds' if held else 'does NOT hold'} here. "
+        f"That frequency tells hard classes, that their labels are purer and the gap closes {claim}. "
         f"{'; '.join(words)}.",
         rows,
         draw,

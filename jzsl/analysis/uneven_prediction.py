@@ -32,6 +32,8 @@ def uneven_prediction(setting: Setting) -> Finding:
     held = all(top - bottom > 30 for _, top, bottom in gaps)
     numbers = "; ".join(f"{name}: best third {top:.1f} %, worst third {bottom:.1f} %" for name, top, bottom in gaps)
 
+    claim = "holds here" if held else "does NOT hold here"
+
     def draw(figure):
         axes = figure.subplots()
         for name, curve in curves.items():
@@ -43,7 +45,7 @@ def uneven_prediction(setting: Setting) -> Finding:
 
     return Finding(
         "Are unseen classes predicted unevenly? (STHS, fig. 1 A)",
-        f"The uneven prediction phenomenon {'holds' if held else 'does NOT hold'} here (a gap of 30 points or more): {numbers}.",
+        f"The uneven prediction phenomenon {claim} (a gap of 30 points or more): {numbers}.",
         rows,
         draw,
         notes,
