@@ -66,7 +66,8 @@ def paired(better: list[float], worse: list[float]) -> str:
     p = _p_value(better, worse)
     if p is None:
         return f"{difference:+.1f} points"
-    return f"{difference:+.1f} points (paired t-test over {len(better)} seeds: p = {p:.3f})"
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return f"{difference:+.1f} points (paired t-test over {len(better)} seeds: {shown})"
 
 
 def compared(pairs: list[tuple[list[float], list[float]]]) -> str:
