@@ -2,7 +2,7 @@
 
 jzsl run configs/digits_sths_abp.py
 
-Expect T1 to rise from 77 % to 89.7 ± 3.9 % over five seeds in four rounds, half a minute on two cores.
+Expect T1 to rise from 77.5 % to 89.7 ± 3.9 % over five seeds in four rounds, half a minute on two cores.
 """
 
 from jzsl.config import Experiment, Train
