@@ -51,15 +51,18 @@ def products(hyper: ABP, semantics: int, features: int) -> list[tuple[int, int, 
 
 
 def bare(hyper: ABP, semantics: int, features: int, iterations: int):
-    """The products alone, chained so that none can be left out or hoisted, each in the layout that ABP uses."""
+    """The products alone, chained so that none can be left out or hoisted, each in the layout that ABP uses.
+
+    The weights keep the values of the chain of ordinary size: vanishing ones would be multiplied at another speed.
+    """
     keys = iter(jax.random.split(jax.random.key(1), 6))
     batch, latent, hidden = hyper.batch_size, hyper.latent, hyper.hidden
     c = jax.random.normal(next(keys), (batch, semantics))
     z = jax.random.normal(next(keys), (batch, latent))
     r = jax.random.normal(next(keys), (batch, features))
-    w_c = jax.random.normal(next(keys), (semantics, hidden)) / hidden
-    w_z = jax.random.normal(next(keys), (latent, hidden)) / hidden
-    w_x = jax.random.normal(next(keys), (hidden, features)) / hidden
+    w_c = jax.random.normal(next(keys), (semantics, hidden)) / semantics**0.5
+    w_z = jax.random.normal(next(keys), (latent, hidden)) / hidden**0.5
+    w_x = jax.random.normal(next(keys), (hidden, features)) / hidden**0.5
 
     @jax.jit
     def run(c, z, r, w_c, w_z, w_x):
@@ -80,7 +83,12 @@ def bare(hyper: ABP, semantics: int, features: int, iterations: int):
             total = total + sum(gradient[0, 0] for gradient in gradients)
             # A little of each full gradient enters the carry, so that none is computed for one element only.
             gradients = jax.lax.optimization_barrier(gradients)
-            return c + gradients[2][0, 0], z, r, total + gradients[0][-1, -1] + gradients[1][-1, -1]
+            return (
+                c + 1e-3 * jnp.tanh(gradients[2][0, 0]),
+                z / jnp.std(z),
+                r,
+                total + gradients[0][-1, -1] + gradients[1][-1, -1],
+            )
 
         return jax.lax.fori_loop(0, iterations, iteration, (c, z, r, jnp.zeros(())))
 
