@@ -37,7 +37,7 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
                     color=COLOURS[place % len(COLOURS)],
                     label=f"{epochs} epochs" if name == CRITERIA[0] else None,
                 )
-            axes.set_xlabel({"stability": "labels kept in the last round (share)"}.get(name, f"{name} (nats)"))
+            axes.set_xlabel({"stability": "labels kept (share)"}.get(name, f"{name.replace('_', ' ')} (nats)"))
             if name == CRITERIA[0]:
                 axes.set_ylabel("T1 on validation classes (%)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
