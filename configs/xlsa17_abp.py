@@ -7,7 +7,7 @@ On caltech101 five seeds gave T1 39.0 ± 1.4 % with the number of epochs chosen 
 34.8 ± 0.8 % after 50.
 
 The ABP paper's section 4.1 adds the noise of eq. 1 to generated features. On the validation classes of caltech101
-that costs nearest neighbours 8 points of T1 and gives the softmax classifier 13 points of H, so here only the
+(one seed) that costs nearest neighbours 8 points of T1 and gives the softmax classifier 13 of H, so here only the
 generalized task has it; `--method.noise zsl gzsl` is the paper's letter.
 """
 
