@@ -42,7 +42,7 @@ usage: jzsl VERB ...
   jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume]
       train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
   jzsl tune CONFIG.py --out DIR [--grid.hard 0.5 0.7 ...]
-      choose rounds, hard classes and epochs of self-training on validation classes
+      choose the settings of self-training on classes treated as unseen
   jzsl study NAME --data SOURCE --out DIR
       answer one question of the papers with a table and a figure; `jzsl study -h` lists them
   jzsl predict RUN_DIR FEATURES --out predictions.csv
@@ -95,7 +95,7 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class TuneOptions:
-    """Choose rounds, hard classes and epochs of self-training on validation classes."""
+    """Choose the settings of self-training on classes treated as unseen."""
 
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
     out: Path
@@ -251,7 +251,8 @@ def _tune(arguments: list[str]) -> int:
     screen.print(finding.answer)
     screen.print(
         f"jzsl run {path} --train.epochs {best.epochs} --self-training.rounds {best.rounds} "
-        f"--self-training.hard {best.hard}"
+        f"--self-training.hard {best.hard} --selection {best.selection.name} "
+        f"--self-training.refinement {best.refinement.name}"
     )
     return 0
 

@@ -101,8 +101,33 @@ class Problem:
         splits = self.splits
         if not len(splits.validation_classes):
             raise InputError(f"{self.provenance.origin}: validation_classes: none, so no setting can be chosen on them")
-        train = splits.train
-        unseen = train[np.isin(self.labels[train], splits.validation_classes)]
+        return self._without(splits.validation_classes, splits.validation_seen, "validation classes")
+
+    def validation_folds(self, count: int) -> list["Problem"]:
+        """`count` problems that choose a setting together: each seen class is unseen in one of them.
+
+        The classes are dealt out in a fixed random order. A single set of validation classes is a small sample of
+        classes, and the order of settings on it is largely luck. One fold is `validation`.
+
+        Raises:
+            InputError: if some fold would have no class, or leave none to train on.
+        """
+        if count == 1:
+            return [self.validation()]
+        seen = self.seen_classes
+        if not 1 <= count <= len(seen):
+            raise InputError(f"folds: {count} found, expected 1 to {len(seen)}, the number of seen classes")
+        order = np.random.default_rng(0).permutation(seen)
+        nothing = np.zeros(0, np.int64)
+        return [
+            self._without(np.sort(order[fold::count]), nothing, f"fold {fold + 1} of {count} of the seen classes")
+            for fold in range(count)
+        ]
+
+    def _without(self, classes: np.ndarray, test_seen: np.ndarray, name: str) -> "Problem":
+        """Some seen classes as unseen ones, some training rows of the others held out."""
+        train = self.splits.train
+        unseen = train[np.isin(self.labels[train], classes)]
         nothing = np.zeros(0, np.int64)
         return Problem(
             self.features,
@@ -110,13 +135,13 @@ class Problem:
             self.semantics,
             self.class_names,
             Splits(
-                np.setdiff1d(train, np.concatenate([unseen, splits.validation_seen])),
-                splits.validation_seen,
+                np.setdiff1d(train, np.concatenate([unseen, test_seen])),
+                test_seen,
                 unseen,
                 nothing,
                 nothing,
             ),
-            self.provenance._replace(name=f"{self.provenance.name} (validation classes)"),
+            self.provenance._replace(name=f"{self.provenance.name} ({name})"),
             self.visible,
         )
 

@@ -119,6 +119,17 @@ def test_validation_problem_is_cut_out_of_the_training_rows():
         inner.validation()
 
 
+def test_every_seen_class_is_unseen_in_one_fold():
+    problem = Problem(**arrays())
+    folds = problem.validation_folds(3)
+    np.testing.assert_array_equal(np.sort(np.concatenate([f.unseen_classes for f in folds])), problem.seen_classes)
+    for fold in folds:
+        rows = np.concatenate([fold.splits.train, fold.splits.test_unseen])
+        np.testing.assert_array_equal(np.sort(rows), problem.splits.train)
+    with pytest.raises(InputError, match="folds: 9 found"):
+        problem.validation_folds(9)
+
+
 def test_hash_is_of_the_content():
     problem = Problem(**arrays())
     assert problem.hash == Problem(**arrays()).hash

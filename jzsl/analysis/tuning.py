@@ -13,7 +13,9 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
         {
             "epochs": candidate.epochs,
             "rounds": candidate.rounds,
-            "hard": candidate.hard,
+            "hard": candidate.hard if candidate.selection.uses_hard else None,
+            "selection": candidate.selection.name,
+            "refinement": candidate.refinement.name,
             "T1": round(float(np.mean(candidate.t1)), 2),
             "std": round(float(np.std(candidate.t1, ddof=1)), 2) if len(candidate.t1) > 1 else 0.0,
             **{name: round(float(np.mean(getattr(candidate, name))), 4) for name in CRITERIA},
@@ -39,15 +41,15 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
                 )
             axes.set_xlabel({"stability": "labels kept (share)"}.get(name, f"{name.replace('_', ' ')} (nats)"))
             if name == CRITERIA[0]:
-                axes.set_ylabel("T1 on validation classes (%)")
+                axes.set_ylabel("T1 of classes treated as unseen (%)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
     best = candidates[0]
     return Finding(
-        "Which rounds, hard classes and epochs are best on validation classes?",
-        f"Best: {best.epochs} epochs, {best.rounds} rounds, {best.hard:g} of the classes hard: "
-        f"T1 {np.mean(best.t1):.1f} % on validation classes. Spearman correlation with T1: {words}.",
+        "Which settings of self-training are best on classes treated as unseen?",
+        f"Best: {best.selection.name}, {best.refinement.name}, {best.epochs} epochs, {best.rounds} rounds, "
+        f"{best.hard:g} of the classes hard: T1 {np.mean(best.t1):.1f} %. Spearman correlation with T1: {words}.",
         rows,
         draw,
-        ("T1 of validation classes treated as unseen; no test row takes part",),
+        ("T1 of seen classes treated as unseen, the mean over folds; no test row takes part",),
     )

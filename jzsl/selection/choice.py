@@ -27,6 +27,11 @@ class Selection(enum.Enum):
     cfbs = enum.member(cfbs)
     pn_cfbs = enum.member(pn_cfbs)
 
+    @property
+    def uses_hard(self) -> bool:
+        """Whether K, the number of hard classes, matters."""
+        return self in (Selection.cfbs, Selection.pn_cfbs)
+
 
 def uniform(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:
     """Every class alike."""

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -15,8 +15,10 @@ from jzsl.config import Experiment
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.problem import Problem
-from jzsl.training.self_training import STHS, SelfTraining
-from jzsl.types import Task
+from jzsl.refinement.choice import Refinement
+from jzsl.selection.choice import Selection
+from jzsl.training.self_training import STHS, SelfTraining, SelfTrainingState
+from jzsl.types import Metrics, Task
 from jzsl.views import transductive
 
 CRITERIA = ("information", "frequency_entropy", "stability")
@@ -25,30 +27,41 @@ CRITERIA = ("information", "frequency_entropy", "stability")
 
 @dataclass(frozen=True)
 class Grid:
-    """The settings to try."""
+    """The settings to try: all combinations. A selection without hard classes is tried once, not for every K."""
 
     rounds: tuple[int, ...] = (4,)
-    """T"""
+    """T; 0 is the base alone, refined"""
     hard: tuple[float, ...] = (0.5, 0.7, 0.9)
     """K, as a share of the unseen classes"""
     epochs: tuple[int, ...] = (3, 5, 10)
     """epochs a round"""
+    selection: tuple[Selection, ...] = ()
+    """selections; none tries the experiment's own"""
+    refinement: tuple[Refinement, ...] = ()
+    """refinements; none tries the experiment's own"""
+    folds: int = 1
+    """1: the source's validation classes play the unseen ones. More: the seen classes are dealt into so many groups,
+    and each plays them in turn"""
 
     def __post_init__(self):
         for name in ("rounds", "hard", "epochs"):
             values = getattr(self, name)
-            if not values or not all(value > 0 for value in values):
+            if not values or not all(value > 0 or (name == "rounds" and value == 0) for value in values):
                 raise InputError(f"grid.{name}: {values} found, expected positive numbers")
         if max(self.hard) > 1:
             raise InputError(f"grid.hard: {max(self.hard)} found, expected shares of the unseen classes, at most 1")
+        if self.folds < 1:
+            raise InputError(f"grid.folds: {self.folds} found, expected 1 or more")
 
 
 class Candidate(NamedTuple):
-    """One setting of the grid and what it did, a list over seeds each."""
+    """One setting of the grid and what it did: of each number a list over seeds, the mean over folds."""
 
     epochs: int
     rounds: int
     hard: float
+    selection: Selection
+    refinement: Refinement
     t1: list[float]
     information: list[float]
     frequency_entropy: list[float]
@@ -58,13 +71,13 @@ class Candidate(NamedTuple):
 def tune(
     experiment: Experiment, problem: Problem, grid: Grid, tell: Callable[[str], None], batched: bool | None = None
 ) -> list[Candidate]:
-    """Every setting of the grid on the validation classes, the best mean T1 first.
+    """Every setting of the grid on classes treated as unseen, the best mean T1 first.
 
-    Replicas (settings and seeds of equal epochs) run as one program under `vmap` on an accelerator, where that is
-    fastest, and in turn through one compiled program on a CPU.
+    Replicas (T, K and seeds of equal epochs and selection) run as one program under `vmap` on an accelerator, where
+    that is fastest, and in turn through one compiled program on a CPU.
 
     Args:
-        experiment: with its self-training; T, K and epochs come from the grid.
+        experiment: with its self-training; the settings come from the grid.
         problem: the whole problem; its test rows take no part.
         grid: what to try.
         tell: is told what is going on.
@@ -76,37 +89,76 @@ def tune(
     sths = experiment.self_training
     if sths is None:
         raise InputError("self_training: None found; tune chooses the settings of self-training")
-    part = problem.validation()
+    run = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
+    found: dict[_Setting, list[list[_Outcome]]] = {}
+    for number, part in enumerate(problem.validation_folds(grid.folds), 1):
+        where = f"fold {number} of {grid.folds}: "
+        for setting, of_seeds in _on_fold(experiment, sths, part, grid, run, lambda text, at=where: tell(at + text)):
+            found.setdefault(setting, []).append(of_seeds)
+    candidates = [Candidate(*setting, *np.mean(numbers, 0).T.tolist()) for setting, numbers in found.items()]
+    return sorted(candidates, key=lambda candidate: -np.mean(candidate.t1))
+
+
+class _Setting(NamedTuple):
+    """The first fields of a Candidate."""
+
+    epochs: int
+    rounds: int
+    hard: float
+    selection: Selection
+    refinement: Refinement
+
+
+class _Outcome(NamedTuple):
+    """What one replica did on one fold, in the order of Candidate's fields."""
+
+    t1: float
+    information: float
+    frequency_entropy: float
+    stability: float
+
+
+def _on_fold(
+    experiment: Experiment, sths: STHS, part: Problem, grid: Grid, run: Callable[..., Any], tell: Callable[[str], None]
+) -> Iterator[tuple[_Setting, list[_Outcome]]]:
+    """Every setting on one problem, and what became of each of its seeds."""
     view = transductive(part, experiment.scaling)
     protocol = Protocol(part, view)
-    training = sths.build(experiment.method.build(Task.zsl), view.labelled, view.unlabelled)
-    cluster = np.zeros(view.unlabelled, np.int32)
-    if sths.needs_clusters:
-        tell("clustering")
-        cluster = sths.clustering.value(np.asarray(view.pool.x[view.labelled :]), len(view.unseen), 0)
     arrays = jax.device_put((view.pool, view.classes, view.unseen))
-    run = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
-
-    settings = list(itertools.product(grid.rounds, grid.hard))
-    schedules = [STHS(rounds=rounds, hard=hard).schedule(len(view.unseen)) for rounds, hard in settings]
-    candidates = []
-    for epochs in grid.epochs:
-        found = {setting: Candidate(epochs, *setting, [], [], [], []) for setting in settings}
-        replicas = list(itertools.product(range(len(settings)), range(experiment.seeds)))
+    cluster = None
+    for selection, refinement in itertools.product(
+        grid.selection or (sths.selection,), grid.refinement or (sths.refinement,)
+    ):
+        chosen = replace(sths, selection=selection, refinement=refinement)
+        training = chosen.build(experiment.method.build(Task.zsl), view.labelled, view.unlabelled)
+        if chosen.needs_clusters and cluster is None:
+            tell("clustering")
+            cluster = chosen.clustering.value(np.asarray(view.pool.x[view.labelled :]), len(view.unseen), 0)
+        clusters = jnp.zeros(view.unlabelled, jnp.int32) if cluster is None else jnp.int32(cluster)
+        settings = list(itertools.product(grid.rounds, grid.hard if selection.uses_hard else grid.hard[:1]))
+        replicas = list(itertools.product(settings, range(experiment.seeds)))
         starts = [
-            training.init(jax.random.key(seed), *arrays, jnp.int32(cluster), schedules[index])
-            for index, seed in replicas
+            training.init(
+                jax.random.key(seed), *arrays, clusters, STHS(rounds=rounds, hard=hard).schedule(len(view.unseen))
+            )
+            for (rounds, hard), seed in replicas
         ]
-        tell(f"{epochs} epochs a round: {len(replicas)} replicas")
-        for place, (state, metrics) in run(training, starts, arrays, epochs):
-            candidate = found[settings[replicas[place][0]]]
-            numbers = protocol.score(Task.zsl, np.asarray(state.predictions.scores))
-            candidate.t1.append(numbers["T1"])
-            candidate.information.append(float(mutual_information(state.predictions.scores)))
-            candidate.frequency_entropy.append(float(metrics["frequency_entropy"]))
-            candidate.stability.append(1 - float(metrics["changed"]))
-        candidates += found.values()
-    return sorted(candidates, key=lambda candidate: -np.mean(candidate.t1))
+        for epochs in grid.epochs:
+            tell(f"{selection.name}, {refinement.name}, {epochs} epochs a round: {len(replicas)} replicas")
+            outcomes: dict[tuple[int, float], list[_Outcome]] = {setting: [] for setting in settings}
+            for place, (state, metrics) in run(training, starts, arrays, epochs):
+                outcomes[replicas[place][0]].append(_outcome(protocol, state, metrics))
+            for setting, of_seeds in outcomes.items():
+                yield _Setting(epochs, *setting, selection, refinement), of_seeds
+
+
+def _outcome(protocol: Protocol, state: SelfTrainingState, metrics: Metrics) -> _Outcome:
+    return _Outcome(
+        protocol.score(Task.zsl, np.asarray(state.predictions.scores))["T1"],
+        float(mutual_information(state.predictions.scores)),
+        float(metrics["frequency_entropy"]),
+        1 - float(metrics["changed"]),
+    )
 
 
 def mutual_information(scores: Float[Array, "m k"]) -> Float[Array, ""]:

@@ -1,6 +1,7 @@
 """The choice on validation classes: no test row takes part, replicas agree, criteria against brute force."""
 
 import dataclasses
+import itertools
 import json
 
 import jax.numpy as jnp
@@ -13,6 +14,8 @@ from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.methods.s2v import S2V
+from jzsl.refinement.choice import Refinement
+from jzsl.selection.choice import Selection
 from jzsl.training.self_training import STHS
 from jzsl.training.tuning import Candidate, Grid, mutual_information, rank_correlations, tune
 
@@ -70,7 +73,10 @@ def test_mutual_information(random):
 
 def test_rank_correlations(random):
     t1, information = random.normal(size=(2, 6))
-    candidates = [Candidate(1, 1, 0.5, [t], [i], [1.0], [t**3]) for t, i in zip(t1, information, strict=True)]
+    candidates = [
+        Candidate(1, 1, 0.5, Selection.cfbs, Refinement.none, [t], [i], [1.0], [t**3])
+        for t, i in zip(t1, information, strict=True)
+    ]
     found = rank_correlations(candidates)
     assert found["information"] == pytest.approx(spearmanr(information, t1)[0])
     assert found["frequency_entropy"] is None
@@ -101,3 +107,25 @@ def test_tuning_what_does_not_self_train_is_refused():
         tune(dataclasses.replace(CONFIG, self_training=None), CONFIG.data.load(), GRID, quiet)
     with pytest.raises(InputError, match=r"grid\.hard"):
         Grid(hard=(1.5,))
+
+
+def test_the_grid_covers_selections_refinements_and_folds():
+    """A selection without hard classes is tried once; a fold's numbers are those of a tune on that fold alone."""
+    problem = CONFIG.data.load()
+    grid = Grid((0, 2), (0.5, 1.0), (2,), (Selection.cfbs, Selection.everything), tuple(Refinement)[:2], folds=2)
+    found = tune(CONFIG, problem, grid, quiet)
+    assert len(found) == (2 * 2 + 2) * 2
+    assert {(c.selection, c.refinement) for c in found} == set(itertools.product(grid.selection, grid.refinement))
+    alone = []
+    for part in problem.validation_folds(2):
+        held = dataclasses.replace(
+            part,
+            splits=problem.splits._replace(
+                validation_classes=part.unseen_classes, validation_seen=np.zeros(0, np.int64)
+            ),
+        )
+        alone.append({c[:5]: c.t1 for c in tune(CONFIG, held, dataclasses.replace(grid, folds=1), quiet)})
+    for candidate in found:
+        np.testing.assert_allclose(candidate.t1, np.mean([fold[candidate[:5]] for fold in alone], 0), rtol=1e-6)
+    with pytest.raises(InputError, match="folds"):
+        tune(CONFIG, problem, dataclasses.replace(grid, folds=99), quiet)
