@@ -138,12 +138,18 @@ class StudyOptions:
     """xlsa17: the file of splits, without .mat"""
     base: tuple[Base, ...] = (Base.s2v, Base.abp)
     """which methods to study"""
-    epochs: int = 5
-    """epochs of each training"""
+    config: Path | None = None
+    """a config whose method, epochs, self-training and scaling are studied instead"""
+    epochs: int | None = None
+    """epochs of each training (5)"""
     seeds: int = 5
     """number of seeds"""
-    scaling: Scaling = Scaling.minmax
-    """feature scaling"""
+    rounds: int | None = None
+    """T, where a study self-trains (4)"""
+    hard: float | None = None
+    """K there, as a share of the unseen classes (0.8)"""
+    scaling: Scaling | None = None
+    """feature scaling (minmax)"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -261,19 +267,20 @@ def _study(arguments: list[str]) -> int:
     # The names have dashes on the command line and underscores in Python.
     arguments = [part.replace("-", "_") if part.replace("-", "_") in Study.__members__ else part for part in arguments]
     options = tyro.cli(StudyOptions, args=arguments, prog="jzsl study")
-    require_positive(options, "epochs", "seeds")
+    require_positive(options, "seeds")
     _check_figures(options.out)
-    problem = locate(options.data, options.features, options.splits).load()
-    bases: dict[str, MethodConfig] = {base.name: base.value for base in options.base}
     console = Console(stderr=True)
     with console.status("") as status:
-        setting = Setting(problem, bases, options.scaling, options.epochs, options.seeds, status.update)
+        setting = _setting(options, status.update)
         finding = options.name.value(setting)
+    problem, bases = setting.problem, setting.bases
     header = {
         "study": options.name.name,
         "data": {"name": problem.provenance.name, "hash": problem.hash, "features": problem.provenance.features},
-        "epochs": options.epochs,
-        "seeds": options.seeds,
+        "epochs": setting.epochs,
+        "seeds": setting.seeds,
+        "rounds": setting.rounds,
+        "hard": setting.hard,
         "bases": {name: encode(base) for name, base in bases.items()},
     }
     write(finding, options.out, header)
@@ -282,6 +289,26 @@ def _study(arguments: list[str]) -> int:
     for line in (finding.answer, *finding.notes, f"saved in {options.out}"):
         screen.print(line)
     return 0
+
+
+def _setting(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
+    """What the command line says, then the config, then the defaults."""
+    bases: dict[str, MethodConfig] = {base.name: base.value for base in options.base}
+    given = {"epochs": 5, "rounds": 4, "hard": 0.8, "scaling": Scaling.minmax}
+    if options.config is not None:
+        experiment = load_config(options.config)
+        bases = {options.config.stem: experiment.method}
+        given |= {"scaling": experiment.scaling}
+        if experiment.train.epochs is not None:
+            given |= {"epochs": experiment.train.epochs}
+        if experiment.self_training is not None:
+            given |= {"rounds": experiment.self_training.rounds, "hard": experiment.self_training.hard}
+    given |= {name: getattr(options, name) for name in given if getattr(options, name) is not None}
+    for name in ("epochs", "rounds", "hard"):
+        if not given[name] > 0:
+            raise InputError(f"{name}: {given[name]} found, expected a positive number")
+    problem = locate(options.data, options.features, options.splits).load()
+    return Setting(problem, bases, seeds=options.seeds, tell=tell, **given)
 
 
 def _data(arguments: list[str]) -> int:

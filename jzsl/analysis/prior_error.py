@@ -16,16 +16,12 @@ def prior_error(setting: Setting) -> Finding:
     """Total-variation distance, in percent, of each estimate from the inductive base's predictions to the truth."""
     values: dict[tuple[str, str], list[float]] = {}
     notes: tuple[str, ...] = ()
-    clusters: dict[Clustering, np.ndarray] = {}
     for name, base in setting.bases.items():
         retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
         notes = (*retrainer.notes, "clusterings are made once, with as many clusters as unseen classes")
         truth = np.bincount(retrainer.truth, minlength=retrainer.classes) / retrainer.view.unlabelled
-        unlabelled = np.asarray(retrainer.view.pool.x[retrainer.view.labelled :])
-        for clustering in Clustering:
-            if clustering not in clusters:
-                setting.tell(f"clustering: {clustering.name}")
-                clusters[clustering] = clustering.value(unlabelled, retrainer.classes, 0)
+        setting.tell("clustering")
+        clusters = {clustering: retrainer.clusters(clustering) for clustering in Clustering}
         for seed, rounds in enumerate(retrainer.self_train(STHS(0), setting.seeds)):
             setting.tell(f"{name}: seed {seed}")
             predictions, confusion = rounds[0]

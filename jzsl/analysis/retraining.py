@@ -13,6 +13,7 @@ from jzsl.evaluation.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.keys import stream
 from jzsl.problem import Problem
 from jzsl.scaling import Scaling
+from jzsl.selection.three_c import Clustering
 from jzsl.training.self_training import STHS
 from jzsl.types import Pool, Predictions, Task
 from jzsl.views import transductive, unseen_queries
@@ -46,6 +47,7 @@ class Retrainer:
             return method.logits(method.predictor(state, pool, classes, unseen), pool.x[rows], unseen)
 
         self._train = jax.jit(train)
+        self._clusters: dict[Clustering, np.ndarray] = {}
         self._arrays = jax.device_put((self.view.pool, self.view.classes, self.view.unseen))
 
     def predict(
@@ -68,10 +70,8 @@ class Retrainer:
     def self_train(self, sths: STHS, seeds: int) -> Iterator[list[tuple[Predictions, Float[Array, "k k"]]]]:
         """For each seed the predictions after every round, round 0 first, with the base's confusion matrix."""
         training = sths.build(self.method, self.view.labelled, self.view.unlabelled)
-        cluster = np.zeros(self.view.unlabelled, np.int32)
-        if sths.needs_clusters:
-            unlabelled = np.asarray(self.view.pool.x[self.view.labelled :])
-            cluster = sths.clustering.value(unlabelled, self.classes, 0)
+        nothing = np.zeros(self.view.unlabelled, np.int32)
+        cluster = self.clusters(sths.clustering) if sths.needs_clusters else nothing
         step: Any = jax.jit(training.step)
         for seed in range(seeds):
             key, schedule = jax.random.key(seed), sths.schedule(self.classes)
@@ -80,6 +80,13 @@ class Retrainer:
                 state, _ = step(state, *self._arrays, self.epochs)
                 found.append((state.predictions, state.confusion))
             yield found
+
+    def clusters(self, clustering: Clustering) -> Int[np.ndarray, " m"]:
+        """Of the unlabelled rows, as many as unseen classes; made once."""
+        if clustering not in self._clusters:
+            unlabelled = np.asarray(self.view.pool.x[self.view.labelled :])
+            self._clusters[clustering] = clustering.value(unlabelled, self.classes, 0)
+        return self._clusters[clustering]
 
     def accuracies(self, predicted: Int[np.ndarray, " m"]) -> Float[np.ndarray, " k"]:
         """Accuracy of each unseen class, in percent."""

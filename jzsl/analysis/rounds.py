@@ -4,12 +4,10 @@ import numpy as np
 
 from jzsl.analysis.retraining import Retrainer
 from jzsl.analysis.study import Finding, Setting, compared, defined_mean, group_rows, paired
+from jzsl.refinement.choice import Refinement
 from jzsl.report.figures import COLOURS, grouped_bars
 from jzsl.selection.choice import Prior, Selection
-from jzsl.selection.three_c import Clustering
 from jzsl.training.self_training import STHS
-
-ROUNDS, HARD = 4, 0.8
 
 
 def hardness_dynamics(setting: Setting) -> Finding:
@@ -17,9 +15,12 @@ def hardness_dynamics(setting: Setting) -> Finding:
     rows, curves, notes, words, held = [], {}, (), [], True
     for name, base in setting.bases.items():
         retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
-        notes = (*retrainer.notes, f"CFBS, T = {ROUNDS}, K = {HARD:.0%} of the classes; hard: the rarer predicted half")
+        notes = (
+            *retrainer.notes,
+            f"CFBS, T = {setting.rounds}, K = {setting.hard:.0%} of the classes; hard: the rarer predicted half",
+        )
         found = []
-        sths = STHS(ROUNDS, Selection.cfbs, hard=HARD)
+        sths = STHS(setting.rounds, Selection.cfbs, hard=setting.hard)
         for seed, rounds in enumerate(retrainer.self_train(sths, setting.seeds)):
             setting.tell(f"{name}: seed {seed}")
             for t, (predictions, _) in enumerate(rounds):
@@ -32,7 +33,7 @@ def hardness_dynamics(setting: Setting) -> Finding:
                     for group, columns in (("hard", order[:half]), ("easy", order[half:]))
                 ]
         for group in ("hard", "easy"):
-            of_round = [np.array([f[2:] for f in found if f[:2] == (t, group)]) for t in range(ROUNDS + 1)]
+            of_round = [np.array([f[2:] for f in found if f[:2] == (t, group)]) for t in range(setting.rounds + 1)]
             means = np.array([[defined_mean(values[:, 0]), defined_mean(values[:, 1])] for values in of_round])
             curves[name, group] = means
             rows += [
@@ -66,7 +67,7 @@ def hardness_dynamics(setting: Setting) -> Finding:
         for axes, title in ((left, "A: accuracy"), (right, "B: precision of pseudo-labels")):
             axes.set_title(title, fontsize="medium")
             axes.set_xlabel("round (0: inductive base)")
-            axes.set_xticks(range(ROUNDS + 1))
+            axes.set_xticks(range(setting.rounds + 1))
         left.set_ylabel("mean over classes (%)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
@@ -81,32 +82,32 @@ def hardness_dynamics(setting: Setting) -> Finding:
 
 
 def sampling_ablation(setting: Setting) -> Finding:
-    """T1 after self-training with each selection (table 3), all pseudo-labels and the most confident ones beside."""
-    variants = {
-        "inductive": STHS(0),
-        "RS": STHS(ROUNDS, Selection.random_sampling),
-        "all": STHS(ROUNDS, Selection.everything),
-        "confidence": STHS(ROUNDS, Selection.top_confidence),
-        "CFBS": STHS(ROUNDS, Selection.cfbs, hard=HARD),
-        "PN-CFBS": STHS(ROUNDS, Selection.pn_cfbs, Prior.three_c_edges, hard=HARD, clustering=Clustering.pca_kmeans),
-    }
+    """T1 after self-training with each selection (table 3), and with what a user would try instead."""
     values: dict[tuple[str, str], list[float]] = {}
     notes: tuple[str, ...] = ()
     for name, base in setting.bases.items():
         retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
-        notes = (*retrainer.notes, f"T = {ROUNDS}, K = {HARD:.0%} of the classes; 3C by edges on PCA and k-means")
-        for variant, sths in variants.items():
+        notes = (
+            *retrainer.notes,
+            f"T = {setting.rounds}, K = {setting.hard:.0%} of the classes, {setting.epochs} epochs a round; "
+            "3C on t-SNE and a Gaussian mixture; mass: label propagation brought to a uniform class prior; "
+            "the true prior is one that no user has",
+        )
+        prior = np.bincount(retrainer.truth, minlength=retrainer.classes) / len(retrainer.truth)
+        for variant, sths in _variants(setting.rounds, setting.hard, tuple(prior.tolist())).items():
+            if sths.class_prior is Prior.bbse and retrainer.method.sample is None:
+                continue
             setting.tell(f"{name}: {variant}")
             runs = retrainer.self_train(sths, setting.seeds)
             values[name, variant] = [retrainer.t1(np.asarray(rounds[-1][0].label)) for rounds in runs]
     best = {
-        name: max(("CFBS", "PN-CFBS"), key=lambda variant, name=name: np.mean(values[name, variant]))
+        name: max(("CFBS", "PN-CFBS, 3C"), key=lambda variant, name=name: np.mean(values[name, variant]))
         for name in setting.bases
     }
     claim = compared([(values[name, best[name]], values[name, "RS"]) for name in setting.bases])
     words = "; ".join(
         f"{name}: CFBS {paired(values[name, 'CFBS'], values[name, 'RS'])}, "
-        f"PN-CFBS {paired(values[name, 'PN-CFBS'], values[name, 'RS'])}"
+        f"PN-CFBS {paired(values[name, 'PN-CFBS, 3C'], values[name, 'RS'])}"
         for name in setting.bases
     )
     return Finding(
@@ -116,3 +117,29 @@ def sampling_ablation(setting: Setting) -> Finding:
         lambda figure: grouped_bars(figure, values, "T1 after the last round (%)"),
         notes,
     )
+
+
+def _variants(rounds: int, hard: float, prior: tuple[float, ...]) -> dict[str, STHS]:
+    """Name and settings of what is compared, `prior` being the true one."""
+
+    def normalised(estimator: Prior, known: tuple[float, ...] = ()) -> STHS:
+        return STHS(rounds, Selection.pn_cfbs, estimator, hard=hard, known=known)
+
+    mass = {"refinement": Refinement.mass_label_propagation, "prior": Prior.uniform}
+    return {
+        "inductive": STHS(0),
+        "label propagation": STHS(0, refinement=Refinement.label_propagation),
+        "label propagation, mass": STHS(0, **mass),
+        "spherical k-means": STHS(0, refinement=Refinement.spherical_kmeans),
+        "RS": STHS(rounds, Selection.random_sampling),
+        "all": STHS(rounds, Selection.everything),
+        "confidence": STHS(rounds, Selection.top_confidence),
+        "CFBS": STHS(rounds, Selection.cfbs, hard=hard),
+        "PN-CFBS, 3C": normalised(Prior.three_c_edges),
+        "PN-CFBS, 3C dominant": normalised(Prior.three_c_dominant),
+        "PN-CFBS, Saerens": normalised(Prior.saerens),
+        "PN-CFBS, BBSE": normalised(Prior.bbse),
+        "PN-CFBS, true prior": normalised(Prior.known, prior),
+        "RS on mass": STHS(rounds, Selection.random_sampling, **mass),
+        "CFBS on mass": STHS(rounds, Selection.cfbs, hard=hard, **mass),
+    }

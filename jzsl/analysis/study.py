@@ -49,6 +49,8 @@ class Setting:
         scaling: feature scaling.
         epochs: epochs of each training.
         seeds: number of seeds.
+        rounds: T, where a study self-trains.
+        hard: K there, as a share of the unseen classes.
         tell: is told what is going on.
     """
 
@@ -57,6 +59,8 @@ class Setting:
     scaling: Scaling
     epochs: int
     seeds: int
+    rounds: int = 4
+    hard: float = 0.8
     tell: Callable[[str], None] = field(default=lambda text: None)
 
 

@@ -85,7 +85,7 @@ def test_table_and_figure_are_written(tmp_path):
 def test_every_study_answers_with_its_numbers(study):
     bases = {"s2v": S2V(hidden=16, batch_size=64), "eszsl": ESZSL()}
     told = []
-    finding = study.value(Setting(SOURCE.load(), bases, Scaling.minmax, 3, 2, told.append))
+    finding = study.value(Setting(SOURCE.load(), bases, Scaling.minmax, 3, 2, tell=told.append))
     assert {row["base"] for row in finding.rows} == {"s2v", "eszsl"}
     assert "holds here" in finding.answer or "does NOT hold here" in finding.answer
     assert any("true labels" in note for note in finding.notes)
@@ -105,6 +105,23 @@ def test_study_from_the_command_line(tmp_path, capsys):
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*arguments, "--seeds", "0", "--out", str(tmp_path / "other")]) == 2
+
+
+def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
+    config = tmp_path / "tiny.py"
+    config.write_text(
+        "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
+        "from jzsl.training.self_training import STHS\n"
+        "CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train(epochs=2), self_training=STHS(3, hard=0.4))\n"
+    )
+    arguments = ["study", "hardness-dynamics", "--data", "synthetic", "--config", str(config), "--seeds", "2"]
+    assert main([*arguments, "--rounds", "2", "--out", str(tmp_path / "out")]) == 0
+    saved = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert (saved["epochs"], saved["rounds"], saved["hard"]) == (2, 2, 0.4)
+    assert saved["bases"]["tiny"]["hidden"] == 16
+    assert {row["round"] for row in saved["rows"]} == {0, 1, 2}
+    assert main([*arguments, "--hard", "-1", "--out", str(tmp_path / "other")]) == 2
+    assert "hard: -1" in capsys.readouterr().err
 
 
 def test_prior_error_includes_bbse_for_a_base_that_generates():
