@@ -10,6 +10,8 @@ from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
+from jzsl.generators.cvae import CVAE
+from jzsl.generators.wgan import WGAN
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
@@ -19,6 +21,8 @@ from jzsl.types import Task
 STILL = ABP(hidden=8, latent=2, batch_size=256, langevin_steps=1, step_size=1e-20)
 ACTIVE = ABP(hidden=8, latent=2, batch_size=16, langevin_steps=2)
 CONFIGS = {
+    "wgan": Generative(WGAN(hidden=8, latent=2, batch_size=16, critic_steps=2), zsl=Prototype(), per_class=20),
+    "cvae": Generative(CVAE(hidden=8, latent=2, batch_size=16), zsl=Prototype(), per_class=20),
     "abp, neighbours": Generative(ACTIVE, zsl=KNN(5), per_class=20),
     "abp, prototype": Generative(ACTIVE, zsl=Prototype(), per_class=20),
     "abp, softmax": Generative(ACTIVE, zsl=Softmax(epochs=2), per_class=20),
@@ -116,7 +120,7 @@ def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, nam
     assert metrics
 
 
-@pytest.mark.parametrize("name", ["abp, prototype", "s2v"])
+@pytest.mark.parametrize("name", ["abp, prototype", "wgan", "cvae", "s2v"])
 def test_too_many_draws_are_reported_as_nan(pool, classes, name):
     method = CONFIGS[name].build(Task.zsl)
     state = method.init(jax.random.key(0), pool, classes)
@@ -129,6 +133,8 @@ def test_it_learns(problem, pool, classes, view, name):
     """On a linear-Gaussian problem each method recognises rows of seen classes well above chance (1 in 5)."""
     longer = ABP(hidden=64, latent=2, batch_size=16, learning_rate=3e-3)
     configs = {
+        "wgan": Generative(WGAN(64, 2, learning_rate=1e-3, batch_size=16), zsl=Prototype(), per_class=50),
+        "cvae": Generative(CVAE(64, 2, learning_rate=3e-3, batch_size=16), zsl=Prototype(), per_class=50, noise=()),
         "abp, neighbours": Generative(longer, zsl=KNN(5), per_class=50, noise=()),
         "abp, prototype": Generative(longer, zsl=Prototype(), per_class=50, noise=()),
         "abp, softmax": Generative(longer, zsl=Softmax(epochs=50, batch_size=64), per_class=50, noise=()),

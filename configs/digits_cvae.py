@@ -1,0 +1,17 @@
+"""A conditional VAE on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled rows.
+
+jzsl run configs/digits_cvae.py
+"""
+
+from jzsl.config import Experiment
+from jzsl.data.digits import Digits
+from jzsl.generators.cvae import CVAE
+from jzsl.methods.generative import Generative
+from jzsl.scaling import Scaling
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Digits(),
+    method=Generative(generator=CVAE(), noise=(Task.gzsl,)),
+    scaling=Scaling.none,  # pixels are in [0, 1] already
+)

@@ -1,0 +1,23 @@
+"""STHS around a WGAN on any folder of the xlsa17 layout: transductive, the unseen rows as a separate unlabelled pool.
+
+    jzsl run configs/xlsa17_sths_wgan.py --data.root DIR --data.features res101
+
+The base and its classifier are the STHS paper's for AWA2 (supplement): no classification loss, 20 epochs a round.
+"""
+
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.generators.wgan import WGAN
+from jzsl.methods.generative import Generative
+from jzsl.training.self_training import STHS
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=Generative(
+        generator=WGAN(classification=0, learning_rate=2e-4, batch_size=128),
+        zsl=Softmax(epochs=30, learning_rate=2e-4, batch_size=256),
+    ),
+    train=Train(epochs=20),
+    self_training=STHS(rounds=4, hard=0.8),
+)

@@ -1,0 +1,170 @@
+"""Conditional variational autoencoder of features, the family of VZSL (Wang et al. 2018; Kingma and Welling 2014).
+
+The model is eq. 1 of the ABP paper, Z ~ N(0, I) and X = g(C, Z) + N(0, sigma^2 I), so that the two differ in their
+inference alone: here an encoder q(Z | X, C) is learned beside g. VZSL's own prior depends on the class; here the
+decoder does, and the prior does not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from jzsl.errors import InputError, require_positive
+from jzsl.keys import stream
+from jzsl.nets.conditional_generator import GeneratorShape, feature_size
+from jzsl.nets.encoder import Diagonal, encoder
+from jzsl.training.epochs import run_epochs
+from jzsl.types import ClassTable, Generator, Metrics, Pool
+
+
+@dataclass(frozen=True)
+class CVAE:
+    """Conditional variational autoencoder."""
+
+    hidden: int = 4096
+    """nodes of the hidden layers of encoder and decoder"""
+    latent: int | None = None
+    """number of latent factors; None: as many as the class semantics have dimensions"""
+    sigma: float = 0.3
+    """standard deviation of X given Z and C, in units of the scaled features"""
+    batch_size: int = 64
+    """rows of a minibatch"""
+    learning_rate: float = 1e-3
+    """of Adam, with beta 0.9 and 0.999"""
+    network: GeneratorShape = GeneratorShape.mlp
+    """the family of the decoder"""
+
+    def __post_init__(self):
+        require_positive(self, "hidden", "sigma", "batch_size", "learning_rate")
+        if self.latent is not None and self.latent < 1:
+            raise InputError(f"latent: {self.latent} found, expected at least 1")
+
+    def build(self) -> Generator:
+        return cvae(self)
+
+
+class Networks(NamedTuple):
+    """Parameters of g and of q."""
+
+    decoder: Any
+    encoder: Any
+
+
+class CVAEState(NamedTuple):
+    """Parameters, Adam's moments, base key, epochs done."""
+
+    params: Networks
+    optimizer: Any
+    key: Key[Array, ""]
+    epoch: Int[Array, ""]
+
+
+def kl_to_prior(posterior: Diagonal) -> Float[Array, "*n"]:
+    """KL(q || N(0, I)) in nats, row by row."""
+    mean, log_variance = posterior
+    return 0.5 * jnp.sum(jnp.exp(log_variance) + mean**2 - 1 - log_variance, -1)
+
+
+def evidence_bound(
+    decode: Callable[[Float[Array, "b z"]], Float[Array, "b d"]],
+    x: Float[Array, "b d"],
+    visible: Bool[Array, "b d"] | None,
+    posterior: Diagonal,
+    noise: Float[Array, "b z"],
+    sigma: float,
+) -> Float[Array, " b"]:
+    """log p(X | Z, C) - KL(q || p) at one Z ~ q, an unbiased estimate of a lower bound of log p(X | C), in nats.
+
+    Args:
+        decode: g of these rows' classes.
+        x: rows.
+        visible: their observed entries; the bound is of those alone.
+        posterior: q(Z | X, C).
+        noise: N(0, I), the reparametrised draw.
+        sigma: standard deviation of the observation noise.
+    """
+    latents = posterior.mean + jnp.exp(posterior.log_variance / 2) * noise
+    log_density = -0.5 * ((x - decode(latents)) / sigma) ** 2 - jnp.log(sigma) - 0.5 * jnp.log(2 * jnp.pi)
+    if visible is not None:
+        log_density = jnp.where(visible, log_density, 0.0)
+    return jnp.sum(log_density, -1) - kl_to_prior(posterior)
+
+
+def cvae(hyper: CVAE) -> Generator:
+    """The generator as pure functions. The encoder sees zeros where entries are not visible."""
+    optimizer = optax.adam(hyper.learning_rate)
+
+    def latents_of(dimensions: int) -> int:
+        return dimensions if hyper.latent is None else hyper.latent
+
+    def networks(features: int, dimensions: int):
+        size = latents_of(dimensions)
+        return hyper.network.value(features, hyper.hidden, size), encoder(hyper.hidden, size)
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CVAEState:
+        decoder_net, encoder_net = networks(pool.x.shape[1], classes.semantics.shape[1])
+        semantics = jnp.asarray(classes.semantics[0])
+        params = Networks(
+            decoder_net.init(stream(key, "parameters"), semantics),
+            encoder_net.init(stream(key, "encoder"), jnp.asarray(pool.x[0]), semantics),
+        )
+        return CVAEState(params, optimizer.init(params), key, jnp.int32(0))
+
+    def fit(
+        state: CVAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+    ) -> tuple[CVAEState, Metrics]:
+        dimensions = classes.semantics.shape[1]
+        decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
+
+        def loss(params: Networks, key, rows, valid):
+            x, semantics = jnp.asarray(pool.x)[rows], classes.semantics[pool.y[rows]]
+            visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
+            if visible is not None:
+                x = jnp.where(visible, x, 0.0)
+            posterior = encoder_net.apply(params.encoder, x, semantics)
+            class_half = decoder_net.class_half(params.decoder, semantics)
+            noise = jax.random.normal(key, posterior.mean.shape)
+            bound = evidence_bound(
+                lambda z: decoder_net.decode(params.decoder, class_half, z), x, visible, posterior, noise, hyper.sigma
+            )
+            count = jnp.sum(valid)
+            metrics = {
+                "loss": -jnp.sum(valid * bound) / count,
+                "kl": jnp.sum(valid * kl_to_prior(posterior)) / count,
+            }
+            return -jnp.sum(valid * bound) / hyper.batch_size, metrics
+
+        def step(carry, key, rows, valid):
+            params, moments = carry
+            gradient, metrics = jax.grad(loss, has_aux=True)(params, stream(key, "latents"), rows, valid)
+            update, moments = optimizer.update(gradient, moments)
+            return (optax.apply_updates(params, update), moments), metrics
+
+        (params, moments), metrics = run_epochs(
+            step,
+            (state.params, state.optimizer),
+            stream(state.key, "training"),
+            pool.w,
+            state.epoch,
+            epochs,
+            hyper.batch_size,
+        )
+        return CVAEState(params, moments, state.key, state.epoch + epochs), metrics
+
+    def sample(
+        state: CVAEState, key: Key[Array, ""], semantics: Float[Array, "m a"], noise: bool
+    ) -> Float[Array, "m d"]:
+        params = state.params.decoder
+        net, _ = networks(feature_size(params), semantics.shape[1])
+        latents = jax.random.normal(stream(key, "latents"), (len(semantics), latents_of(semantics.shape[1])))
+        generated = net.decode(params, net.class_half(params, semantics), latents)
+        if not noise:
+            return generated
+        return generated + hyper.sigma * jax.random.normal(stream(key, "noise"), generated.shape)
+
+    return Generator(init, fit, sample)
