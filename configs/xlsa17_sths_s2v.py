@@ -15,5 +15,5 @@ CONFIG = Experiment(
     data=Xlsa17(),
     method=S2V(),
     train=Train(epochs=5),
-    self_training=STHS(rounds=5, hard=0.7),
+    self_training=STHS(rounds=5, hard=0.5),
 )

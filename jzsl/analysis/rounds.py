@@ -141,5 +141,6 @@ def _variants(rounds: int, hard: float, prior: tuple[float, ...]) -> dict[str, S
         "PN-CFBS, BBSE": normalised(Prior.bbse),
         "PN-CFBS, true prior": normalised(Prior.known, prior),
         "RS on mass": STHS(rounds, Selection.random_sampling, **mass),
+        "confidence on mass": STHS(rounds, Selection.top_confidence, **mass),
         "CFBS on mass": STHS(rounds, Selection.cfbs, hard=hard, **mass),
     }
