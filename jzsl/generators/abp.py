@@ -4,6 +4,7 @@ Every equation number is the ABP paper's. Each training row keeps its own latent
 the warm start of a chain that runs as long as training does.
 """
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,6 +23,21 @@ from jzsl.training.epochs import epoch_order, run_epochs
 from jzsl.types import ClassTable, Generator, Metrics, Pool
 
 _STABILITY_ROWS = 16
+_VARIANCE_RATE = 0.05
+_DECAY_STEPS = 1000
+
+
+class ObservationNoise(enum.Enum):
+    """Where sigma comes from.
+
+    fixed: it is given (the paper).
+    learned: it starts there and follows the residuals of all rows.
+    per_class: it follows those of each class; features of classes without rows carry the noise of all.
+    """
+
+    fixed = "fixed"
+    learned = "learned"
+    per_class = "per_class"
 
 
 @dataclass(frozen=True)
@@ -40,8 +56,15 @@ class ABP:
     """s, the Langevin step size"""
     kernel: Langevin = Langevin.unadjusted
     """how the latents are inferred; unadjusted is eq. 6"""
+    step_decay: float = 1.0
+    """factor by which s shrinks in every 1,000 learning steps; 1 leaves it"""
+    observation_noise: ObservationNoise = ObservationNoise.fixed
+    """where the sigma of eq. 1 comes from; fixed is the paper's"""
     batch_size: int = 64
     """rows of a minibatch"""
+    minibatches: int = 1
+    """minibatches whose latents are inferred at once, before a learning step on each: more is closer to the full
+    alternation of algorithm 1, and reads the weights less often"""
     learning_rate: float = 1e-3
     """of Adam, with beta 0.9 and 0.999"""
     network: GeneratorShape = GeneratorShape.mlp
@@ -54,6 +77,8 @@ class ABP:
             "latent",
             "langevin_steps",
             "batch_size",
+            "minibatches",
+            "step_decay",
             "sigma",
             "step_size",
             "learning_rate",
@@ -72,11 +97,13 @@ class Scalars(NamedTuple):
 
 
 class ABPState(NamedTuple):
-    """Everything that training carries: theta, Adam's moments, every row's latents, scalars, key, epochs done."""
+    """Everything that training carries: theta, Adam's moments, every row's latents, the learned sigma^2 of each class
+    and of all rows (last), scalars, key, epochs done."""
 
     params: Any
     optimizer: Any
     latents: Float[Array, "n z"]
+    variance: Float[Array, " c_1"]
     scalars: Scalars
     key: Key[Array, ""]
     epoch: Int[Array, ""]
@@ -88,6 +115,7 @@ class _Learned(NamedTuple):
     params: Any
     optimizer: Any
     latents: Float[Array, "n z"]
+    variance: Float[Array, " c_1"]
 
 
 def squared_error(
@@ -114,21 +142,45 @@ def learning_loss(
     x: Float[Array, "b d"],
     generated: Float[Array, "b d"],
     visible: Bool[Array, "b d"] | None,
-    sigma: float | Float[Array, ""],
+    sigma: float | Float[Array, ""] | Float[Array, " b"],
     valid: Float[Array, " b"],
 ) -> Float[Array, ""]:
     """||X - g||^2 / (2 sigma^2) summed over valid rows and divided by the minibatch size b.
 
     Its negative gradient in theta is eq. 8, up to the division, which Adam does not feel.
     """
-    return jnp.sum(valid * squared_error(x, generated, visible)) / (2 * sigma**2 * len(x))
+    return jnp.sum(valid * squared_error(x, generated, visible) / (2 * sigma**2)) / len(x)
+
+
+def followed_variance(
+    variance: Float[Array, " c_1"],
+    x: Float[Array, "b d"],
+    generated: Float[Array, "b d"],
+    visible: Bool[Array, "b d"] | None,
+    y: Int[Array, " b"],
+    valid: Float[Array, " b"],
+) -> Float[Array, " c_1"]:
+    """sigma^2 moved towards the mean squared residual of a minibatch's visible entries: of its classes, and of all.
+
+    At latents drawn from the posterior that mean is the M-step of sigma^2, here by stochastic approximation (Delyon
+    et al. 1999) with a constant rate of 0.05. A class without a row in the minibatch stays.
+    """
+    classes = len(variance) - 1
+    entries = jnp.full(len(x), x.shape[1], x.dtype) if visible is None else jnp.sum(visible, 1).astype(x.dtype)
+    error, entries = valid * squared_error(x, generated, visible), valid * entries
+    nothing = jnp.zeros(classes)
+    total = jnp.append(nothing.at[y].add(error), jnp.sum(error))
+    count = jnp.append(nothing.at[y].add(entries), jnp.sum(entries))
+    found = jnp.where(count > 0, total / jnp.maximum(count, 1), variance)
+    return variance + _VARIANCE_RATE * (found - variance)
 
 
 def abp(hyper: ABP) -> Generator:
     """The generator as pure functions: `init`, `fit` (algorithm 1 on minibatches) and `sample` (section 4.1).
 
     Departures from algorithm 1, which takes all rows at once: the paper's own minibatches and Adam (section 5.1);
-    a row drawn more than once into a minibatch keeps the latents of its first chain there.
+    a row drawn more than once into a minibatch keeps the latents of its first chain there. `step_decay`,
+    `observation_noise` and `minibatches` are additions, off by default.
     """
     optimizer = optax.scale_by_adam(b1=0.9, b2=0.999)
 
@@ -139,80 +191,131 @@ def abp(hyper: ABP) -> Generator:
         params = network(pool.x.shape[1]).init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
         latents = jax.random.normal(stream(key, "latents"), (len(pool.x), hyper.latent))
         scalars = Scalars(*map(jnp.float32, (hyper.sigma, hyper.step_size, hyper.learning_rate)))
-        return ABPState(params, optimizer.init(params), latents, scalars, key, jnp.int32(0))
+        variance = jnp.full(len(classes.semantics) + 1, scalars.sigma**2)
+        return ABPState(params, optimizer.init(params), latents, variance, scalars, key, jnp.int32(0))
+
+    def sigma_of(state_sigma: Float[Array, ""], variance: Float[Array, " c_1"], y: Int[Array, " b"]):
+        """sigma of the rows' classes."""
+        if hyper.observation_noise is ObservationNoise.per_class:
+            return jnp.sqrt(variance[y])
+        if hyper.observation_noise is ObservationNoise.learned:
+            return jnp.full(y.shape, jnp.sqrt(variance[-1]))
+        return jnp.full(y.shape, state_sigma)
 
     def fit(state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[ABPState, Metrics]:
         net = network(pool.x.shape[1])
         scalars = state.scalars
-        kernel = hyper.kernel.value(scalars.step_size)
+
+        def step_size_at(optimizer_state) -> Float[Array, ""]:
+            """s, as far as it has decayed by now."""
+            if hyper.step_decay == 1:
+                return scalars.step_size
+            return scalars.step_size * hyper.step_decay ** (optimizer_state.count / _DECAY_STEPS)
 
         def minibatch(rows):
             visible = None if pool.visible is None else pool.visible[rows]
-            return pool.x[rows], visible, classes.semantics[pool.y[rows]]
+            y = jnp.asarray(pool.y)[rows]
+            return pool.x[rows], visible, y, classes.semantics[y]
 
-        def row_potential(params, class_half, x, visible):
-            return potential(lambda z: net.decode(params, class_half, z), x, visible, scalars.sigma)
+        def row_potential(params, class_half, x, visible, sigma):
+            return potential(lambda z: net.decode(params, class_half, z), x, visible, sigma)
 
-        def infer(params, keys, class_half, x, visible, latents):
+        def infer(kernel, params, keys, class_half, x, visible, sigma, latents):
             """Inferential back-propagation: l Langevin steps for each row (eq. 6)."""
 
-            def chain(key, z, class_half, x, visible):
-                return run(key, kernel, z, row_potential(params, class_half, x, visible), hyper.langevin_steps)
+            def chain(key, z, class_half, x, visible, sigma):
+                energy = row_potential(params, class_half, x, visible, sigma)
+                return run(key, kernel, z, energy, hyper.langevin_steps)
 
-            return jax.vmap(chain)(keys, latents, class_half, x, visible)
+            return jax.vmap(chain)(keys, latents, class_half, x, visible, sigma)
 
-        def loss(params, semantics, x, visible, latents, valid):
+        def loss(params, semantics, x, visible, sigma, latents, valid):
             """Learning back-propagation descends this (eqs. 7, 8)."""
             generated = net.decode(params, net.class_half(params, semantics), latents)
-            return learning_loss(x, generated, visible, scalars.sigma, valid)
+            return learning_loss(x, generated, visible, sigma, valid), generated
 
-        def step(learned: _Learned, key, rows, valid):
-            x, visible, semantics = minibatch(rows)
-            class_half = net.class_half(learned.params, semantics)
-            keys = jax.random.split(key, hyper.batch_size)
-            chains, info = infer(learned.params, keys, class_half, x, visible, learned.latents[rows])
-            value, gradient = jax.value_and_grad(loss)(learned.params, semantics, x, visible, chains.position, valid)
+        def learn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
+            """One learning step on one minibatch, and its loss summed over rows."""
+            x, visible, y, semantics = minibatch(rows)
+            sigma = sigma_of(scalars.sigma, learned.variance, y)
+            (value, generated), gradient = jax.value_and_grad(loss, has_aux=True)(
+                learned.params, semantics, x, visible, sigma, latents, valid
+            )
             update, moments = optimizer.update(gradient, learned.optimizer)
             params = jax.tree.map(lambda p, u: p - scalars.learning_rate * u, learned.params, update)
+            variance = learned.variance
+            if hyper.observation_noise is not ObservationNoise.fixed:
+                variance = followed_variance(variance, x, generated, visible, y, valid)
+            return learned._replace(params=params, optimizer=moments, variance=variance), value * hyper.batch_size
+
+        def learn_in_turn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
+            """A learning step on each of the minibatches whose latents were inferred at once."""
+            if hyper.minibatches == 1:
+                return learn(learned, rows, latents, valid)
+
+            def one(number, carry):
+                learned, total = carry
+
+                def part(array):
+                    return jax.lax.dynamic_slice_in_dim(array, number * hyper.batch_size, hyper.batch_size)
+
+                learned, value = learn(learned, part(rows), part(latents), part(valid))
+                return learned, total + value
+
+            used = (jnp.sum(valid).astype(jnp.int32) + hyper.batch_size - 1) // hyper.batch_size
+            return jax.lax.fori_loop(0, used, one, (learned, jnp.float32(0)))
+
+        def step(learned: _Learned, key, rows, valid):
+            x, visible, y, semantics = minibatch(rows)
+            class_half = net.class_half(learned.params, semantics)
+            keys = jax.random.split(key, len(rows))
+            kernel = hyper.kernel.value(step_size_at(learned.optimizer))
+            sigma = sigma_of(scalars.sigma, learned.variance, y)
+            chains, info = infer(kernel, learned.params, keys, class_half, x, visible, sigma, learned.latents[rows])
             # A filler row, or a row already in this minibatch, is written to no place.
             earlier = jnp.tril(rows[:, None] == rows[None, :], -1).any(1)
             place = jnp.where((valid > 0) & ~earlier, rows, len(pool.x))
             latents = learned.latents.at[place].set(chains.position, mode="drop")
+            learned, total = learn_in_turn(learned._replace(latents=latents), rows, chains.position, valid)
             share = valid / jnp.sum(valid)
             metrics = {
-                "loss": value * hyper.batch_size / jnp.sum(valid),
+                "loss": total / jnp.sum(valid),
                 "energy": jnp.sum(info.energy.mean(1) * share),
                 "gradient_norm": jnp.sum(info.gradient_norm.mean(1) * share),
                 "acceptance": jnp.sum(info.acceptance.mean(1) * share),
             }
-            return _Learned(params, moments, latents), metrics
+            return learned, metrics
 
         def step_stability(learned: _Learned, key):
             """Mean over a few random rows of `jzsl.sampling.stability`, where their chains now stand."""
             order, used = epoch_order(key, pool.w)
             rows = order[:_STABILITY_ROWS]
             valid = jnp.arange(len(rows)) < used
-            x, visible, semantics = minibatch(rows)
+            x, visible, y, semantics = minibatch(rows)
             class_half = net.class_half(learned.params, semantics)
+            step_size = step_size_at(learned.optimizer)
+            kernel, sigma = hyper.kernel.value(step_size), sigma_of(scalars.sigma, learned.variance, y)
 
-            def of_row(z, class_half, x, visible):
-                energy = row_potential(learned.params, class_half, x, visible)
+            def of_row(z, class_half, x, visible, sigma):
+                energy = row_potential(learned.params, class_half, x, visible, sigma)
                 root = getattr(kernel.init(z, energy), "root", None)
-                return stability(energy, z, scalars.step_size, root)
+                return stability(energy, z, step_size, root)
 
-            values = jax.vmap(of_row)(learned.latents[rows], class_half, x, visible)
+            values = jax.vmap(of_row)(learned.latents[rows], class_half, x, visible, sigma)
             return jnp.sum(jnp.where(valid, values, 0.0)) / jnp.sum(valid)
 
         learned, metrics = run_epochs(
             step,
-            _Learned(state.params, state.optimizer, state.latents),
+            _Learned(state.params, state.optimizer, state.latents, state.variance),
             stream(state.key, "training"),
             pool.w,
             state.epoch,
             epochs,
-            hyper.batch_size,
+            hyper.batch_size * hyper.minibatches,
         )
         metrics["stability"] = step_stability(learned, stream(state.key, "stability", state.epoch))
+        sigma = sigma_of(scalars.sigma, learned.variance, jnp.asarray(pool.y))
+        metrics["sigma"] = jnp.sum(pool.w * sigma) / jnp.sum(pool.w)
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
     def sample(
@@ -223,7 +326,9 @@ def abp(hyper: ABP) -> Generator:
         generated = net.decode(state.params, net.class_half(state.params, semantics), latents)
         if not noise:
             return generated
-        return generated + state.scalars.sigma * jax.random.normal(stream(key, "noise"), generated.shape)
+        fixed = hyper.observation_noise is ObservationNoise.fixed
+        sigma = state.scalars.sigma if fixed else jnp.sqrt(state.variance[-1])
+        return generated + sigma * jax.random.normal(stream(key, "noise"), generated.shape)
 
     def relabel(state: ABPState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> ABPState:
         """Latents inferred under another class say nothing: those rows start again from the prior."""

@@ -1,5 +1,6 @@
 """ABP: its gradients, its latents, its masks, and what it learns, against closed forms and NumPy."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
-from jzsl.generators.abp import ABP, learning_loss, potential
+from jzsl.generators.abp import ABP, ObservationNoise, followed_variance, learning_loss, potential
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
 from jzsl.sampling.run import Langevin
 from jzsl.scaling import Scaling
@@ -253,11 +254,84 @@ def test_samples_are_the_generator_of_a_normal_latent_and_noise(pool, classes):
         np.testing.assert_allclose(np.cov(x.T), covariance, atol=5 * 2 * covariance.max() / np.sqrt(50_000))
 
 
+def test_latents_of_several_minibatches_are_inferred_by_the_same_weights(pool, classes):
+    """With one group an epoch every row's chain runs under the first weights; learning steps stay one a minibatch."""
+    state = SMALL.build().init(jax.random.key(0), pool, classes)
+    used = len(pool.x) - 3  # a last minibatch that is partly, and ones that are wholly, fillers
+    pool = pool._replace(w=jnp.int32(np.arange(len(pool.x)) < used))
+    group = -(-len(pool.x) // 8) + 5
+    together = dataclasses.replace(SMALL, minibatches=group).build()
+    end, metrics = jax.jit(together.fit)(state, pool, classes, 1)
+    still = state._replace(scalars=state.scalars._replace(learning_rate=jnp.float32(0)))
+    unmoved, _ = jax.jit(together.fit)(still, pool, classes, 1)
+    np.testing.assert_array_equal(end.latents, unmoved.latents)
+    assert int(end.optimizer.count) == -(-used // 8)
+    one, found = jax.jit(SMALL.build().fit)(state, pool, classes, 1)
+    assert int(one.optimizer.count) == int(end.optimizer.count)
+    assert float(metrics["loss"]) == pytest.approx(float(found["loss"]), rel=0.2)
+
+
+def test_sigma_is_learned():
+    """From twice the truth to the truth; from each class's own residuals to each class's own noise."""
+    source = LinearGaussian(classes=6, unseen=2, rows_per_class=150, features=12, semantics=4, latents=2)
+    problem, truth = source.load(), source.truth()
+    view = inductive(problem, Scaling.none)
+    x, y = view.pool.x.copy(), view.pool.y
+    signal = truth.mean(problem.semantics)[y]
+    for c in view.seen:  # class c: all its deviation from its mean grows with c
+        x[y == c] = signal[y == c] + (x[y == c] - signal[y == c]) * (1 + c)
+    classes = jax.device_put(view.classes)
+    for noise, rows in ((ObservationNoise.learned, view.pool.x), (ObservationNoise.per_class, x)):
+        pool = jax.device_put(view.pool._replace(x=rows))
+        hyper = ABP(
+            latent=2, sigma=2 * truth.sigma, step_size=0.1, learning_rate=1e-2, network=GeneratorShape.linear,
+            observation_noise=noise,
+        )  # fmt: skip
+        generator = hyper.build()
+        state, metrics = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 150)
+        sigma = np.sqrt(np.asarray(state.variance))
+        if noise is ObservationNoise.learned:
+            assert sigma[-1] == pytest.approx(truth.sigma, rel=0.1)
+            assert float(metrics["sigma"]) == pytest.approx(sigma[-1], rel=1e-5)
+            np.testing.assert_array_equal(sigma[:-1][4:], 2 * np.float32(truth.sigma))  # classes without rows
+            semantics = jnp.tile(classes.semantics[5], (20_000, 1))
+            x_noise, x_plain = (generator.sample(state, jax.random.key(1), semantics, n) for n in (True, False))
+            assert np.asarray(x_noise - x_plain).std() == pytest.approx(sigma[-1], rel=0.02)
+        else:
+            assert (np.diff(sigma[:4]) > 0.1).all()
+
+
+def test_variance_follows_visible_entries_of_valid_rows(random):
+    x, g = random.normal(size=(2, 5, 3))
+    visible = random.uniform(size=(5, 3)) < 0.7
+    visible[:, 0] = True
+    y, valid = np.array([1, 0, 1, 2, 2]), np.array([1, 1, 1, 0, 0])
+    before = np.array([0.5, 0.4, 0.3, 0.2])
+    found = followed_variance(*map(jnp.float32, (before, x, g)), jnp.array(visible), jnp.int32(y), jnp.float32(valid))
+    expected = before.copy()
+    for c in (0, 1):
+        rows = (y == c) & (valid > 0)
+        expected[c] += 0.05 * (((x - g) ** 2)[rows][visible[rows]].mean() - before[c])
+    expected[3] += 0.05 * (((x - g) ** 2)[:3][visible[:3]].mean() - before[3])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_step_shrinks_with_learning_steps(pool, classes):
+    """After very many of them the latents hardly move."""
+    generator = dataclasses.replace(SMALL, step_decay=0.1).build()
+    state = generator.init(jax.random.key(0), pool, classes)
+    old = state._replace(optimizer=state.optimizer._replace(count=jnp.int32(8000)))
+    moved = [np.abs(jax.jit(generator.fit)(s, pool, classes, 1)[0].latents - state.latents).max() for s in (state, old)]
+    assert moved[0] > 0.1
+    assert moved[1] < 1e-5
+
+
 def test_the_papers_defaults():
     found = ABP()
     assert (found.hidden, found.latent, found.sigma, found.langevin_steps) == (4096, 10, 0.3, 10)
     assert (found.step_size, found.batch_size, found.learning_rate) == (0.3, 64, 1e-3)
     assert found.kernel is Langevin.unadjusted
+    assert (found.minibatches, found.step_decay, found.observation_noise) == (1, 1.0, ObservationNoise.fixed)
 
 
 @pytest.mark.parametrize("field", ["hidden", "latent", "langevin_steps", "batch_size", "sigma", "step_size"])
