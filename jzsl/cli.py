@@ -6,17 +6,23 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 from rich.console import Console
 
+from jzsl.analysis.convergence import convergence
+from jzsl.analysis.cost import cost
 from jzsl.analysis.hard_easy import diversity, hard_easy, label_noise
+from jzsl.analysis.incomplete_features import incomplete_features
+from jzsl.analysis.likelihood import likelihood
 from jzsl.analysis.prior_error import prior_error
 from jzsl.analysis.rounds import hardness_dynamics, sampling_ablation
-from jzsl.analysis.study import Setting, write
+from jzsl.analysis.seen_classes import seen_classes
+from jzsl.analysis.study import Finding, Setting, write
+from jzsl.analysis.synthetic_count import synthetic_count
 from jzsl.analysis.tuning import tuning_finding
 from jzsl.analysis.uneven_prediction import uneven_prediction
 from jzsl.config import Experiment, MethodConfig, decode, encode, load_config
@@ -25,6 +31,8 @@ from jzsl.data.locate import locate
 from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.evaluation.protocol import NUMBERS
 from jzsl.generators.abp import ABP
+from jzsl.generators.cvae import CVAE
+from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.report.figures import require_matplotlib
@@ -103,23 +111,49 @@ class TuneOptions:
     grid: Grid = Grid()
 
 
-class Study(enum.Enum):
-    """The questions, each a function of a setting."""
-
-    uneven_prediction = enum.member(uneven_prediction)
-    hard_easy = enum.member(hard_easy)
-    label_noise = enum.member(label_noise)
-    diversity = enum.member(diversity)
-    hardness_dynamics = enum.member(hardness_dynamics)
-    sampling_ablation = enum.member(sampling_ablation)
-    prior_error = enum.member(prior_error)
-
-
 class Base(enum.Enum):
     """The base methods of the studies."""
 
     s2v = enum.member(S2V())
     abp = enum.member(Generative(generator=ABP(), noise=(Task.gzsl,)))
+    cvae = enum.member(Generative(generator=CVAE(latent=10), noise=(Task.gzsl,)))
+    wgan = enum.member(Generative(generator=WGAN()))
+
+    def with_hidden(self, hidden: int | None) -> MethodConfig:
+        """The base with so many nodes in a generator's hidden layer; None keeps its paper's number."""
+        if hidden is None or not isinstance(self.value, Generative):
+            return self.value
+        generator: Any = self.value.generator
+        return replace(self.value, generator=replace(generator, hidden=hidden))
+
+
+class Question(NamedTuple):
+    """A study, and what it asks about unless told otherwise."""
+
+    ask: Callable[[Setting], Finding]
+    bases: tuple[Base, ...] = (Base.s2v, Base.abp)
+    epochs: int = 5
+
+
+_GENERATORS = (Base.abp, Base.cvae, Base.wgan)
+
+
+class Study(enum.Enum):
+    """The questions."""
+
+    uneven_prediction = Question(uneven_prediction)
+    hard_easy = Question(hard_easy)
+    label_noise = Question(label_noise)
+    diversity = Question(diversity)
+    hardness_dynamics = Question(hardness_dynamics)
+    sampling_ablation = Question(sampling_ablation)
+    prior_error = Question(prior_error)
+    convergence = Question(convergence, _GENERATORS, 30)
+    cost = Question(cost, _GENERATORS)
+    synthetic_count = Question(synthetic_count, _GENERATORS)
+    seen_classes = Question(seen_classes, _GENERATORS)
+    incomplete_features = Question(incomplete_features, _GENERATORS)
+    likelihood = Question(likelihood, _GENERATORS[:2])
 
 
 @dataclass(frozen=True)
@@ -127,7 +161,8 @@ class StudyOptions:
     """Answer one question of the papers with a table (CSV, JSON) and a figure."""
 
     name: tyro.conf.Positional[Study]
-    """the question: STHS, fig. 1 A to D, fig. 3, table 3, and how far its estimates of the class prior are off"""
+    """the question: STHS paper, fig. 1 A to D, fig. 3, table 3, how far estimates of the class prior are off; ABP
+    paper, fig. 3, table 3, figs. 4 and 5, table 4, and the likelihood of held-out rows"""
     data: str
     """digits, synthetic, a file or a folder, as for `jzsl data`"""
     out: Path
@@ -136,12 +171,14 @@ class StudyOptions:
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
     """xlsa17: the file of splits, without .mat"""
-    base: tuple[Base, ...] = (Base.s2v, Base.abp)
-    """which methods to study"""
+    base: tuple[Base, ...] = ()
+    """which methods to study; by default s2v and abp, or the generators where the study is about them"""
+    hidden: int | None = None
+    """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
     """a config whose method, epochs, self-training and scaling are studied instead"""
     epochs: int | None = None
-    """epochs of each training (5)"""
+    """epochs of each training (convergence 30, others 5)"""
     seeds: int = 5
     """number of seeds"""
     rounds: int | None = None
@@ -272,7 +309,7 @@ def _study(arguments: list[str]) -> int:
     console = Console(stderr=True)
     with console.status("") as status:
         setting = _setting(options, status.update)
-        finding = options.name.value(setting)
+        finding = options.name.value.ask(setting)
     problem, bases = setting.problem, setting.bases
     header = {
         "study": options.name.name,
@@ -293,8 +330,11 @@ def _study(arguments: list[str]) -> int:
 
 def _setting(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
     """What the command line says, then the config, then the defaults."""
-    bases: dict[str, MethodConfig] = {base.name: base.value for base in options.base}
-    given = {"epochs": 5, "rounds": 4, "hard": 0.8, "scaling": Scaling.minmax}
+    question = options.name.value
+    if options.hidden is not None:
+        require_positive(options, "hidden")
+    bases = {base.name: base.with_hidden(options.hidden) for base in options.base or question.bases}
+    given = {"epochs": question.epochs, "rounds": 4, "hard": 0.8, "scaling": Scaling.minmax}
     if options.config is not None:
         experiment = load_config(options.config)
         bases = {options.config.stem: experiment.method}

@@ -84,6 +84,20 @@ class Method(NamedTuple):
     sample: Callable[..., Float[Array, "m d"]] | None = None
 
 
+class LatentModel(NamedTuple):
+    """p(x | class) of a generator by eq. 1 of the ABP paper: Z ~ N(0, I), X = g(C, Z) + N(0, sigma^2 I), one class.
+
+    Attributes:
+        decode: z[z] -> g(C, z)[d].
+        latents: number of latent factors.
+        sigma: standard deviation of the observation noise.
+    """
+
+    decode: Callable[[Float[Array, " z"]], Float[Array, " d"]]
+    latents: int
+    sigma: float | Float[Array, ""]
+
+
 class Generator(NamedTuple):
     """A model of p(x | class semantics).
 
@@ -92,12 +106,14 @@ class Generator(NamedTuple):
         sample: (state, key, semantics[m, a], noise) -> x[m, d], one feature vector for each row of semantics. With
             `noise` they carry the observation noise of the model, where it has one; without, they are its mean
             given the latents.
+        latent_model: (state, semantics[a]) -> LatentModel, for generators that are one, else None.
     """
 
     init: Callable[..., State]
     fit: Callable[..., tuple[State, Metrics]]
     sample: Callable[..., Float[Array, "m d"]]
     relabel: Callable[..., State] = keep
+    latent_model: Callable[..., LatentModel] | None = None
 
 
 class Classifier(NamedTuple):

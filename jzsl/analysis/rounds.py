@@ -5,7 +5,7 @@ import numpy as np
 from jzsl.analysis.retraining import Retrainer
 from jzsl.analysis.study import Finding, Setting, compared, defined_mean, group_rows, paired
 from jzsl.refinement.choice import Refinement
-from jzsl.report.figures import COLOURS, grouped_bars
+from jzsl.report.figures import COLOURS, horizontal_bars
 from jzsl.selection.choice import Prior, Selection
 from jzsl.training.self_training import STHS
 
@@ -114,7 +114,7 @@ def sampling_ablation(setting: Setting) -> Finding:
         "Is hardness sampling better than random sampling? (STHS, table 3)",
         f"That hardness sampling (the better of its two forms) beats random sampling {claim}. Against RS, {words}.",
         group_rows(values, "T1"),
-        lambda figure: grouped_bars(figure, values, "T1 after the last round (%)"),
+        lambda figure: horizontal_bars(figure, values, "T1 after the last round (%)"),
         notes,
     )
 

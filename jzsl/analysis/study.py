@@ -12,6 +12,7 @@ from scipy.stats import ttest_rel
 
 from jzsl.config import MethodConfig
 from jzsl.errors import InputError
+from jzsl.methods.generative import Generative
 from jzsl.problem import Problem
 from jzsl.report.figures import save_figure
 from jzsl.scaling import Scaling
@@ -64,6 +65,18 @@ class Setting:
     tell: Callable[[str], None] = field(default=lambda text: None)
 
 
+def only_generative(setting: Setting) -> dict[str, Generative]:
+    """The bases of a study about generators.
+
+    Raises:
+        InputError: naming a base that is none.
+    """
+    for name, base in setting.bases.items():
+        if not isinstance(base, Generative):
+            raise InputError(f"base: {name} found, but this study is about generators")
+    return {name: base for name, base in setting.bases.items() if isinstance(base, Generative)}
+
+
 def paired(better: list[float], worse: list[float]) -> str:
     """Mean difference over seeds with its paired t-test, as words."""
     difference = float(np.mean(np.subtract(better, worse)))
@@ -101,15 +114,15 @@ def verdict(difference_is_positive: bool) -> str:
     return "holds here" if difference_is_positive else "does NOT hold here"
 
 
-def group_rows(values: dict[tuple[str, str], list[float]], measure: str) -> list[dict[str, Any]]:
+def group_rows(values: dict[tuple[str, str], list[float]], measure: str, digits: int = 2) -> list[dict[str, Any]]:
     """The table of a study that compares groups for each base: mean, standard deviation and values over seeds."""
     return [
         {
             "base": name,
             "group": group,
-            measure: round(float(np.mean(found)), 2),
-            "std": round(float(np.std(found, ddof=1)), 2) if len(found) > 1 else 0.0,
-            "values": " ".join(f"{value:.2f}" for value in found),
+            measure: round(float(np.mean(found)), digits),
+            "std": round(float(np.std(found, ddof=1)), digits) if len(found) > 1 else 0.0,
+            "values": " ".join(f"{value:.{digits}f}" for value in found),
         }
         for (name, group), found in values.items()
     ]

@@ -20,7 +20,7 @@ from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.run import Langevin, run
 from jzsl.sampling.stability import stability
 from jzsl.training.epochs import epoch_order, run_epochs
-from jzsl.types import ClassTable, Generator, Metrics, Pool
+from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
 
 _STABILITY_ROWS = 16
 _VARIANCE_RATE = 0.05
@@ -213,9 +213,9 @@ def abp(hyper: ABP) -> Generator:
             return scalars.step_size * hyper.step_decay ** (optimizer_state.count / _DECAY_STEPS)
 
         def minibatch(rows):
-            visible = None if pool.visible is None else pool.visible[rows]
+            visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
             y = jnp.asarray(pool.y)[rows]
-            return pool.x[rows], visible, y, classes.semantics[y]
+            return jnp.asarray(pool.x)[rows], visible, y, classes.semantics[y]
 
         def row_potential(params, class_half, x, visible, sigma):
             return potential(lambda z: net.decode(params, class_half, z), x, visible, sigma)
@@ -326,13 +326,21 @@ def abp(hyper: ABP) -> Generator:
         generated = net.decode(state.params, net.class_half(state.params, semantics), latents)
         if not noise:
             return generated
+        return generated + sigma_of_all(state) * jax.random.normal(stream(key, "noise"), generated.shape)
+
+    def sigma_of_all(state: ABPState) -> Float[Array, ""]:
+        """sigma for classes of which no row is known."""
         fixed = hyper.observation_noise is ObservationNoise.fixed
-        sigma = state.scalars.sigma if fixed else jnp.sqrt(state.variance[-1])
-        return generated + sigma * jax.random.normal(stream(key, "noise"), generated.shape)
+        return state.scalars.sigma if fixed else jnp.sqrt(state.variance[-1])
+
+    def latent_model(state: ABPState, semantics: Float[Array, " a"]) -> LatentModel:
+        net = network(feature_size(state.params))
+        class_half = net.class_half(state.params, semantics)
+        return LatentModel(lambda z: net.decode(state.params, class_half, z), hyper.latent, sigma_of_all(state))
 
     def relabel(state: ABPState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> ABPState:
         """Latents inferred under another class say nothing: those rows start again from the prior."""
         fresh = jax.random.normal(key, state.latents.shape)
         return state._replace(latents=jnp.where(changed[:, None], fresh, state.latents))
 
-    return Generator(init, fit, sample, relabel)
+    return Generator(init, fit, sample, relabel, latent_model)

@@ -19,7 +19,7 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.training.epochs import run_epochs
-from jzsl.types import ClassTable, Generator, Metrics, Pool
+from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -167,4 +167,10 @@ def cvae(hyper: CVAE) -> Generator:
             return generated
         return generated + hyper.sigma * jax.random.normal(stream(key, "noise"), generated.shape)
 
-    return Generator(init, fit, sample)
+    def latent_model(state: CVAEState, semantics: Float[Array, " a"]) -> LatentModel:
+        params, size = state.params.decoder, latents_of(len(semantics))
+        net, _ = networks(feature_size(params), len(semantics))
+        class_half = net.class_half(params, semantics)
+        return LatentModel(lambda z: net.decode(params, class_half, z), size, hyper.sigma)
+
+    return Generator(init, fit, sample, latent_model=latent_model)

@@ -10,7 +10,7 @@ from jzsl.analysis.prior_error import prior_error
 from jzsl.analysis.retraining import Retrainer
 from jzsl.analysis.study import Finding, Setting, compared, group_rows, paired, write
 from jzsl.classifiers.prototype import Prototype
-from jzsl.cli import Study, main
+from jzsl.cli import Base, Study, main
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL
@@ -81,11 +81,11 @@ def test_table_and_figure_are_written(tmp_path):
     assert "Why?" in (tmp_path / "out" / "figure.svg").read_text()
 
 
-@pytest.mark.parametrize("study", list(Study))
-def test_every_study_answers_with_its_numbers(study):
+@pytest.mark.parametrize("study", [study for study in Study if study.value.bases == (Base.s2v, Base.abp)])
+def test_every_study_of_methods_answers_with_its_numbers(study):
     bases = {"s2v": S2V(hidden=16, batch_size=64), "eszsl": ESZSL()}
     told = []
-    finding = study.value(Setting(SOURCE.load(), bases, Scaling.minmax, 3, 2, tell=told.append))
+    finding = study.value.ask(Setting(SOURCE.load(), bases, Scaling.minmax, 3, 2, tell=told.append))
     assert {row["base"] for row in finding.rows} == {"s2v", "eszsl"}
     assert "holds here" in finding.answer or "does NOT hold here" in finding.answer
     assert any("true labels" in note for note in finding.notes)

@@ -307,7 +307,9 @@ def test_variance_follows_visible_entries_of_valid_rows(random):
     visible[:, 0] = True
     y, valid = np.array([1, 0, 1, 2, 2]), np.array([1, 1, 1, 0, 0])
     before = np.array([0.5, 0.4, 0.3, 0.2])
-    found = followed_variance(*map(jnp.float32, (before, x, g)), jnp.array(visible), jnp.int32(y), jnp.float32(valid))
+    found = followed_variance(
+        jnp.float32(before), jnp.float32(x), jnp.float32(g), jnp.array(visible), jnp.int32(y), jnp.float32(valid)
+    )
     expected = before.copy()
     for c in (0, 1):
         rows = (y == c) & (valid > 0)
