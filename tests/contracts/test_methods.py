@@ -12,9 +12,13 @@ from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
+from jzsl.methods.ale import ALE
+from jzsl.methods.devise import DeViSE
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.methods.sae import SAE
+from jzsl.methods.sje import SJE
 from jzsl.types import Task
 
 # Full batches and latents that do not move: then a row's multiplicity enters through sums alone.
@@ -28,11 +32,16 @@ CONFIGS = {
     "abp, softmax": Generative(ACTIVE, zsl=Softmax(epochs=2), per_class=20),
     "s2v": S2V(hidden=8, batch_size=16),
     "eszsl": ESZSL(),
+    "sae": SAE(),
+    "ale": ALE(batch_size=16),
+    "devise": DeViSE(batch_size=16),
+    "sje": SJE(batch_size=16),
 }
 WEIGHTED = {
     **CONFIGS,
     "abp, prototype": Generative(STILL, zsl=Prototype(), per_class=20),
     "s2v": S2V(8, batch_size=256),
+    "ale": ALE(batch_size=256),
 }
 
 
@@ -65,7 +74,7 @@ def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task)
     np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("name", ["abp, prototype", "s2v", "eszsl"])
+@pytest.mark.parametrize("name", ["abp, prototype", "s2v", "eszsl", "sae", "ale"])
 def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name):
     """Exact for the closed form up to rounding; stochastic training takes the same full-batch steps."""
     method = WEIGHTED[name].build(Task.zsl)
@@ -120,7 +129,7 @@ def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, nam
     assert metrics
 
 
-@pytest.mark.parametrize("name", ["abp, prototype", "wgan", "cvae", "s2v"])
+@pytest.mark.parametrize("name", ["abp, prototype", "wgan", "cvae", "s2v", "sje"])
 def test_too_many_draws_are_reported_as_nan(pool, classes, name):
     method = CONFIGS[name].build(Task.zsl)
     state = method.init(jax.random.key(0), pool, classes)
@@ -140,6 +149,10 @@ def test_it_learns(problem, pool, classes, view, name):
         "abp, softmax": Generative(longer, zsl=Softmax(epochs=50, batch_size=64), per_class=50, noise=()),
         "s2v": S2V(hidden=64, batch_size=16, learning_rate=3e-3),
         "eszsl": ESZSL(gamma=1e-2, lam=1e-2),
+        "sae": SAE(),
+        "ale": ALE(batch_size=16),
+        "devise": DeViSE(batch_size=16),
+        "sje": SJE(batch_size=16),
     }
     method = configs[name].build(Task.zsl)
     state = trained(method, jax.random.key(0), pool, classes, 150)

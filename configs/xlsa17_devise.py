@@ -1,0 +1,10 @@
+"""DeViSE, a ranking loss, on any folder of the xlsa17 layout.
+
+jzsl run configs/xlsa17_devise.py --data.root DIR --data.features effnetlite0
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.methods.devise import DeViSE
+
+CONFIG = Experiment(data=Xlsa17(), method=DeViSE(), train=Train(max_epochs=40))

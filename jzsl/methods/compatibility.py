@@ -1,0 +1,96 @@
+"""Bilinear compatibility F(x, y) = x'W s_y learned by stochastic gradient: what ALE, DeViSE and SJE share.
+
+They differ in the ranking loss of one row alone, a function of its hinges h_y = margin + F(x, y) - F(x, y_n) over the
+wrong classes y that have rows.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from jzsl.keys import stream
+from jzsl.training.epochs import run_epochs
+from jzsl.types import ClassTable, Method, Metrics, Pool
+
+RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
+"""Hinges, minus infinity where a class does not count, to the loss of each row."""
+
+
+class CompatibilityState(NamedTuple):
+    """W, the optimizer's state, base key, epochs done."""
+
+    bilinear: Float[Array, "d a"]
+    optimizer: Any
+    key: Key[Array, ""]
+    epoch: Int[Array, ""]
+
+
+def hinges(
+    scores: Float[Array, "b c"], y: Int[Array, " b"], present: Bool[Array, " c"], margin: float
+) -> Float[Array, "b c"]:
+    """margin + F(x, y) - F(x, y_n); minus infinity for the right class and for classes without rows."""
+    right = jnp.take_along_axis(scores, y[:, None], 1)
+    wrong = present & (jnp.arange(scores.shape[1]) != y[:, None])
+    return jnp.where(wrong, margin + scores - right, -jnp.inf)
+
+
+def compatibility(loss_of: RankingLoss, margin: float, learning_rate: float, batch_size: int) -> Method:
+    """A method from a ranking loss. Rows and semantics have unit length, so the step fits any scale of features."""
+    optimizer = optax.sgd(learning_rate)
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CompatibilityState:
+        shape = (pool.x.shape[1], classes.semantics.shape[1])
+        bilinear = jax.random.normal(stream(key, "parameters"), shape) / jnp.sqrt(shape[0])
+        return CompatibilityState(bilinear, optimizer.init(bilinear), key, jnp.int32(0))
+
+    def fit(
+        state: CompatibilityState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+    ) -> tuple[CompatibilityState, Metrics]:
+        semantics, count = unit(jnp.asarray(classes.semantics)), len(classes.semantics)
+        present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
+
+        def loss(bilinear, rows, valid):
+            y = jnp.asarray(pool.y)[rows]
+            scores = unit(jnp.asarray(pool.x)[rows]) @ bilinear @ semantics.T
+            return jnp.sum(valid * loss_of(hinges(scores, y, present, margin))) / batch_size
+
+        def step(carry, key, rows, valid):
+            del key
+            bilinear, moments = carry
+            value, gradient = jax.value_and_grad(loss)(bilinear, rows, valid)
+            update, moments = optimizer.update(gradient, moments)
+            metrics = {"loss": value * batch_size / jnp.sum(valid)}
+            return (optax.apply_updates(bilinear, update), moments), metrics
+
+        (bilinear, moments), metrics = run_epochs(
+            step,
+            (state.bilinear, state.optimizer),
+            stream(state.key, "training"),
+            pool.w,
+            state.epoch,
+            epochs,
+            batch_size,
+        )
+        return CompatibilityState(bilinear, moments, state.key, state.epoch + epochs), metrics
+
+    def predictor(
+        state: CompatibilityState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
+    ) -> Float[Array, "d c"]:
+        del pool, unseen
+        return state.bilinear @ unit(jnp.asarray(classes.semantics)).T
+
+    def logits(
+        weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]
+    ) -> Float[Array, "m k"]:
+        return unit(x) @ weight[:, candidates]
+
+    return Method(init, fit, predictor, logits)
+
+
+def unit(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """Rows of length one; a row of zeros stays zero."""
+    return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), jnp.finfo(jnp.float32).tiny)
