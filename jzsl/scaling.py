@@ -4,8 +4,11 @@ import enum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from sklearn.preprocessing import MinMaxScaler
+
+CHUNK_ROWS = 8192
+"""Rows that are read, scaled or scored at a time."""
 
 
 class Scaler(NamedTuple):
@@ -22,22 +25,36 @@ class Scaler(NamedTuple):
         return scaled if visible is None else np.where(visible, scaled, np.float32(0))
 
 
-def minmax(x: Float[np.ndarray, "n d"], visible: Bool[np.ndarray, "n d"] | None = None) -> Scaler:
-    """Each feature's range over the visible entries becomes [0, 1] (the ABP paper's features).
+def minmax(
+    x: Float[np.ndarray, "n d"],
+    visible: Bool[np.ndarray, "n d"] | None = None,
+    rows: Int[np.ndarray, " r"] | None = None,
+) -> Scaler:
+    """Each feature's range over the visible entries of `rows` becomes [0, 1] (the ABP paper's features).
 
-    A feature that is constant, or never visible, is shifted only.
+    A feature that is constant, or never visible, is shifted only. Rows are read in chunks: `x` may be memory-mapped.
     """
-    seen = np.asarray(x, np.float32)
-    if visible is not None:
-        # A feature that no row shows has no range: zeros stand in for it.
-        seen = np.where(visible, seen, np.where(visible.any(0), np.float32(np.nan), np.float32(0)))
-    fitted = MinMaxScaler().fit(seen)
+    rows = np.arange(len(x)) if rows is None else rows
+    low, high = np.full(x.shape[1], np.nan, np.float32), np.full(x.shape[1], np.nan, np.float32)
+    for start in range(0, len(rows), CHUNK_ROWS):
+        chunk = rows[start : start + CHUNK_ROWS]
+        part = np.asarray(x[chunk], np.float32)
+        if visible is not None:
+            part = np.where(visible[chunk], part, np.float32(np.nan))
+        low = np.fmin(low, np.fmin.reduce(part, 0))
+        high = np.fmax(high, np.fmax.reduce(part, 0))
+    # A feature that no row shows has no range: zeros stand in for it.
+    fitted = MinMaxScaler().fit(np.nan_to_num(np.stack([low, high])))
     return Scaler(fitted.data_min_.astype(np.float32), (1 / fitted.scale_).astype(np.float32))
 
 
-def identity(x: Float[np.ndarray, "n d"], visible: Bool[np.ndarray, "n d"] | None = None) -> Scaler:
+def identity(
+    x: Float[np.ndarray, "n d"],
+    visible: Bool[np.ndarray, "n d"] | None = None,
+    rows: Int[np.ndarray, " r"] | None = None,
+) -> Scaler:
     """Features stay as they are."""
-    del visible
+    del visible, rows
     return Scaler(np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jzsl.problem import Problem
-from jzsl.scaling import Scaler, Scaling
+from jzsl.scaling import CHUNK_ROWS, Scaler, Scaling
 from jzsl.types import ClassTable, Pool
 
 
@@ -13,7 +13,8 @@ class View(NamedTuple):
     """A training view.
 
     Attributes:
-        pool: labelled rows first, then unlabelled ones (y = -1, w = 0), then empty rows up to the capacity.
+        pool: labelled rows first, then unlabelled ones (y = -1, w = 0), then empty rows up to the capacity. Features
+            stay in half precision if the problem has them so; training turns each minibatch into float32.
         classes: the class table.
         seen: classes with labelled rows.
         unseen: classes to recognise.
@@ -64,16 +65,20 @@ def _view(problem: Problem, unlabelled: np.ndarray, setting: str, scaling: Scali
     padding = 0 if capacity is None else capacity - len(rows)
     if padding < 0:
         raise ValueError(f"capacity {capacity} is below the view's {len(rows)} rows")
-    features = np.asarray(problem.features[rows], np.float32)
     visible = None if problem.visible is None else problem.visible[rows]
-    scaler = scaling.value(features, visible)
+    scaler = scaling.value(problem.features, problem.visible, rows)
+    half = problem.features.dtype == np.float16
+    x = np.zeros((len(rows) + padding, problem.features.shape[1]), np.float16 if half else np.float32)
+    for start in range(0, len(rows), CHUNK_ROWS):
+        chunk = slice(start, min(start + CHUNK_ROWS, len(rows)))
+        x[chunk] = scaler(problem.features[rows[chunk]], None if visible is None else visible[chunk])
 
     def padded(array, fill=0):
         return np.pad(array, [(0, padding)] + [(0, 0)] * (array.ndim - 1), constant_values=fill)
 
     seen = problem.seen_classes
     pool = Pool(
-        x=padded(scaler(features, visible)),
+        x=x,
         y=padded(np.concatenate([problem.labels[train], np.full(len(unlabelled), -1)]), -1).astype(np.int32),
         w=(np.arange(len(rows) + padding) < len(train)).astype(np.int32),
         visible=None if visible is None else padded(visible),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from jzsl.classifiers.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.types import Classifier, ClassTable
 
@@ -57,7 +58,7 @@ def knn(neighbours: int) -> Classifier:
         classes: ClassTable,
     ) -> References:
         del key, classes
-        return References(_unit(x), y, w)
+        return References(unit(x), y, w)
 
     def logits(references: References, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
         order = jnp.argsort(candidates)
@@ -95,11 +96,6 @@ def knn(neighbours: int) -> Classifier:
             closeness = jnp.where(weight > 0, similarity, 0.0) / (2 * neighbours + 1)
             return jnp.log1p(jnp.zeros(len(candidates), query.dtype).at[label].add(cast * (1 + closeness)))
 
-        return jax.lax.map(score, _unit(x), batch_size=_QUERIES)
+        return jax.lax.map(score, unit(x), batch_size=_QUERIES)
 
     return Classifier(fit, logits)
-
-
-def _unit(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
-    """Rows of length one; a row of zeros stays zero, equally similar to everything."""
-    return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), jnp.finfo(x.dtype).tiny)

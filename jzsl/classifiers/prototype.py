@@ -40,6 +40,7 @@ def prototype() -> Classifier:
     ) -> Prototypes:
         del key
         count = len(classes.semantics)
+        x = x.astype(jnp.float32)
         weight = w.astype(x.dtype)
         total = jax.ops.segment_sum(x * weight[:, None], y, count)
         mass = jax.ops.segment_sum(weight, y, count)

@@ -50,7 +50,7 @@ def softmax(hyper: Softmax) -> Classifier:
         classes: ClassTable,
     ) -> Linear:
         def loss(linear, rows, valid):
-            scores = x[rows] @ linear.weight + linear.bias
+            scores = x[rows].astype(jnp.float32) @ linear.weight + linear.bias
             entropy = optax.softmax_cross_entropy_with_integer_labels(scores, y[rows])
             return jnp.sum(valid * entropy) / hyper.batch_size
 

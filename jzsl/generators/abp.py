@@ -19,7 +19,7 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.run import Langevin, run
 from jzsl.sampling.stability import stability
-from jzsl.training.epochs import epoch_order, run_epochs
+from jzsl.training.epochs import epoch_order, minibatch, run_epochs
 from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
 
 _STABILITY_ROWS = 16
@@ -212,11 +212,6 @@ def abp(hyper: ABP) -> Generator:
                 return scalars.step_size
             return scalars.step_size * hyper.step_decay ** (optimizer_state.count / _DECAY_STEPS)
 
-        def minibatch(rows):
-            visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
-            y = jnp.asarray(pool.y)[rows]
-            return jnp.asarray(pool.x)[rows], visible, y, classes.semantics[y]
-
         def row_potential(params, class_half, x, visible, sigma):
             return potential(lambda z: net.decode(params, class_half, z), x, visible, sigma)
 
@@ -236,7 +231,8 @@ def abp(hyper: ABP) -> Generator:
 
         def learn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
             """One learning step on one minibatch, and its loss summed over rows."""
-            x, visible, y, semantics = minibatch(rows)
+            x, visible, y = minibatch(pool, rows)
+            semantics = classes.semantics[y]
             sigma = sigma_of(scalars.sigma, learned.variance, y)
             (value, generated), gradient = jax.value_and_grad(loss, has_aux=True)(
                 learned.params, semantics, x, visible, sigma, latents, valid
@@ -266,7 +262,8 @@ def abp(hyper: ABP) -> Generator:
             return jax.lax.fori_loop(0, used, one, (learned, jnp.float32(0)))
 
         def step(learned: _Learned, key, rows, valid):
-            x, visible, y, semantics = minibatch(rows)
+            x, visible, y = minibatch(pool, rows)
+            semantics = classes.semantics[y]
             class_half = net.class_half(learned.params, semantics)
             keys = jax.random.split(key, len(rows))
             kernel = hyper.kernel.value(step_size_at(learned.optimizer))
@@ -291,7 +288,8 @@ def abp(hyper: ABP) -> Generator:
             order, used = epoch_order(key, pool.w)
             rows = order[:_STABILITY_ROWS]
             valid = jnp.arange(len(rows)) < used
-            x, visible, y, semantics = minibatch(rows)
+            x, visible, y = minibatch(pool, rows)
+            semantics = classes.semantics[y]
             class_half = net.class_half(learned.params, semantics)
             step_size = step_size_at(learned.optimizer)
             kernel, sigma = hyper.kernel.value(step_size), sigma_of(scalars.sigma, learned.variance, y)

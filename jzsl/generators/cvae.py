@@ -18,7 +18,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
-from jzsl.training.epochs import run_epochs
+from jzsl.training.epochs import minibatch, run_epochs
 from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
 
 
@@ -122,8 +122,8 @@ def cvae(hyper: CVAE) -> Generator:
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 
         def loss(params: Networks, key, rows, valid):
-            x, semantics = jnp.asarray(pool.x)[rows], classes.semantics[pool.y[rows]]
-            visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
+            x, visible, y = minibatch(pool, rows)
+            semantics = classes.semantics[y]
             if visible is not None:
                 x = jnp.where(visible, x, 0.0)
             posterior = encoder_net.apply(params.encoder, x, semantics)

@@ -174,7 +174,9 @@ def wgan(hyper: WGAN) -> Generator:
                 def judge(x, c):
                     return judge_net.apply(judge_params, x, c)
 
-                return critic_loss(judge, x_all[rows], generated, mixing, semantics, valid, hyper.penalty)
+                return critic_loss(
+                    judge, x_all[rows].astype(jnp.float32), generated, mixing, semantics, valid, hyper.penalty
+                )
 
             gradient, estimate = jax.grad(loss, has_aux=True)(learned.critic)
             update, moments = optimizer.update(gradient, learned.critic_optimizer)

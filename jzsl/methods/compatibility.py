@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from jzsl.classifiers.cosine import unit
 from jzsl.keys import stream
-from jzsl.training.epochs import run_epochs
+from jzsl.training.epochs import minibatch, run_epochs
 from jzsl.types import ClassTable, Method, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
@@ -54,8 +55,8 @@ def compatibility(loss_of: RankingLoss, margin: float, learning_rate: float, bat
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
 
         def loss(bilinear, rows, valid):
-            y = jnp.asarray(pool.y)[rows]
-            scores = unit(jnp.asarray(pool.x)[rows]) @ bilinear @ semantics.T
+            x, _, y = minibatch(pool, rows)
+            scores = unit(x) @ bilinear @ semantics.T
             return jnp.sum(valid * loss_of(hinges(scores, y, present, margin))) / batch_size
 
         def step(carry, key, rows, valid):
@@ -89,8 +90,3 @@ def compatibility(loss_of: RankingLoss, margin: float, learning_rate: float, bat
         return unit(x) @ weight[:, candidates]
 
     return Method(init, fit, predictor, logits)
-
-
-def unit(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
-    """Rows of length one; a row of zeros stays zero."""
-    return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), jnp.finfo(jnp.float32).tiny)

@@ -51,11 +51,11 @@ def eszsl(hyper: ESZSL) -> Method:
         state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
     ) -> tuple[ESZSLState, Metrics]:
         del state, epochs
-        w = pool.w.astype(pool.x.dtype)
+        w = jnp.asarray(pool.w).astype(jnp.float32)
         count = len(classes.semantics)
         present = (jax.ops.segment_sum(w, jnp.where(pool.w > 0, pool.y, count), count + 1)[:count] > 0).astype(w.dtype)
         s = classes.semantics * present[:, None]
-        x = jnp.where(pool.w[:, None] > 0, pool.x, 0.0)
+        x = jnp.where(pool.w[:, None] > 0, pool.x, 0.0).astype(jnp.float32)
         target = jnp.where(pool.y[:, None] == jnp.arange(count), 1.0, -1.0) * present
 
         def ridge(gram, right, share):

@@ -71,7 +71,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         x = generator.sample(state.generator, stream(state.key, "generated"), classes.semantics[y], noise)
         w = jnp.ones_like(y)
         if real_rows:
-            x = jnp.concatenate([pool.x, x])
+            x = jnp.concatenate([jnp.asarray(pool.x), x.astype(pool.x.dtype)])
             y = jnp.concatenate([pool.y, y])
             w = jnp.concatenate([pool.w, w])
         return classifier.fit(stream(state.key, "classifier"), x, y, w, classes)

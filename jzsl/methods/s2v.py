@@ -12,7 +12,7 @@ from jzsl.classifiers.prototype import negative_distance
 from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
-from jzsl.training.epochs import run_epochs
+from jzsl.training.epochs import minibatch, run_epochs
 from jzsl.types import ClassTable, Method, Metrics, Pool, Task
 
 
@@ -66,9 +66,10 @@ def s2v(hyper: S2V) -> Method:
         net = projector(pool.x.shape[1], hyper.hidden)
 
         def loss(params, rows, valid):
-            residual = pool.x[rows] - net.apply(params, classes.semantics[pool.y[rows]])
-            if pool.visible is not None:
-                residual = jnp.where(pool.visible[rows], residual, 0.0)
+            x, visible, y = minibatch(pool, rows)
+            residual = x - net.apply(params, classes.semantics[y])
+            if visible is not None:
+                residual = jnp.where(visible, residual, 0.0)
             return jnp.sum(valid * jnp.sum(residual**2, -1)) / hyper.batch_size
 
         def step(carry, key, rows, valid):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from jzsl.classifiers.cosine import unit
 from jzsl.errors import require_positive
-from jzsl.methods.compatibility import unit
 from jzsl.types import ClassTable, Method, Metrics, Pool, Task
 
 

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jzsl.classifiers.cosine import unit
+
 _QUERIES = 256
 
 
@@ -26,10 +28,10 @@ def neighbour_graph(x: Float[Array, "m d"], neighbours: int) -> NeighbourGraph:
     Similarities are taken for 256 rows at a time, so memory is 256 m.
     """
     count = min(neighbours, len(x) - 1)
-    unit = x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), jnp.finfo(x.dtype).tiny)
+    directions = unit(x)
 
     def nearest(row):
-        similarity = jnp.dot(unit, unit[row], precision=jax.lax.Precision.HIGHEST)
+        similarity = jnp.dot(directions, directions[row], precision=jax.lax.Precision.HIGHEST)
         return jax.lax.top_k(similarity.at[row].set(-jnp.inf), count)
 
     weight, neighbour = jax.lax.map(nearest, jnp.arange(len(x)), batch_size=_QUERIES)

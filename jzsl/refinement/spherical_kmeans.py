@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jzsl.classifiers.cosine import unit
 from jzsl.types import Predictions
 
 
@@ -16,25 +17,21 @@ def spherical_kmeans(predictions: Predictions, x: Float[Array, "m d"], iteration
     Returns:
         Predictions whose scores are cosine similarities to the final centres.
     """
-    unit = _unit(x)
+    rows = unit(x)
     classes = predictions.scores.shape[1]
     columns = jnp.arange(classes)
 
     def mean_direction(weight):
-        return _unit(jnp.dot(weight.T, unit, precision=jax.lax.Precision.HIGHEST))
+        return unit(jnp.dot(weight.T, rows, precision=jax.lax.Precision.HIGHEST))
 
     def similarity(centre):
-        return jnp.dot(unit, centre.T, precision=jax.lax.Precision.HIGHEST)
+        return jnp.dot(rows, centre.T, precision=jax.lax.Precision.HIGHEST)
 
     def move(label, centre):
-        members = (label[:, None] == columns).astype(unit.dtype)
+        members = (label[:, None] == columns).astype(rows.dtype)
         return jnp.where(members.any(0)[:, None], mean_direction(members), centre)
 
     centre = move(predictions.label, mean_direction(jax.nn.softmax(predictions.scores)))
     centre = jax.lax.fori_loop(0, iterations, lambda _, c: move(jnp.argmax(similarity(c), 1), c), centre)
     scores = similarity(centre)
     return Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
-
-
-def _unit(x: Float[Array, "m d"]) -> Float[Array, "m d"]:
-    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), jnp.finfo(x.dtype).tiny)

@@ -6,10 +6,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.keys import stream
-from jzsl.types import Metrics
+from jzsl.types import Metrics, Pool
+
+
+def minibatch(
+    pool: Pool, rows: Int[Array, " b"]
+) -> tuple[Float[Array, "b d"], Bool[Array, "b d"] | None, Int[Array, " b"]]:
+    """Features in float32, the observed entries (None: all), and labels of some rows of a pool."""
+    visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
+    return jnp.asarray(pool.x)[rows].astype(jnp.float32), visible, jnp.asarray(pool.y)[rows]
 
 
 def epoch_order(key: Key[Array, ""], w: Int[Array | np.ndarray, " n"]) -> tuple[Int[Array, " n"], Int[Array, ""]]:
@@ -58,7 +66,7 @@ def run_epochs(
     padding = -capacity % batch_size
     lane = jnp.arange(batch_size)
 
-    def minibatch(index, loop):
+    def one(index, loop):
         carry, total, count, epoch_key, order, used = loop
         rows = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
         valid = (index * batch_size + lane < used).astype(jnp.float32)
@@ -70,7 +78,7 @@ def run_epochs(
         order, used = epoch_order(stream(epoch_key, "order"), w)
         order = jnp.pad(order, (0, padding))
         minibatches = (used + batch_size - 1) // batch_size
-        return jax.lax.fori_loop(0, minibatches, minibatch, (*loop, epoch_key, order, used))[:3]
+        return jax.lax.fori_loop(0, minibatches, one, (*loop, epoch_key, order, used))[:3]
 
     shapes = jax.eval_shape(step, carry, key, lane, lane.astype(jnp.float32))[1]
     total = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

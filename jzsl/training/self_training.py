@@ -202,7 +202,9 @@ def self_train(
     ) -> SelfTrainingState:
         nothing = Predictions(jnp.zeros((unlabelled, len(unseen))), jnp.zeros(unlabelled, jnp.int32))
         model = method.init(stream(key, "model"), pool, classes)
-        graph = None if neighbours is None else neighbour_graph(jnp.asarray(pool.x)[rows], neighbours)
+        graph = (
+            None if neighbours is None else neighbour_graph(jnp.asarray(pool.x)[rows].astype(jnp.float32), neighbours)
+        )
         return SelfTrainingState(
             model=model,
             y=jnp.asarray(pool.y),
@@ -239,7 +241,7 @@ def self_train(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
     ) -> tuple[SelfTrainingState, Metrics]:
         predictor = method.predictor(state.model, pool_of(state, pool), classes, unseen)
-        x = jnp.asarray(pool.x)[rows]
+        x = jnp.asarray(pool.x)[rows].astype(jnp.float32)
         scores = method.logits(predictor, x, unseen)
         own = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
         confusion = state.confusion
