@@ -29,7 +29,6 @@ from jzsl.config import Experiment, MethodConfig, decode, encode, load_config
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
 from jzsl.errors import DivergedError, InputError, require_positive
-from jzsl.evaluation.protocol import NUMBERS
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
@@ -230,9 +229,8 @@ def _run(arguments: list[str]) -> int:
     options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
     out = options.out or Path("runs") / path.stem
     result = run_experiment(options.experiment, out, options.resume, Console(stderr=True))
-    numbers = [name for task in options.experiment.tasks for name in NUMBERS[task]]
     console = Console()
-    console.print(result_table(result, numbers))
+    console.print(result_table(result, options.experiment.numbers))
     console.print(f"saved in {out}")
     return 0
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import tyro
 
 from jzsl.errors import InputError
+from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem import Problem
 from jzsl.scaling import Scaling
 from jzsl.training.self_training import STHS
@@ -81,6 +82,9 @@ class Experiment:
     """feature scaling, fitted on training rows"""
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
+    top: tuple[int, ...] = ()
+    """k of the top-k accuracies to report beside T1, for problems of very many classes: test rows are then read and
+    scored in chunks"""
     self_training: tyro.conf.AvoidSubcommands[STHS | None] = None
     """rounds of self-training on the unlabelled rows of unseen classes; None is inductive"""
 
@@ -91,11 +95,21 @@ class Experiment:
             raise InputError("tasks: none, expected zsl, gzsl or both")
         if len(set(self.tasks)) < len(self.tasks):
             raise InputError("tasks: a task is named twice")
+        if self.top and (self.tasks != (Task.zsl,) or self.self_training):
+            raise InputError("top: given, but top-k accuracies are of inductive runs of the zsl task alone")
+        if self.top and min(self.top) < 1:
+            raise InputError(f"top: {min(self.top)} found, expected at least 1")
         if self.self_training and self.train.epochs is None:
             raise InputError("train.epochs: None found, expected a number: self-training trains that many a round")
         if self.self_training and self.tasks != (Task.zsl,):
             found = ", ".join(task.name for task in self.tasks)
             raise InputError(f"tasks: {found} found, but self-training with a separate unseen pool knows zsl alone")
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of the numbers that a run reports, in percent."""
+        tops = [name for k in dict.fromkeys((1, *self.top)) for name in (f"T{k}", f"hit@{k}")]
+        return tops if self.top else [name for task in self.tasks for name in NUMBERS[task]]
 
 
 def load_config(path: Path) -> Experiment:

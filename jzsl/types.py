@@ -122,6 +122,20 @@ class Classifier(NamedTuple):
     Attributes:
         fit: (key, x[n, d], y[n], w[n], classes) -> parameters.
         logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
+        streamed: (draw, per_class, classes_at_once) -> StreamedClassifier, with draw: (source, key, y[b]) -> x[b, d].
+    """
+
+    fit: Callable[..., Any]
+    logits: Callable[..., Float[Array, "m k"]]
+    streamed: Callable[..., "StreamedClassifier"] | None = None
+
+
+class StreamedClassifier(NamedTuple):
+    """The same classifier of rows that are drawn when they are needed, for more classes than memory has rows for.
+
+    Attributes:
+        fit: (key, source, unseen[u]) -> parameters. `source` is whatever draws rows.
+        logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
     """
 
     fit: Callable[..., Any]

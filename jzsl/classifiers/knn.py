@@ -1,7 +1,8 @@
 """K nearest neighbours by cosine similarity (ABP paper, section 4.1), exact, with bounded memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,8 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.cosine import unit
 from jzsl.errors import require_positive
-from jzsl.types import Classifier, ClassTable
+from jzsl.keys import stream
+from jzsl.types import Classifier, ClassTable, StreamedClassifier
 
 _QUERIES = 256
 _REFERENCES = 8192
@@ -67,35 +69,81 @@ def knn(neighbours: int) -> Classifier:
         votes = jnp.where(candidates[column] == references.y, references.w, 0)
         rows = len(votes)
         block = min(_REFERENCES, rows)
-        kept = min(neighbours, rows)
 
-        def meet(number, best, query):
-            """Merges the best rows so far with those of the next block; the last block overlaps its predecessor."""
+        def rows_of(number):
+            """The last block overlaps its predecessor; what that had already does not vote again."""
             start = jnp.minimum(number * block, rows - block)
-
-            def part(array):
-                return jax.lax.dynamic_slice_in_dim(array, start, block)
-
-            similarity = jnp.dot(part(references.x), query, precision=jax.lax.Precision.HIGHEST)
-            new = (start + jnp.arange(block) >= number * block) & (part(votes) > 0)
-            similarity = jnp.where(new, similarity, -jnp.inf)
-            top, index = jax.lax.top_k(jnp.concatenate([best[0], similarity]), kept)
-            gathered = [
-                jnp.concatenate([old, part(array)])[index] for old, array in zip(best[1:], (column, votes), strict=True)
-            ]
-            return (top, *gathered)
-
-        def score(query):
-            nothing = (jnp.full(kept, -jnp.inf), jnp.zeros(kept, column.dtype), jnp.zeros(kept, votes.dtype))
-            similarity, label, weight = jax.lax.fori_loop(
-                0, -(-rows // block), lambda number, best: meet(number, best, query), nothing
+            x, columns, weights = (
+                jax.lax.dynamic_slice_in_dim(array, start, block) for array in (references.x, column, votes)
             )
-            weight = jnp.where(jnp.isfinite(similarity), weight, 0)
-            earlier = jnp.cumsum(weight) - weight
-            cast = jnp.clip(neighbours - earlier, 0, weight).astype(query.dtype)
-            closeness = jnp.where(weight > 0, similarity, 0.0) / (2 * neighbours + 1)
-            return jnp.log1p(jnp.zeros(len(candidates), query.dtype).at[label].add(cast * (1 + closeness)))
+            return x, columns, jnp.where(start + jnp.arange(block) >= number * block, weights, 0)
 
-        return jax.lax.map(score, unit(x), batch_size=_QUERIES)
+        return vote(x, rows_of, -(-rows // block), min(neighbours, rows), neighbours, len(candidates), _QUERIES)
 
-    return Classifier(fit, logits)
+    def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
+        """Rows are drawn block by block of classes while queries are compared, and forgotten."""
+
+        def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> Any:
+            del unseen
+            return key, source
+
+        def logits_stream(drawn: Any, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
+            key, source = drawn
+            block = min(at_once, len(candidates))
+
+            def rows_of(number):
+                column = jnp.repeat(number * block + jnp.arange(block), per_class)
+                within = jnp.minimum(column, len(candidates) - 1)
+                generated = unit(draw(source, stream(key, "block", number), candidates[within]))
+                return generated, within, (column < len(candidates)).astype(jnp.int32)
+
+            kept = min(neighbours, len(candidates) * per_class)
+            return vote(x, rows_of, -(-len(candidates) // block), kept, neighbours, len(candidates), len(x))
+
+        return StreamedClassifier(fit_stream, logits_stream)
+
+    return Classifier(fit, logits, streamed)
+
+
+def vote(
+    x: Float[Array, "m d"],
+    rows_of: Callable[[Int[Array, ""]], tuple[Float[Array, "b d"], Int[Array, " b"], Int[Array, " b"]]],
+    blocks: int,
+    kept: int,
+    neighbours: int,
+    candidates: int,
+    queries: int,
+) -> Float[Array, "m k"]:
+    """log(1 + votes) of each candidate column, as `knn` says.
+
+    Args:
+        x: rows to classify.
+        rows_of: block number -> unit-length rows, their columns, their multiplicities (0: no vote).
+        blocks: number of blocks.
+        kept: rows to remember, at most as many as there are.
+        neighbours: K.
+        candidates: number of columns.
+        queries: how many rows of `x` meet a block at once.
+    """
+
+    def meet(number, best, query):
+        """Merges the best rows so far with those of the next block."""
+        rows, column, weight = rows_of(number)
+        similarity = jnp.dot(rows, query, precision=jax.lax.Precision.HIGHEST)
+        similarity = jnp.where(weight > 0, similarity, -jnp.inf)
+        top, index = jax.lax.top_k(jnp.concatenate([best[0], similarity]), kept)
+        new = (column, weight)
+        return (top, *(jnp.concatenate([old, array])[index] for old, array in zip(best[1:], new, strict=True)))
+
+    def score(query):
+        nothing = (jnp.full(kept, -jnp.inf), jnp.zeros(kept, jnp.int32), jnp.zeros(kept, jnp.int32))
+        similarity, label, weight = jax.lax.fori_loop(
+            0, blocks, lambda number, best: meet(number, best, query), nothing
+        )
+        weight = jnp.where(jnp.isfinite(similarity), weight, 0)
+        earlier = jnp.cumsum(weight) - weight
+        cast = jnp.clip(neighbours - earlier, 0, weight).astype(query.dtype)
+        closeness = jnp.where(weight > 0, similarity, 0.0) / (2 * neighbours + 1)
+        return jnp.log1p(jnp.zeros(candidates, query.dtype).at[label].add(cast * (1 + closeness)))
+
+    return jax.lax.map(score, unit(x), batch_size=queries)

@@ -1,7 +1,8 @@
 """Linear softmax on features, the classifier of generalized zero-shot learning (ABP paper, section 4.1)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.training.epochs import run_epochs
-from jzsl.types import Classifier, ClassTable
+from jzsl.types import Classifier, ClassTable, StreamedClassifier
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,30 @@ def softmax(hyper: Softmax) -> Classifier:
     """Cross-entropy over all classes of the table; weights start at zero. A row counts as often as w says."""
     optimizer = optax.adam(hyper.learning_rate, b1=0.5)
 
+    def descend(
+        key: Key[Array, ""],
+        take: Callable[..., tuple[Float[Array, "b d"], Int[Array, " b"]]],
+        w: Int[Array, " n"],
+        features: int,
+        columns: int,
+    ) -> Linear:
+        """Trains on minibatches that `take` gets from (key, rows)."""
+
+        def loss(linear, x, column, valid):
+            entropy = optax.softmax_cross_entropy_with_integer_labels(x @ linear.weight + linear.bias, column)
+            return jnp.sum(valid * entropy) / hyper.batch_size
+
+        def step(carry, step_key, rows, valid):
+            linear, moments = carry
+            value, gradient = jax.value_and_grad(loss)(linear, *take(step_key, rows), valid)
+            update, moments = optimizer.update(gradient, moments)
+            return (optax.apply_updates(linear, update), moments), {"loss": value}
+
+        start = Linear(jnp.zeros((features, columns)), jnp.zeros(columns))
+        carry = (start, optimizer.init(start))
+        (linear, _), _ = run_epochs(step, carry, key, w, jnp.int32(0), hyper.epochs, hyper.batch_size)
+        return linear
+
     def fit(
         key: Key[Array, ""],
         x: Float[Array, "n d"],
@@ -49,26 +74,35 @@ def softmax(hyper: Softmax) -> Classifier:
         w: Int[Array, " n"],
         classes: ClassTable,
     ) -> Linear:
-        def loss(linear, rows, valid):
-            scores = x[rows].astype(jnp.float32) @ linear.weight + linear.bias
-            entropy = optax.softmax_cross_entropy_with_integer_labels(scores, y[rows])
-            return jnp.sum(valid * entropy) / hyper.batch_size
-
-        def step(carry, step_key, rows, valid):
+        def take(step_key, rows):
             del step_key
-            linear, moments = carry
-            value, gradient = jax.value_and_grad(loss)(linear, rows, valid)
-            update, moments = optimizer.update(gradient, moments)
-            return (optax.apply_updates(linear, update), moments), {"loss": value}
+            return x[rows].astype(jnp.float32), y[rows]
 
-        count = len(classes.semantics)
-        start = Linear(jnp.zeros((x.shape[1], count)), jnp.zeros(count))
-        first = jnp.int32(0)
-        carry = (start, optimizer.init(start))
-        (linear, _), _ = run_epochs(step, carry, key, w, first, hyper.epochs, hyper.batch_size)
-        return linear
+        return descend(key, take, w, x.shape[1], len(classes.semantics))
 
     def logits(linear: Linear, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
         return x @ linear.weight[:, candidates] + linear.bias[candidates]
 
-    return Classifier(fit, logits)
+    def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
+        """Every minibatch is drawn anew, so that an epoch sees as many rows but none twice; columns are of `unseen`."""
+        del at_once
+
+        def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> tuple[Linear, Int[Array, " u"]]:
+            def take(step_key, rows):
+                column = rows // per_class
+                return draw(source, step_key, unseen[column]), column
+
+            one = jax.eval_shape(draw, source, key, unseen[:1])
+            w = jnp.ones(len(unseen) * per_class, jnp.int32)
+            return descend(key, take, w, one.shape[1], len(unseen)), unseen
+
+        def logits_stream(
+            trained: tuple[Linear, Int[Array, " u"]], x: Float[Array, "m d"], candidates: Int[Array, " k"]
+        ) -> Float[Array, "m k"]:
+            linear, unseen = trained
+            order = jnp.argsort(unseen)
+            return logits(linear, x, order[jnp.searchsorted(unseen[order], candidates)])
+
+        return StreamedClassifier(fit_stream, logits_stream)
+
+    return Classifier(fit, logits, streamed)

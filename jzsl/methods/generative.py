@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
 from jzsl.config import ClassifierConfig, GeneratorConfig
-from jzsl.errors import require_positive
+from jzsl.errors import InputError, require_positive
 from jzsl.generators.abp import ABP
 from jzsl.keys import stream
 from jzsl.types import Classifier, ClassTable, Generator, Method, Metrics, Pool, Task
@@ -27,12 +27,23 @@ class Generative:
     noise: tuple[Task, ...] = (Task.zsl, Task.gzsl)
     """tasks whose generated features carry the generator's observation noise, as the ABP paper's section 4.1 says
     for both"""
+    classes_at_once: int | None = None
+    """for very many classes: features are generated when they are needed, of so many classes at a time, and forgotten;
+    None generates them all beforehand"""
 
     def __post_init__(self):
         require_positive(self, "per_class")
+        if self.classes_at_once is not None:
+            require_positive(self, "classes_at_once")
 
     def build(self, task: Task) -> Method:
         classifier = self.zsl if task is Task.zsl else self.gzsl
+        if self.classes_at_once is not None:
+            if task is not Task.zsl:
+                raise InputError("classes_at_once: given, but generated features are streamed for the zsl task alone")
+            return streamed(
+                self.generator.build(), classifier.build(), self.per_class, task in self.noise, self.classes_at_once
+            )
         return generative(
             self.generator.build(),
             classifier.build(),
@@ -47,6 +58,30 @@ class GenerativeState(NamedTuple):
 
     generator: Any
     key: Key[Array, ""]
+
+
+def streamed(generator: Generator, classifier: Classifier, per_class: int, noise: bool, classes_at_once: int) -> Method:
+    """As `generative`, for the task that knows unseen classes only, with features that are never all there at once.
+
+    Raises:
+        InputError: if the classifier needs all rows.
+    """
+    if classifier.streamed is None:
+        raise InputError("classes_at_once: given, but this classifier needs all rows at once; choose knn or softmax")
+    whole = generative(generator, classifier, per_class, noise, real_rows=False)
+
+    def draw(source: Any, key: Key[Array, ""], y: Int[Array, " b"]) -> Float[Array, "b d"]:
+        state, semantics = source
+        return generator.sample(state, key, semantics[y], noise)
+
+    stream_of = classifier.streamed(draw, per_class, classes_at_once)
+
+    def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
+        del pool
+        source = (state.generator, jnp.asarray(classes.semantics))
+        return stream_of.fit(stream(state.key, "classifier"), source, jnp.asarray(unseen))
+
+    return whole._replace(predictor=predictor, logits=stream_of.logits)
 
 
 def generative(generator: Generator, classifier: Classifier, per_class: int, noise: bool, real_rows: bool) -> Method:

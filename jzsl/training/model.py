@@ -64,7 +64,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "class_names": list(problem.class_names),
         "unseen": view.unseen.tolist(),
         "masked": view.pool.visible is not None,
-        "candidates": {task.name: trainer.queries[task].candidates.tolist() for task in predictors},
+        "candidates": {task.name: trainer.candidates[task].tolist() for task in predictors},
     }
     model = {
         "state": state,

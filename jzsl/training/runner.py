@@ -16,7 +16,6 @@ from rich.progress import TaskID
 
 from jzsl.config import Experiment, differences, encode
 from jzsl.errors import DivergedError, InputError
-from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem import Problem
 from jzsl.report.terminal import epoch_progress
 from jzsl.training import model
@@ -180,7 +179,7 @@ class _Driver:
             "rounds": self.experiment.self_training.rounds if self.experiment.self_training else 0,
             "duration_s": self.standing.seconds,
         }
-        for name in (name for task in self.experiment.tasks for name in NUMBERS[task]):
+        for name in self.experiment.numbers:
             values = [numbers[name] for numbers in results]
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
             result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}

@@ -7,6 +7,7 @@ import numpy as np
 
 from jzsl.config import Experiment
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.top_k import top_columns
 from jzsl.problem import Problem
 from jzsl.types import Method, Metrics, Task
 from jzsl.views import View, inductive
@@ -42,7 +43,9 @@ class Trainer:
         self._programs = programs
         self._protocol = Protocol(problem, view)
         self._pool, self._classes, self._unseen = jax.device_put((view.pool, view.classes, view.unseen))
-        self.queries = {task: jax.device_put(self._protocol.queries(task)) for task in experiment.tasks}
+        self._top = experiment.top
+        self.candidates = {task: self._protocol.candidates(task) for task in experiment.tasks}
+        self._queries = {} if self._top else {t: jax.device_put(self._protocol.queries(t)) for t in experiment.tasks}
 
     def init(self, seed: int) -> Any:
         """The state before training, a function of the seed alone."""
@@ -82,7 +85,19 @@ class Trainer:
         del state
         numbers = {}
         for task, predictor in predictors.items():
-            queries = self.queries[task]
+            if self._top:
+                numbers |= self._score_in_chunks(predictor)
+                continue
+            queries = self._queries[task]
             scores = self._programs.logits[task](predictor, queries.x, queries.candidates)
             numbers |= self._protocol.score(task, np.asarray(scores))
         return numbers
+
+    def _score_in_chunks(self, predictor: Any) -> dict[str, float]:
+        """Top-k accuracies of the rows of unseen classes, never all scores at once."""
+
+        def logits(x):
+            return self._programs.logits[Task.zsl](predictor, x, self.candidates[Task.zsl])
+
+        best = top_columns(logits, self._protocol.chunks(Task.zsl), max(self._top))
+        return self._protocol.score_top(best, self._top)
