@@ -25,12 +25,12 @@ SOURCE = LinearGaussian(classes=10, unseen=6, rows_per_class=20, features=8, sem
 
 
 def test_chunks_keep_the_best_columns(random):
-    weight = jnp.float32(random.normal(size=(5, 9)))
-    x, sizes = np.float32(random.normal(size=(23, 5))), []
+    weight = jnp.array(random.normal(size=(5, 9)), jnp.float32)
+    x, sizes = random.normal(size=(23, 5)).astype(np.float32), []
 
     def logits(rows):
         sizes.append(len(rows))
-        return jnp.asarray(rows) @ weight
+        return rows @ weight
 
     found = top_columns(logits, (x[start : start + 10] for start in range(0, 23, 10)), 3)
     np.testing.assert_array_equal(found, np.argsort(-(x @ np.asarray(weight)), 1)[:, :3])
