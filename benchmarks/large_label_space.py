@@ -131,9 +131,10 @@ def main(options: Options) -> None:
         print(json.dumps(measure(options.one[0], options)))
         return
     table, rows = Table(title="Large label spaces"), []
-    for name in ("classes", "rows", "source GB", "loaded", "pool", "trained", "scored GB", "load", "pool", "epoch",
-                 "score s", "hit@20 %"):  # fmt: skip
-        table.add_column(name, justify="right")
+    headings = {"classes": "", "rows": "", "source": "GB", "pool": "GB", "trained": "GB", "scored": "GB",
+                "load": "s", "epoch": "s", "score": "s", "hit@20": "%"}  # fmt: skip
+    for name, unit in headings.items():
+        table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
     console = Console()
     with console.status("") as status:
         for classes in options.classes:
@@ -147,7 +148,7 @@ def main(options: Options) -> None:
                     found = json.loads(done.stdout.strip().splitlines()[-1])
                 size = count * FEATURES * 2 / 2**30
                 rows.append({"classes": classes, "rows": count, "source GB": size, **found})
-                keys = ("loaded GB", "pool GB", "trained GB", "scored GB", "load s", "pool s", "epoch s", "score s")
+                keys = ("pool GB", "trained GB", "scored GB", "load s", "epoch s", "score s")
                 numbers = [f"{found[key]:.1f}" for key in keys]
                 table.add_row(str(classes), str(count), f"{size:.1f}", *numbers, f"{found['hit@20']:.1f}")
     console.print(table)
