@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jzsl.analysis.study import Finding, Setting, compared, only_generative
+from jzsl.analysis.study import Finding, Setting, compared, only_generative, sweep_rows
 from jzsl.analysis.training_epochs import Trainee
 from jzsl.report.figures import COLOURS
 from jzsl.types import Pool
@@ -59,16 +59,7 @@ def incomplete_features(setting: Setting) -> Finding:
     return Finding(
         "Who learns from incomplete features? (ABP, table 4)",
         f"{claim}{'; '.join(words)}.",
-        [
-            {
-                "base": name,
-                "missing %": percent,
-                "T1": round(float(np.mean(found)), 2),
-                "std": round(float(np.std(found, ddof=1)), 2) if len(found) > 1 else 0.0,
-                "values": " ".join(f"{value:.2f}" for value in found),
-            }
-            for (name, percent), found in values.items()
-        ],
+        sweep_rows(values, "missing %", "T1"),
         draw,
         (f"inductive, {setting.epochs} epochs; entries are missing at random, test rows are whole",),
     )

@@ -128,6 +128,15 @@ def group_rows(values: dict[tuple[str, str], list[float]], measure: str, digits:
     ]
 
 
+def sweep_rows(values: dict[tuple[str, int], list[float]], column: str, measure: str) -> list[dict[str, Any]]:
+    """The table of a study that sweeps a number for each base."""
+    groups = {(name, str(number)): found for (name, number), found in values.items()}
+    return [
+        {"base": row["base"], column: number, **{key: row[key] for key in (measure, "std", "values")}}
+        for row, (_, number) in zip(group_rows(groups, measure), values, strict=True)
+    ]
+
+
 def write(finding: Finding, out: Path, header: dict[str, Any]) -> None:
     """table.csv, table.json, figure.png and figure.svg in the folder `out`, which must not exist.
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jzsl.analysis.study import Finding, Setting, compared, only_generative
+from jzsl.analysis.study import Finding, Setting, compared, only_generative, sweep_rows
 from jzsl.analysis.training_epochs import Trainee
 from jzsl.report.figures import COLOURS
 
@@ -47,16 +47,7 @@ def synthetic_count(setting: Setting) -> Finding:
     return Finding(
         "How many generated features does a class need? (ABP, fig. 4)",
         f"{claim}{'; '.join(words)}.",
-        [
-            {
-                "base": name,
-                "per class": count,
-                "T1": round(float(np.mean(found)), 2),
-                "std": round(float(np.std(found, ddof=1)), 2) if len(found) > 1 else 0.0,
-                "values": " ".join(f"{value:.2f}" for value in found),
-            }
-            for (name, count), found in values.items()
-        ],
+        sweep_rows(values, "per class", "T1"),
         draw,
         (f"inductive, {setting.epochs} epochs; bands: one standard deviation over seeds",),
     )

@@ -5,6 +5,7 @@ wrong classes y that have rows.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -13,12 +14,28 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.cosine import unit
+from jzsl.errors import require_positive
 from jzsl.keys import stream
 from jzsl.training.epochs import minibatch, run_epochs
 from jzsl.types import ClassTable, Method, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
 """Hinges, minus infinity where a class does not count, to the loss of each row."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a bilinear compatibility is trained with, whatever its ranking loss."""
+
+    margin: float = 0.3
+    """by how much the right class should score higher, for rows and semantics of unit length"""
+    learning_rate: float = 1.0
+    """of stochastic gradient descent"""
+    batch_size: int = 64
+    """rows of a minibatch; the published methods take single rows"""
+
+    def __post_init__(self):
+        require_positive(self, "margin", "learning_rate", "batch_size")
 
 
 class CompatibilityState(NamedTuple):
@@ -39,9 +56,12 @@ def hinges(
     return jnp.where(wrong, margin + scores - right, -jnp.inf)
 
 
-def compatibility(loss_of: RankingLoss, margin: float, learning_rate: float, batch_size: int) -> Method:
-    """A method from a ranking loss. Rows and semantics have unit length, so the step fits any scale of features."""
-    optimizer = optax.sgd(learning_rate)
+def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
+    """A method from a ranking loss. Rows and semantics have unit length, so the step fits any scale of features.
+
+    The margin's default was set on three folds of caltech101's seen classes, for want of published ones on this scale.
+    """
+    optimizer = optax.sgd(hyper.learning_rate)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CompatibilityState:
         shape = (pool.x.shape[1], classes.semantics.shape[1])
@@ -57,14 +77,14 @@ def compatibility(loss_of: RankingLoss, margin: float, learning_rate: float, bat
         def loss(bilinear, rows, valid):
             x, _, y = minibatch(pool, rows)
             scores = unit(x) @ bilinear @ semantics.T
-            return jnp.sum(valid * loss_of(hinges(scores, y, present, margin))) / batch_size
+            return jnp.sum(valid * loss_of(hinges(scores, y, present, hyper.margin))) / hyper.batch_size
 
         def step(carry, key, rows, valid):
             del key
             bilinear, moments = carry
             value, gradient = jax.value_and_grad(loss)(bilinear, rows, valid)
             update, moments = optimizer.update(gradient, moments)
-            metrics = {"loss": value * batch_size / jnp.sum(valid)}
+            metrics = {"loss": value * hyper.batch_size / jnp.sum(valid)}
             return (optax.apply_updates(bilinear, update), moments), metrics
 
         (bilinear, moments), metrics = run_epochs(
@@ -74,7 +94,7 @@ def compatibility(loss_of: RankingLoss, margin: float, learning_rate: float, bat
             pool.w,
             state.epoch,
             epochs,
-            batch_size,
+            hyper.batch_size,
         )
         return CompatibilityState(bilinear, moments, state.key, state.epoch + epochs), metrics
 
