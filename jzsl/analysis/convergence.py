@@ -13,6 +13,8 @@ WITHIN = 1.0
 def convergence(setting: Setting) -> Finding:
     """T1 on validation classes after every epoch, and the wall time of an epoch, of each base."""
     problem = setting.problem.validation()
+    classes = len(problem.unseen_classes)
+    chance = 100 / classes
     rows, curves, seconds, notes = [], {}, {}, []
     for name, base in setting.bases.items():
         trainee = Trainee(problem, base, setting.scaling)
@@ -55,6 +57,8 @@ def convergence(setting: Setting) -> Finding:
                 if setting.seeds > 1:
                     low, high = (values.mean(0) + sign * values.std(0, ddof=1) for sign in (-1, 1))
                     axes.fill_between(x, low, high, color=COLOURS[place], alpha=0.2, linewidth=0)
+        for axes in (left, right):
+            axes.axhline(chance, color="grey", linestyle="--", label="chance" if axes is left else None)
         left.set_xlabel("epoch")
         right.set_xlabel("training time (s)")
         right.set_xscale("log")
@@ -66,7 +70,11 @@ def convergence(setting: Setting) -> Finding:
         f"{claim}Within {WITHIN:g} point of their best, {'; '.join(words)}.",
         rows,
         draw,
-        (f"inductive, {problem.provenance.name}; bands: one standard deviation over seeds", *notes),
+        (
+            f"inductive, {problem.provenance.name}: {classes} classes, chance {chance:.1f} %; "
+            "bands: one standard deviation over seeds",
+            *notes,
+        ),
     )
 
 

@@ -39,7 +39,7 @@ def cost(setting: Setting) -> Finding:
             axes.set_xticks(range(len(sizes)), list(sizes))
             axes.grid(axis="x", visible=False)
         panels[0].set_ylabel("parameters (millions)")
-        panels[1].set_ylabel("matrix products of training (MFLOP a row and epoch)")
+        panels[1].set_ylabel("products of training (MFLOP a row)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
     words = "; ".join(

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from jzsl.problem import Problem
 
+_SHOWN = 40
+
 
 class _Rate(ProgressColumn):
     """Epochs a second, or seconds an epoch where that is more readable."""
@@ -82,11 +84,14 @@ def problem_table(problem: Problem) -> Table:
 
 
 def finding_table(title: str, rows: list[dict[str, Any]]) -> Table:
-    """The table of a study, all columns but the single values of the seeds."""
+    """The table of a study: all columns but the single values of the seeds, and of a long one evenly spaced rows."""
     table = Table(title=title)
     columns = [name for name in rows[0] if name != "values"]
     for name in columns:
         table.add_column(name, justify="right" if isinstance(rows[0][name], int | float) else "left")
-    for row in rows:
+    stride = -(-len(rows) // _SHOWN)
+    for row in rows[::stride]:
         table.add_row(*(str(row[name]) for name in columns))
+    if stride > 1:
+        table.caption = f"every {stride}th of {len(rows)} rows; the others are in the written table"
     return table
