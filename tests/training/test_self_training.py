@@ -12,14 +12,19 @@ import pytest
 from rich.console import Console
 
 from jzsl.classifiers.prototype import Prototype
+from jzsl.classifiers.softmax import Softmax
 from jzsl.config import Experiment, Train, load_config
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.generators.abp import ABP
+from jzsl.generators.cvae import CVAE
+from jzsl.generators.wgan import WGAN
+from jzsl.methods.ale import ALE
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.methods.sae import SAE
 from jzsl.refinement.choice import Refinement
 from jzsl.refinement.neighbour_graph import neighbour_graph
 from jzsl.selection.choice import Prior, Selection
@@ -36,7 +41,13 @@ BASES = {
     "abp": Generative(
         ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), zsl=Prototype(), per_class=20, noise=()
     ),
+    "wgan": Generative(
+        WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), zsl=Softmax(epochs=3, batch_size=32), per_class=20
+    ),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), zsl=Prototype(), per_class=20, noise=()),
     "s2v": S2V(hidden=16, batch_size=32),
+    "sae": SAE(),
+    "ale": ALE(batch_size=32),
     "eszsl": ESZSL(),
 }
 
