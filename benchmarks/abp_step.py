@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import alternate, describe, square_product
+from jzsl.config import GeneratorConfig
 from jzsl.generators.abp import ABP
 from jzsl.types import ClassTable, Pool
 
@@ -95,9 +96,8 @@ def bare(hyper: ABP, semantics: int, features: int, iterations: int):
     return lambda: run(c, z, r, w_c, w_z, w_x)
 
 
-def abp_iterations(hyper: ABP, semantics: int, features: int, classes: int, iterations: int):
-    """`iterations` training iterations through the library's own `fit`."""
-    rows = iterations * hyper.batch_size
+def epoch_of(hyper: GeneratorConfig, semantics: int, features: int, classes: int, rows: int):
+    """An epoch over so many random rows through the library's own `fit`."""
     keys = jax.random.split(jax.random.key(2), 3)
     table = ClassTable(jax.random.normal(keys[0], (classes, semantics)), jnp.ones(classes, bool))
     x = jax.random.uniform(keys[1], (rows, features))
@@ -129,7 +129,7 @@ def measure(options: Options) -> dict:
         square, square_flop = square_product()
         seconds = alternate(
             {
-                "abp": abp_iterations(hyper, semantics, features, classes, options.iterations),
+                "abp": epoch_of(hyper, semantics, features, classes, options.iterations * hyper.batch_size),
                 "products": bare(hyper, semantics, features, options.iterations),
                 "square": square,
             },
