@@ -3,7 +3,7 @@
     python -m benchmarks.generators [--sizes cub awa2 digits] [--rows 1280] [--out FILE.json]
 
 An epoch passes over the rows once; a WGAN's critic sees five times as many. The rate is that of the matrix products
-that one pass is made of (`jzsl.analysis.cost`), beside the machine's peak: a 2,048-cubed float32 product of the same run.
+that one pass is made of (`jzsl.analysis.cost`); the machine's peak is a 2,048-cubed float32 product of the same run.
 """
 
 import json
