@@ -1,39 +1,24 @@
 """The command line: `jzsl run`, `jzsl predict`, `jzsl data`. Thin; every verb calls a function of the library."""
 
 import csv
-import enum
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
 
-from jzsl.analysis.convergence import convergence
-from jzsl.analysis.cost import cost
-from jzsl.analysis.hard_easy import diversity, hard_easy, label_noise
-from jzsl.analysis.incomplete_features import incomplete_features
-from jzsl.analysis.likelihood import likelihood
-from jzsl.analysis.prior_error import prior_error
-from jzsl.analysis.rounds import hardness_dynamics, sampling_ablation
-from jzsl.analysis.seen_classes import seen_classes
-from jzsl.analysis.study import Finding, Setting, write
-from jzsl.analysis.synthetic_count import synthetic_count
+from jzsl.analysis.questions import Base, Study
+from jzsl.analysis.study import Setting, write
 from jzsl.analysis.tuning import tuning_finding
-from jzsl.analysis.uneven_prediction import uneven_prediction
-from jzsl.config import Experiment, MethodConfig, decode, encode, load_config
+from jzsl.config import Experiment, decode, encode, load_config
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
 from jzsl.errors import DivergedError, InputError, require_positive
-from jzsl.generators.abp import ABP
-from jzsl.generators.cvae import CVAE
-from jzsl.generators.wgan import WGAN
-from jzsl.methods.generative import Generative
-from jzsl.methods.s2v import S2V
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.terminal import finding_table, problem_table, result_table
 from jzsl.scaling import Scaling
@@ -108,51 +93,6 @@ class TuneOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     grid: Grid = Grid()
-
-
-class Base(enum.Enum):
-    """The base methods of the studies."""
-
-    s2v = enum.member(S2V())
-    abp = enum.member(Generative(generator=ABP(), noise=(Task.gzsl,)))
-    cvae = enum.member(Generative(generator=CVAE(latent=10), noise=(Task.gzsl,)))
-    wgan = enum.member(Generative(generator=WGAN()))
-
-    def with_hidden(self, hidden: int | None) -> MethodConfig:
-        """The base with so many nodes in a generator's hidden layer; None keeps its paper's number."""
-        if hidden is None or not isinstance(self.value, Generative):
-            return self.value
-        generator: Any = self.value.generator
-        return replace(self.value, generator=replace(generator, hidden=hidden))
-
-
-class Question(NamedTuple):
-    """A study, and what it asks about unless told otherwise."""
-
-    ask: Callable[[Setting], Finding]
-    bases: tuple[Base, ...] = (Base.s2v, Base.abp)
-    epochs: int = 5
-
-
-_GENERATORS = (Base.abp, Base.cvae, Base.wgan)
-
-
-class Study(enum.Enum):
-    """The questions."""
-
-    uneven_prediction = Question(uneven_prediction)
-    hard_easy = Question(hard_easy)
-    label_noise = Question(label_noise)
-    diversity = Question(diversity)
-    hardness_dynamics = Question(hardness_dynamics)
-    sampling_ablation = Question(sampling_ablation)
-    prior_error = Question(prior_error)
-    convergence = Question(convergence, _GENERATORS, 30)
-    cost = Question(cost, _GENERATORS)
-    synthetic_count = Question(synthetic_count, _GENERATORS)
-    seen_classes = Question(seen_classes, _GENERATORS)
-    incomplete_features = Question(incomplete_features, _GENERATORS)
-    likelihood = Question(likelihood, _GENERATORS[:2])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Every equation number is the ABP paper's. Each training row keeps its own latent
 the warm start of a chain that runs as long as training does.
 """
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import require_positive
+from jzsl.generators.observation_noise import ObservationNoise, followed_variance
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.run import Langevin, run
@@ -23,21 +23,7 @@ from jzsl.training.epochs import epoch_order, minibatch, run_epochs
 from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
 
 _STABILITY_ROWS = 16
-_VARIANCE_RATE = 0.05
 _DECAY_STEPS = 1000
-
-
-class ObservationNoise(enum.Enum):
-    """Where sigma comes from.
-
-    fixed: it is given (the paper).
-    learned: it starts there and follows the residuals of all rows.
-    per_class: it follows those of each class; features of classes without rows carry the noise of all.
-    """
-
-    fixed = "fixed"
-    learned = "learned"
-    per_class = "per_class"
 
 
 @dataclass(frozen=True)
@@ -152,29 +138,6 @@ def learning_loss(
     return jnp.sum(valid * squared_error(x, generated, visible) / (2 * sigma**2)) / len(x)
 
 
-def followed_variance(
-    variance: Float[Array, " c_1"],
-    x: Float[Array, "b d"],
-    generated: Float[Array, "b d"],
-    visible: Bool[Array, "b d"] | None,
-    y: Int[Array, " b"],
-    valid: Float[Array, " b"],
-) -> Float[Array, " c_1"]:
-    """sigma^2 moved towards the mean squared residual of a minibatch's visible entries: of its classes, and of all.
-
-    At latents drawn from the posterior that mean is the M-step of sigma^2, here by stochastic approximation (Delyon
-    et al. 1999) with a constant rate of 0.05. A class without a row in the minibatch stays.
-    """
-    classes = len(variance) - 1
-    entries = jnp.full(len(x), x.shape[1], x.dtype) if visible is None else jnp.sum(visible, 1).astype(x.dtype)
-    error, entries = valid * squared_error(x, generated, visible), valid * entries
-    nothing = jnp.zeros(classes)
-    total = jnp.append(nothing.at[y].add(error), jnp.sum(error))
-    count = jnp.append(nothing.at[y].add(entries), jnp.sum(entries))
-    found = jnp.where(count > 0, total / jnp.maximum(count, 1), variance)
-    return variance + _VARIANCE_RATE * (found - variance)
-
-
 def abp(hyper: ABP) -> Generator:
     """The generator as pure functions: `init`, `fit` (algorithm 1 on minibatches) and `sample` (section 4.1).
 
@@ -241,7 +204,8 @@ def abp(hyper: ABP) -> Generator:
             params = jax.tree.map(lambda p, u: p - scalars.learning_rate * u, learned.params, update)
             variance = learned.variance
             if hyper.observation_noise is not ObservationNoise.fixed:
-                variance = followed_variance(variance, x, generated, visible, y, valid)
+                entries = jnp.full(len(x), x.shape[1], x.dtype) if visible is None else jnp.sum(visible, 1, x.dtype)
+                variance = followed_variance(variance, squared_error(x, generated, visible), entries, y, valid)
             return learned._replace(params=params, optimizer=moments, variance=variance), value * hyper.batch_size
 
         def learn_in_turn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:

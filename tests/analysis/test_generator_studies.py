@@ -10,12 +10,13 @@ import pytest
 from jzsl.analysis.convergence import converged_after
 from jzsl.analysis.cost import costs, product_operations
 from jzsl.analysis.incomplete_features import missing_at_random
+from jzsl.analysis.questions import Base, Study
 from jzsl.analysis.seen_classes import with_seen
 from jzsl.analysis.study import Setting
 from jzsl.analysis.training_epochs import Trainee
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
-from jzsl.cli import Base, Study, main
+from jzsl.cli import main
 from jzsl.config import MethodConfig
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError

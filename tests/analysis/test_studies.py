@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from jzsl.analysis.prior_error import prior_error
+from jzsl.analysis.questions import Base, Study
 from jzsl.analysis.retraining import Retrainer
 from jzsl.analysis.study import Finding, Setting, compared, group_rows, paired, write
 from jzsl.classifiers.prototype import Prototype
-from jzsl.cli import Base, Study, main
+from jzsl.cli import main
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL

@@ -11,7 +11,8 @@ from scipy.stats import multivariate_normal
 
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
-from jzsl.generators.abp import ABP, ObservationNoise, followed_variance, learning_loss, potential
+from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
+from jzsl.generators.observation_noise import ObservationNoise, followed_variance
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
 from jzsl.sampling.run import Langevin
 from jzsl.scaling import Scaling
@@ -308,7 +309,11 @@ def test_variance_follows_visible_entries_of_valid_rows(random):
     y, valid = np.array([1, 0, 1, 2, 2]), np.array([1, 1, 1, 0, 0])
     before = np.array([0.5, 0.4, 0.3, 0.2])
     found = followed_variance(
-        jnp.float32(before), jnp.float32(x), jnp.float32(g), jnp.array(visible), jnp.int32(y), jnp.float32(valid)
+        jnp.float32(before),
+        squared_error(jnp.float32(x), jnp.float32(g), jnp.array(visible)),
+        jnp.float32(visible.sum(1)),
+        jnp.int32(y),
+        jnp.float32(valid),
     )
     expected = before.copy()
     for c in (0, 1):
