@@ -9,7 +9,7 @@ import numpy as np
 from jzsl.analysis.study import Finding, Setting, group_rows, only_generative
 from jzsl.analysis.training_epochs import Trainee
 from jzsl.errors import InputError
-from jzsl.report.figures import grouped_bars
+from jzsl.report.figures import COLOURS
 from jzsl.sampling.annealed_importance import annealed_importance
 
 ROWS, CHAINS, TEMPERATURES = 100, 8, 300
@@ -56,11 +56,24 @@ def likelihood(setting: Setting) -> Finding:
         f"{name} {np.mean(values[name, 'held-out']):.4f} ({np.mean(effective[name]):.1f} of {CHAINS} chains effective)"
         for name in names
     )
+
+    def draw(figure):
+        axes = figure.subplots()
+        for place, name in enumerate(names):
+            found = values[name, "held-out"]
+            axes.plot(np.full(len(found), place), found, "o", color=COLOURS[place], alpha=0.5)
+            axes.plot([place - 0.15, place + 0.15], [np.mean(found)] * 2, color=COLOURS[place], linewidth=2)
+            axes.annotate(f"{np.mean(found):.4f}", (place + 0.18, float(np.mean(found))), va="center")
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-0.5, len(names) - 0.25)
+        axes.set_ylabel("log p(X | C) of held-out seen rows (nats a feature)")
+        axes.set_xlabel("dots: seeds; lines: their means")
+
     return Finding(
         "How probable are held-out rows of seen classes under each generator?",
         f"Most probable under {best}. log p(X | C), nats a feature: {words}.",
         group_rows(values, "nats a feature", digits=4),
-        lambda figure: grouped_bars(figure, values, "log p(X | C) of held-out seen rows (nats a feature)"),
+        draw,
         (
             f"{len(rows)} test rows of seen classes, {setting.epochs} epochs; annealed importance sampling, {CHAINS} "
             f"chains, {TEMPERATURES} temperatures; each generator's own sigma",
