@@ -93,5 +93,5 @@ def finding_table(title: str, rows: list[dict[str, Any]]) -> Table:
     for row in rows[::stride]:
         table.add_row(*(str(row[name]) for name in columns))
     if stride > 1:
-        table.caption = f"every {stride}th of {len(rows)} rows; the others are in the written table"
+        table.caption = f"one of every {stride} rows; all {len(rows)} are in the written table"
     return table
