@@ -42,8 +42,8 @@ def incomplete_features(setting: Setting) -> Finding:
     claim = ""
     rivals = [name for name in names if not name.startswith("abp")]
     if "abp" in names and rivals:
-        kept = [(values["abp", worst], values[name, worst]) for name in rivals]
-        claim = f"That ABP with its mask survives {worst} % missing entries better than its rivals {compared(kept)}. "
+        each = [f"{name} {compared([(values['abp', worst], values[name, worst])])}" for name in rivals]
+        claim = f"That ABP with its mask survives {worst} % missing entries better than {', than '.join(each)}. "
 
     def draw(figure):
         axes = figure.subplots()
