@@ -44,20 +44,22 @@ def seen_classes(setting: Setting) -> Finding:
 
     words = [
         f"{name}: S {means(name, 'S')[0]:.1f} to {means(name, 'S')[-1]:.1f} %, U {means(name, 'U')[0]:.1f} to "
-        f"{means(name, 'U')[-1]:.1f} %"
+        f"{means(name, 'U')[-1]:.1f} %, area under the curve {means(name, 'AUSUC')[0]:.1f} to "
+        f"{means(name, 'AUSUC')[-1]:.1f} %"
         for name in names
     ]
     falls = all(means(name, "S")[-1] < means(name, "S")[0] for name in names)
     rises = all(means(name, "U")[-1] > means(name, "U")[0] for name in names)
 
     def draw(figure):
-        panels = figure.subplots(1, 2)
-        for axes, number, title in zip(panels, ("U", "S"), ("unseen classes (U)", "seen classes (S)"), strict=True):
+        titles = {"U": "accuracy of unseen classes, U (%)", "S": "accuracy of seen classes, S (%)",
+                  "AUSUC": "area under the seen-unseen curve (%)"}  # fmt: skip
+        for axes, (number, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
             for place, name in enumerate(names):
-                axes.plot(counts, means(name, number), marker="o", color=COLOURS[place],
-                          label=name if number == "U" else None)  # fmt: skip
+                label = name if number == "U" else None
+                axes.plot(counts, means(name, number), marker="o", color=COLOURS[place], label=label)
             axes.set_xlabel("seen classes in training")
-            axes.set_ylabel(f"mean accuracy of {title} (%)")
+            axes.set_ylabel(title)
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
     return Finding(
