@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jzsl.analysis.study import Finding, Setting, only_generative, verdict
+from jzsl.analysis.study import Finding, Setting, compared, only_generative
 from jzsl.analysis.training_epochs import Trainee
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS, Protocol
@@ -48,8 +48,13 @@ def seen_classes(setting: Setting) -> Finding:
         f"{means(name, 'AUSUC')[-1]:.1f} %"
         for name in names
     ]
-    falls = all(means(name, "S")[-1] < means(name, "S")[0] for name in names)
-    rises = all(means(name, "U")[-1] > means(name, "U")[0] for name in names)
+
+    def of_seeds(name: str, count: int, number: str) -> list[float]:
+        return [found[number] for found in values[name, count]]
+
+    few, many = counts[0], counts[-1]
+    falls = compared([(of_seeds(name, few, "S"), of_seeds(name, many, "S")) for name in names])
+    rises = compared([(of_seeds(name, many, "U"), of_seeds(name, few, "U")) for name in names])
 
     def draw(figure):
         titles = {"U": "accuracy of unseen classes, U (%)", "S": "accuracy of seen classes, S (%)",
@@ -64,7 +69,7 @@ def seen_classes(setting: Setting) -> Finding:
 
     return Finding(
         "What do more seen classes change? (ABP, fig. 5)",
-        f"That S falls with more seen classes {verdict(falls)}, that U rises {verdict(rises)}, from {counts[0]} to "
+        f"That S falls with more seen classes {falls}, that U rises {rises}, from {counts[0]} to "
         f"{counts[-1]} classes. {'; '.join(words)}.",
         [
             {

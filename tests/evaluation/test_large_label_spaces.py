@@ -99,6 +99,7 @@ def test_a_streamed_method_recognises_what_the_plain_one_does(zsl):
         predictor = jax.jit(method.predictor)(state, view.pool, view.classes, view.unseen)
         scores = jax.jit(method.logits)(predictor, queries.x, queries.candidates)
         accuracy.append(protocol.score(Task.zsl, np.asarray(scores))["T1"])
+    # Other features are drawn, so rows at a border change their class: 12 points are 14 of the 120 rows.
     assert accuracy[1] == pytest.approx(accuracy[0], abs=12)
     assert min(accuracy) > 30  # chance is 17
 
