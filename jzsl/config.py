@@ -77,7 +77,11 @@ class Experiment:
     method: MethodConfig
     train: Train = Train()
     tasks: tuple[Task, ...] = (Task.zsl,)
-    """zsl: unseen classes only (T1); gzsl: all classes (U, S, H, AUSUC). The first one chooses the epochs"""
+    """zsl: unseen classes only (T1); gzsl: all classes (U, S, H, AUSUC); adaptation: seen classes in another domain
+    (A). The first one chooses the epochs"""
+    calibration: bool = False
+    """calibrated stacking in the generalized task: a bonus on the scores of unseen classes, the one that gives the
+    best H on validation classes after inductive training"""
     scaling: Scaling = Scaling.minmax
     """feature scaling, fitted on training rows"""
     seeds: int = 5
@@ -86,7 +90,7 @@ class Experiment:
     """k of the top-k accuracies to report beside T1, for problems of very many classes: test rows are then read and
     scored in chunks"""
     self_training: tyro.conf.AvoidSubcommands[STHS | None] = None
-    """rounds of self-training on the unlabelled rows of unseen classes; None is inductive"""
+    """rounds of self-training on unlabelled rows; None is inductive"""
 
     def __post_init__(self):
         if self.seeds < 1:
@@ -101,9 +105,20 @@ class Experiment:
             raise InputError(f"top: {min(self.top)} found, expected at least 1")
         if self.self_training and self.train.epochs is None:
             raise InputError("train.epochs: None found, expected a number: self-training trains that many a round")
-        if self.self_training and self.tasks != (Task.zsl,):
-            found = ", ".join(task.name for task in self.tasks)
-            raise InputError(f"tasks: {found} found, but self-training with a separate unseen pool knows zsl alone")
+        found = ", ".join(task.name for task in self.tasks)
+        if Task.adaptation in self.tasks and len(self.tasks) > 1:
+            raise InputError(f"tasks: {found} found, but adaptation is of other problems than zsl and gzsl")
+        if self.self_training and self.self_training.strict and self.tasks != (Task.gzsl,):
+            raise InputError(f"tasks: {found} found, but the strict setting knows gzsl alone")
+        if self.calibration and Task.gzsl not in self.tasks:
+            raise InputError(f"calibration: given for the tasks {found}, expected gzsl among them")
+        if getattr(self.method, "needs_unlabelled", False):
+            if self.self_training is None or self.self_training.strict:
+                raise InputError(
+                    "method: it needs unseen rows in a pool of their own; expected self_training, not strict"
+                )
+            if self.calibration:
+                raise InputError("calibration: given, but this method has a threshold of its own between the groups")
 
     @property
     def numbers(self) -> list[str]:

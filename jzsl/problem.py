@@ -20,7 +20,8 @@ class Splits(NamedTuple):
     Attributes:
         train: labelled rows of seen classes.
         test_seen: other rows of seen classes; may be empty, then the problem has no generalized task.
-        test_unseen: rows of the unseen classes.
+        test_unseen: rows of the unseen classes; empty where source and target domain share their classes, and then
+            test_seen holds the target's rows.
         validation_classes: seen classes treated as unseen while settings are chosen.
         validation_seen: training rows of the other seen classes, held out meanwhile.
     """
@@ -215,10 +216,12 @@ def _split_problems(problem: Problem) -> Iterator[str]:
             return
         if len(np.unique(index)) < len(index):
             yield f"splits.{name}: {len(index) - len(np.unique(index))} indices occur more than once"
-    for name in ("train", "test_unseen"):
-        if not len(getattr(splits, name)):
-            yield f"splits.{name}: no rows"
-            return
+    if not len(splits.train):
+        yield "splits.train: no rows"
+        return
+    if not len(splits.test_unseen) and not len(splits.test_seen):
+        yield "splits.test_unseen: no rows; none in test_seen either"
+        return
     for first, second in (("train", "test_seen"), ("train", "test_unseen"), ("test_seen", "test_unseen")):
         shared = np.intersect1d(getattr(splits, first), getattr(splits, second))
         if len(shared):

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
@@ -22,15 +23,17 @@ class Task(enum.Enum):
 
     zsl: the unseen ones, asked of rows of unseen classes; scored by T1.
     gzsl: all of them, asked of every test row; scored by U, S, H and AUSUC.
+    adaptation: the seen ones, asked of rows of seen classes from another domain; scored by their mean accuracy A.
     """
 
     zsl = "zsl"
     gzsl = "gzsl"
+    adaptation = "adaptation"
 
     @property
     def headline(self) -> str:
         """The number by which settings are chosen on validation classes."""
-        return {Task.zsl: "T1", Task.gzsl: "H"}[self]
+        return {Task.zsl: "T1", Task.gzsl: "H", Task.adaptation: "A"}[self]
 
 
 class Pool(NamedTuple):
@@ -42,12 +45,15 @@ class Pool(NamedTuple):
         w: multiplicity: how often the row counts in an epoch. 0 = absent, 2 = exactly as if the row stood there
             twice. The sum must not exceed the capacity n; a `fit` whose pool breaks this reports a NaN loss.
         visible: which entries of `x` were observed, or None where all were.
+        soft: mass of each class in each row's label, for methods whose loss takes soft labels; it replaces `y`, and
+            need not add up to 1. None where labels are hard.
     """
 
     x: Float[Array | np.ndarray, "n d"]
     y: Int[Array | np.ndarray, " n"]
     w: Int[Array | np.ndarray, " n"]
     visible: Bool[Array | np.ndarray, "n d"] | None = None
+    soft: Float[Array | np.ndarray, "n c"] | None = None
 
 
 class ClassTable(NamedTuple):
@@ -55,6 +61,32 @@ class ClassTable(NamedTuple):
 
     semantics: Float[Array | np.ndarray, "c a"]
     seen: Bool[Array | np.ndarray, " c"]
+
+
+class Candidates(NamedTuple):
+    """The classes that unlabelled rows may belong to, one a column of the scores.
+
+    Attributes:
+        unseen: classes to recognise without labelled rows.
+        classes: the class of each column.
+        open: columns whose rows self-training may take. In the strict setting rows predicted as seen classes stay out.
+    """
+
+    unseen: Int[Array | np.ndarray, " u"]
+    classes: Int[Array | np.ndarray, " k"]
+    open: Bool[Array | np.ndarray, " k"]
+
+
+class Embedding(NamedTuple):
+    """What the angles of the AVH paper are measured between.
+
+    Attributes:
+        x: the embedding that the last layer of a method compares with its classes.
+        weights: the class weights, or prototypes, in the same space.
+    """
+
+    x: Float[Array, "n e"]
+    weights: Float[Array, "k e"]
 
 
 def keep(state: State, key: Array, changed: Array) -> State:
@@ -74,6 +106,8 @@ class Method(NamedTuple):
         logits: (predictor, x[n, d], candidates[k]) -> scores[n, k], columns in the order of `candidates`.
         relabel: (state, key, changed[n]) -> state in which nothing is left of the rows whose label changed.
         sample: (state, key, semantics[m, a]) -> x[m, d], for methods that generate features, else None.
+        embedding: (predictor, x[n, d], candidates[k]) -> Embedding, for methods with class weights or prototypes.
+        takes_soft: whether the loss takes a pool's soft labels.
     """
 
     init: Callable[..., State]
@@ -82,6 +116,8 @@ class Method(NamedTuple):
     logits: Callable[..., Float[Array, "n k"]]
     relabel: Callable[..., State] = keep
     sample: Callable[..., Float[Array, "m d"]] | None = None
+    embedding: Callable[..., Embedding] | None = None
+    takes_soft: bool = False
 
 
 class LatentModel(NamedTuple):
@@ -123,11 +159,13 @@ class Classifier(NamedTuple):
         fit: (key, x[n, d], y[n], w[n], classes) -> parameters.
         logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
         streamed: (draw, per_class, classes_at_once) -> StreamedClassifier, with draw: (source, key, y[b]) -> x[b, d].
+        embedding: (parameters, x[m, d], candidates[k]) -> Embedding.
     """
 
     fit: Callable[..., Any]
     logits: Callable[..., Float[Array, "m k"]]
     streamed: Callable[..., "StreamedClassifier"] | None = None
+    embedding: Callable[..., Embedding] | None = None
 
 
 class StreamedClassifier(NamedTuple):
@@ -148,14 +186,45 @@ class Predictions(NamedTuple):
     Attributes:
         scores: one column a candidate class.
         label: column of the best score.
+        eligible: rows that may be selected; None: all.
+        angle: between each row's embedding and each class's weights, in radians; None where nobody asked.
     """
 
     scores: Float[Array, "m k"]
     label: Int[Array, " m"]
+    eligible: Bool[Array, " m"] | None = None
+    angle: Float[Array, "m k"] | None = None
+
+    @property
+    def selectable(self) -> Bool[Array, " m"]:
+        """Rows that may be selected."""
+        return jnp.ones(self.label.shape, bool) if self.eligible is None else self.eligible
+
+    @property
+    def angles(self) -> Float[Array, "m k"]:
+        """The angles; a ValueError where nobody asked for them."""
+        if self.angle is None:
+            raise ValueError("angle: None found; this selector chooses rows by their angles to the classes")
+        return self.angle
 
 
-Selector = Callable[..., Int[Array, " m"]]
-"""(key, predictions, prior[k], hard, n) -> multiplicity of each unlabelled row, adding up to n.
+class Chosen(NamedTuple):
+    """What a selector takes of the unlabelled rows.
+
+    Attributes:
+        multiplicity: how often each row counts; 0 = not at all.
+        label: column of each row's pseudo-label.
+        soft: mass of each column in each row's label, where the selector wants soft ones.
+    """
+
+    multiplicity: Int[Array, " m"]
+    label: Int[Array, " m"]
+    soft: Float[Array, "m k"] | None = None
+
+
+Selector = Callable[..., Chosen]
+"""(key, predictions, prior[k], hard, n) -> Chosen, whose multiplicities add up to n, or about n where whole shares of
+classes are taken.
 
 `hard` (how many classes count as hard) and `n` are traced integers, so that one program serves rounds and sweeps.
 """

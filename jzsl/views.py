@@ -6,28 +6,31 @@ import numpy as np
 
 from jzsl.problem import Problem
 from jzsl.scaling import CHUNK_ROWS, Scaler, Scaling
-from jzsl.types import ClassTable, Pool
+from jzsl.types import Candidates, ClassTable, Pool
 
 
 class View(NamedTuple):
     """A training view.
 
     Attributes:
-        pool: labelled rows first, then unlabelled ones (y = -1, w = 0), then empty rows up to the capacity. Features
-            stay in half precision if the problem has them so; training turns each minibatch into float32.
+        pool: labelled rows first, then unlabelled ones (y = -1, w = 0), then empty rows up to the capacity (y = -2).
+            Features stay in half precision if the problem has them so; training turns each minibatch into float32.
         classes: the class table.
         seen: classes with labelled rows.
         unseen: classes to recognise.
+        candidates: classes that the unlabelled rows may belong to.
         labelled: number of labelled rows.
         unlabelled: number of unlabelled rows.
         scaler: the feature scaler, fitted on the rows of this view.
-        setting: for tables: 'inductive', 'transductive (unseen pool separate)' or 'transductive (strict)'.
+        setting: for tables: 'inductive', 'transductive (unseen pool separate)', 'transductive (strict)' or
+            'domain adaptation'.
     """
 
     pool: Pool
     classes: ClassTable
     seen: np.ndarray
     unseen: np.ndarray
+    candidates: Candidates
     labelled: int
     unlabelled: int
     scaler: Scaler
@@ -36,17 +39,26 @@ class View(NamedTuple):
 
 def inductive(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
     """Labelled rows only. `capacity` pads the pool, so that one compilation serves several problems."""
-    return _view(problem, np.zeros(0, np.int64), "inductive", scaling, capacity)
+    nothing = np.zeros(0, np.int64)
+    return _view(problem, nothing, problem.unseen_classes, "inductive", scaling, capacity)
 
 
 def transductive(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
     """Labelled rows, and the rows of the unseen classes without labels (STHS, sections 4.2 and 4.3)."""
-    return _view(problem, unseen_queries(problem), "transductive (unseen pool separate)", scaling, capacity)
+    rows, name = unseen_queries(problem), "transductive (unseen pool separate)"
+    return _view(problem, rows, problem.unseen_classes, name, scaling, capacity)
 
 
 def strict_transductive(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
     """Labelled rows, and one unlabelled pool of seen and unseen test rows mixed (STHS, section 4.5)."""
-    return _view(problem, all_queries(problem), "transductive (strict)", scaling, capacity)
+    candidates = np.concatenate([problem.seen_classes, problem.unseen_classes])
+    return _view(problem, all_queries(problem), candidates, "transductive (strict)", scaling, capacity)
+
+
+def domain_adaptation(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
+    """Labelled rows of a source domain, and the test rows of the same classes from a target domain without labels
+    (AVH paper, section 5.1)."""
+    return _view(problem, target_queries(problem), problem.seen_classes, "domain adaptation", scaling, capacity)
 
 
 def unseen_queries(problem: Problem) -> np.ndarray:
@@ -59,7 +71,19 @@ def all_queries(problem: Problem) -> np.ndarray:
     return np.random.default_rng(1).permutation(np.concatenate([problem.splits.test_seen, problem.splits.test_unseen]))
 
 
-def _view(problem: Problem, unlabelled: np.ndarray, setting: str, scaling: Scaling, capacity: int | None) -> View:
+def target_queries(problem: Problem) -> np.ndarray:
+    """Test rows of seen classes in a fixed random order: where classes are shared, those of the target domain."""
+    return np.random.default_rng(2).permutation(problem.splits.test_seen)
+
+
+def _view(
+    problem: Problem,
+    unlabelled: np.ndarray,
+    candidates: np.ndarray,
+    setting: str,
+    scaling: Scaling,
+    capacity: int | None,
+) -> View:
     train = problem.splits.train
     rows = np.concatenate([train, unlabelled])
     padding = 0 if capacity is None else capacity - len(rows)
@@ -76,10 +100,11 @@ def _view(problem: Problem, unlabelled: np.ndarray, setting: str, scaling: Scali
     def padded(array, fill=0):
         return np.pad(array, [(0, padding)] + [(0, 0)] * (array.ndim - 1), constant_values=fill)
 
-    seen = problem.seen_classes
+    seen, unseen = problem.seen_classes, problem.unseen_classes
+    shared = not np.isin(candidates, unseen).any()
     pool = Pool(
         x=x,
-        y=padded(np.concatenate([problem.labels[train], np.full(len(unlabelled), -1)]), -1).astype(np.int32),
+        y=padded(np.concatenate([problem.labels[train], np.full(len(unlabelled), -1)]), -2).astype(np.int32),
         w=(np.arange(len(rows) + padding) < len(train)).astype(np.int32),
         visible=None if visible is None else padded(visible),
     )
@@ -88,7 +113,8 @@ def _view(problem: Problem, unlabelled: np.ndarray, setting: str, scaling: Scali
         pool,
         classes,
         seen.astype(np.int32),
-        problem.unseen_classes.astype(np.int32),
+        unseen.astype(np.int32),
+        Candidates(unseen.astype(np.int32), candidates.astype(np.int32), shared | np.isin(candidates, unseen)),
         len(train),
         len(unlabelled),
         scaler,

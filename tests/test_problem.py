@@ -66,7 +66,10 @@ BAD = {
     "index of fractions": (with_splits(test_seen=[0.5]), ["splits.test_seen", "float64"]),
     "row listed twice": (with_splits(test_seen=[3, 3]), ["splits.test_seen", "more than once"]),
     "no training rows": (with_splits(train=np.zeros(0, int)), ["splits.train", "no rows"]),
-    "no unseen rows": (with_splits(test_unseen=np.zeros(0, int)), ["splits.test_unseen", "no rows"]),
+    "no test rows": (
+        with_splits(test_unseen=np.zeros(0, int), test_seen=np.zeros(0, int)),
+        ["splits.test_unseen", "no rows", "test_seen"],
+    ),
     "test-seen class without training rows": (
         with_splits(train=[4, 5, 8, 12], validation_seen=[4]),
         ["splits.test_seen", "'a'"],

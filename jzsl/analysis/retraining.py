@@ -38,7 +38,8 @@ class Retrainer:
         self.method = method
         rows = slice(self.view.labelled, self.view.labelled + self.view.unlabelled)
 
-        def train(key: Any, pool: Pool, classes, unseen, label, multiplicity):
+        def train(key: Any, pool: Pool, classes, candidates, label, multiplicity):
+            unseen = candidates.unseen
             pool = pool._replace(
                 y=jnp.asarray(pool.y).at[rows].set(unseen[label]), w=jnp.asarray(pool.w).at[rows].set(multiplicity)
             )
@@ -48,7 +49,7 @@ class Retrainer:
 
         self._train = jax.jit(train)
         self._clusters: dict[Clustering, np.ndarray] = {}
-        self._arrays = jax.device_put((self.view.pool, self.view.classes, self.view.unseen))
+        self._arrays = jax.device_put((self.view.pool, self.view.classes, self.view.candidates))
 
     def predict(
         self, seed: int, label: Int[np.ndarray, " m"] | None = None, multiplicity: Int[np.ndarray, " m"] | None = None

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.classifiers.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.keys import stream
-from jzsl.types import Classifier, ClassTable, StreamedClassifier
+from jzsl.types import Classifier, ClassTable, Embedding, StreamedClassifier
 
 _QUERIES = 256
 _REFERENCES = 8192
@@ -80,6 +80,11 @@ def knn(neighbours: int) -> Classifier:
 
         return vote(x, rows_of, -(-rows // block), min(neighbours, rows), neighbours, len(candidates), _QUERIES)
 
+    def embedding(references: References, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        """Neighbours have no weights of classes; the mean directions of the classes' rows stand for them."""
+        member = jnp.where(references.y[:, None] == candidates, references.w[:, None], 0).astype(references.x.dtype)
+        return Embedding(x, jnp.dot(member.T, references.x, precision=jax.lax.Precision.HIGHEST))
+
     def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
         """Rows are drawn block by block of classes while queries are compared, and forgotten."""
 
@@ -102,7 +107,7 @@ def knn(neighbours: int) -> Classifier:
 
         return StreamedClassifier(fit_stream, logits_stream)
 
-    return Classifier(fit, logits, streamed)
+    return Classifier(fit, logits, streamed, embedding)
 
 
 def vote(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jzsl.types import Classifier, ClassTable
+from jzsl.types import Classifier, ClassTable, Embedding
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ def prototype() -> Classifier:
         scores = negative_distance(x, prototypes.mean[candidates])
         return jnp.where(prototypes.known[candidates], scores, -jnp.inf)
 
-    return Classifier(fit, logits)
+    def embedding(prototypes: Prototypes, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        return Embedding(x, prototypes.mean[candidates])
+
+    return Classifier(fit, logits, embedding=embedding)
 
 
 def negative_distance(x: Float[Array, "m d"], prototypes: Float[Array, "k d"]) -> Float[Array, "m k"]:

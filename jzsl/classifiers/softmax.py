@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.training.epochs import run_epochs
-from jzsl.types import Classifier, ClassTable, StreamedClassifier
+from jzsl.types import Classifier, ClassTable, Embedding, StreamedClassifier
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,9 @@ def softmax(hyper: Softmax) -> Classifier:
     def logits(linear: Linear, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
         return x @ linear.weight[:, candidates] + linear.bias[candidates]
 
+    def embedding(linear: Linear, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        return Embedding(x, linear.weight[:, candidates].T)
+
     def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
         """Every minibatch is drawn anew, so that an epoch sees as many rows but none twice; columns are of `unseen`."""
         del at_once
@@ -105,4 +108,4 @@ def softmax(hyper: Softmax) -> Classifier:
 
         return StreamedClassifier(fit_stream, logits_stream)
 
-    return Classifier(fit, logits, streamed)
+    return Classifier(fit, logits, streamed, embedding)

@@ -2,9 +2,9 @@
 
 features        float[n, d]
 labels          int[n], index into the class table, from 0
-semantics       float[c, a]
+semantics       float[c, a] (optional where no class is unseen)
 train           int, row indices from 0
-test_unseen     int, row indices
+test_unseen     int, row indices (optional where test_seen has rows: these are then of another domain)
 test_seen       int, row indices (optional: without it there is no generalized task)
 class_names     strings (optional)
 visible         bool[n, d] (optional)
@@ -52,10 +52,15 @@ class Arrays:
                 raise InputError(f"{self.path}: {key}: {found.dtype} found, expected integers")
             return found.astype(np.int64)
 
-        features, semantics = required("features"), required("semantics")
-        labels, train, test_unseen = index("labels"), index("train"), index("test_unseen")
+        features, labels, train, notes = required("features"), index("labels"), index("train"), []
         test_seen = index("test_seen") if "test_seen" in entries else np.zeros(0, np.int64)
-        notes = []
+        shared = "test_unseen" not in entries and len(test_seen) > 0
+        test_unseen = np.zeros(0, np.int64) if shared else index("test_unseen")
+        if shared and "semantics" not in entries and labels.size and labels.min() >= 0:
+            semantics = np.eye(labels.max() + 1)
+            notes.append("no semantics: each class stands for itself")
+        else:
+            semantics = required("semantics")
         if "class_names" in entries:
             names = tuple(_text(name) for name in entries["class_names"].ravel())
         else:

@@ -5,6 +5,7 @@ from pathlib import Path
 from jzsl.config import SourceConfig
 from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
+from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.matfile import MatFile
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.data.xlsa17 import Xlsa17
@@ -12,7 +13,7 @@ from jzsl.errors import InputError
 
 
 def locate(source: str, features: str | None = None, splits: str | None = None) -> SourceConfig:
-    """The source meant by 'digits', 'synthetic', a file of arrays, a folder of .npy files or an xlsa17 folder.
+    """The source meant by the name of an embedded one, a file of arrays, a folder of .npy files or an xlsa17 folder.
 
     Args:
         source: what the user typed.
@@ -24,6 +25,8 @@ def locate(source: str, features: str | None = None, splits: str | None = None) 
     """
     if source == "digits":
         return Digits()
+    if source == "digits_shift":
+        return DigitsShift()
     if source == "synthetic":
         return LinearGaussian()
     path = Path(source)
@@ -35,7 +38,7 @@ def locate(source: str, features: str | None = None, splits: str | None = None) 
         )
     if path.exists():
         return Arrays(path)
-    raise InputError(f"{source}: no such file or folder, and neither 'digits' nor 'synthetic'")
+    raise InputError(f"{source}: no such file or folder, and none of 'digits', 'digits_shift' and 'synthetic'")
 
 
 def _find(folder: Path, key: str, usual: str, option: str) -> str:

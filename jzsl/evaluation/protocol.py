@@ -8,15 +8,21 @@ from jaxtyping import Array, Float, Int
 
 from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
-from jzsl.evaluation.curve import seen_unseen_curve
+from jzsl.evaluation.calibration import best_factor
+from jzsl.evaluation.curve import SeenUnseenCurve, seen_unseen_curve
+from jzsl.evaluation.stages import stage_errors
 from jzsl.evaluation.top_k import hit_rates
 from jzsl.problem import Problem
 from jzsl.scaling import CHUNK_ROWS
 from jzsl.types import Task
-from jzsl.views import View, all_queries, unseen_queries
+from jzsl.views import View, all_queries, target_queries, unseen_queries
 
-NUMBERS = {Task.zsl: ("T1",), Task.gzsl: ("U", "S", "H", "AUSUC")}
-"""The numbers of each task, in percent."""
+NUMBERS = {
+    Task.zsl: ("T1",),
+    Task.gzsl: ("U", "S", "H", "AUSUC", "AUROC", "FPR95", "H_group_known", "H_seen_known", "H_unseen_known"),
+    Task.adaptation: ("A",),
+}
+"""The numbers of each task, in percent; those after AUSUC are explained in `jzsl.evaluation.stages`."""
 
 
 class Queries(NamedTuple):
@@ -36,14 +42,31 @@ class Protocol:
 
     def __init__(self, problem: Problem, view: View):
         self._seen, self._unseen = problem.seen_classes, problem.unseen_classes
-        self._rows = {Task.zsl: unseen_queries(problem), Task.gzsl: all_queries(problem)}
+        self._rows = {
+            Task.zsl: unseen_queries(problem),
+            Task.gzsl: all_queries(problem),
+            Task.adaptation: target_queries(problem),
+        }
         self._truth = {task: problem.labels[rows] for task, rows in self._rows.items()}
         self._problem, self._scaler = problem, view.scaler
 
     def candidates(self, task: Task) -> Int[np.ndarray, " k"]:
-        """The classes that the test rows of a task may belong to."""
-        found = self._unseen if task is Task.zsl else np.concatenate([self._seen, self._unseen])
-        return found.astype(np.int32)
+        """The classes that the test rows of a task may belong to.
+
+        Raises:
+            InputError: if the problem has no test rows of the kind that the task asks about.
+        """
+        splits, origin = self._problem.splits, self._problem.provenance.origin
+        if task is not Task.adaptation and not len(splits.test_unseen):
+            raise InputError(f"{origin}: splits.test_unseen: no rows, so the task {task.name} has no score")
+        if task is not Task.zsl and not len(splits.test_seen):
+            raise InputError(f"{origin}: splits.test_seen: no rows, so the task {task.name} has no score")
+        groups = {
+            Task.zsl: self._unseen,
+            Task.gzsl: np.concatenate([self._seen, self._unseen]),
+            Task.adaptation: self._seen,
+        }
+        return groups[task].astype(np.int32)
 
     def chunks(self, task: Task) -> Iterator[Float[np.ndarray, "_ d"]]:
         """The rows of `queries`, some thousand at a time: they may be memory-mapped and more than memory holds."""
@@ -68,34 +91,38 @@ class Protocol:
         return numbers
 
     def queries(self, task: Task) -> Queries:
-        """The test rows of a task.
-
-        Raises:
-            InputError: if the task is generalized and the problem has no test rows of seen classes.
-        """
-        problem, rows = self._problem, self._rows[task]
-        if task is Task.gzsl and not len(problem.splits.test_seen):
-            raise InputError(
-                f"{problem.provenance.origin}: splits.test_seen: no rows, so the generalized task (gzsl) has no score"
-            )
+        """The test rows of a task; raises as `candidates` does."""
+        problem, rows, candidates = self._problem, self._rows[task], self.candidates(task)
         visible = None if problem.visible is None else problem.visible[rows]
-        return Queries(self._scaler(problem.features[rows], visible), self.candidates(task))
+        return Queries(self._scaler(problem.features[rows], visible), candidates)
 
     def score(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
         """The numbers of a task in percent, from scores whose rows and columns follow `queries`."""
         y = self._truth[task]
-        if task is Task.zsl:
-            predicted = self._unseen[scores.argmax(1)]
-            return {"T1": 100 * mean_per_class_accuracy(y, predicted, self._unseen)}
-        candidates = np.concatenate([self._seen, self._unseen])
+        if task is not Task.gzsl:
+            candidates = self.candidates(task)
+            accuracy = mean_per_class_accuracy(y, candidates[scores.argmax(1)], np.unique(y))
+            return {NUMBERS[task][0]: 100 * accuracy}
+        candidates = self.candidates(task)
+        is_seen = np.isin(candidates, self._seen)
         predicted = candidates[scores.argmax(1)]
-        tested = np.intersect1d(self._seen, y)
-        seen = mean_per_class_accuracy(y, predicted, tested)
+        seen = mean_per_class_accuracy(y, predicted, np.intersect1d(self._seen, y))
         unseen = mean_per_class_accuracy(y, predicted, self._unseen)
-        curve = seen_unseen_curve(scores, y, candidates, np.isin(candidates, self._seen))
-        return {
-            "U": 100 * unseen,
-            "S": 100 * seen,
-            "H": 100 * harmonic_mean(seen, unseen),
-            "AUSUC": 100 * curve.area,
+        found = {
+            "U": unseen,
+            "S": seen,
+            "H": harmonic_mean(seen, unseen),
+            "AUSUC": self.curve(scores).area,
+            **stage_errors(scores, y, candidates, is_seen),
         }
+        return {name: 100 * value for name, value in found.items()}
+
+    def curve(self, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
+        """U and S under every factor of calibrated stacking, from scores of the generalized task."""
+        candidates = self.candidates(Task.gzsl)
+        return seen_unseen_curve(scores, self._truth[Task.gzsl], candidates, np.isin(candidates, self._seen))
+
+    def best_factor(self, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
+        """The factor with the largest H, and that H in percent; for choices on validation classes only."""
+        factor, h = best_factor(self.curve(scores))
+        return {"factor": factor, "H_calibrated": 100 * h}

@@ -17,7 +17,7 @@ from jzsl.classifiers.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.keys import stream
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Method, Metrics, Pool
+from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
 """Hinges, minus infinity where a class does not count, to the loss of each row."""
@@ -109,4 +109,7 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
     ) -> Float[Array, "m k"]:
         return unit(x) @ weight[:, candidates]
 
-    return Method(init, fit, predictor, logits)
+    def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        return Embedding(x, weight[:, candidates].T)
+
+    return Method(init, fit, predictor, logits, embedding=embedding)

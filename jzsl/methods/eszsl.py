@@ -9,7 +9,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -77,4 +77,7 @@ def eszsl(hyper: ESZSL) -> Method:
     ) -> Float[Array, "m k"]:
         return x @ weight[:, candidates]
 
-    return Method(init, fit, predictor, logits)
+    def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        return Embedding(x, weight[:, candidates].T)
+
+    return Method(init, fit, predictor, logits, embedding=embedding)

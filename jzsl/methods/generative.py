@@ -81,7 +81,7 @@ def streamed(generator: Generator, classifier: Classifier, per_class: int, noise
         source = (state.generator, jnp.asarray(classes.semantics))
         return stream_of.fit(stream(state.key, "classifier"), source, jnp.asarray(unseen))
 
-    return whole._replace(predictor=predictor, logits=stream_of.logits)
+    return whole._replace(predictor=predictor, logits=stream_of.logits, embedding=None)
 
 
 def generative(generator: Generator, classifier: Classifier, per_class: int, noise: bool, real_rows: bool) -> Method:
@@ -117,4 +117,4 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
     def sample(state: GenerativeState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
         return generator.sample(state.generator, key, semantics, noise)
 
-    return Method(init, fit, predictor, classifier.logits, relabel, sample)
+    return Method(init, fit, predictor, classifier.logits, relabel, sample, classifier.embedding)

@@ -13,7 +13,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -94,4 +94,7 @@ def s2v(hyper: S2V) -> Method:
     ) -> Float[Array, "m k"]:
         return negative_distance(x, prototypes[candidates])
 
-    return Method(init, fit, predictor, logits)
+    def embedding(prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        return Embedding(x, prototypes[candidates])
+
+    return Method(init, fit, predictor, logits, embedding=embedding)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.cosine import unit
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -79,4 +79,7 @@ def sae(hyper: SAE) -> Method:
     ) -> Float[Array, "m k"]:
         return unit(x) @ weight[:, candidates]
 
-    return Method(init, fit, predictor, logits)
+    def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        return Embedding(x, weight[:, candidates].T)
+
+    return Method(init, fit, predictor, logits, embedding=embedding)

@@ -35,7 +35,7 @@ def label_propagation(
     if prior is not None:
         share = mass_normalised(share, prior)
     scores = jnp.log(jnp.maximum(share, 1e-12))
-    return Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+    return predictions._replace(scores=scores, label=jnp.argmax(scores, 1).astype(jnp.int32))
 
 
 def mass_normalised(share: Float[Array, "m k"], prior: Float[Array, " k"]) -> Float[Array, "m k"]:

@@ -34,4 +34,4 @@ def spherical_kmeans(predictions: Predictions, x: Float[Array, "m d"], iteration
     centre = move(predictions.label, mean_direction(jax.nn.softmax(predictions.scores)))
     centre = jax.lax.fori_loop(0, iterations, lambda _, c: move(jnp.argmax(similarity(c), 1), c), centre)
     scores = similarity(centre)
-    return Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+    return predictions._replace(scores=scores, label=jnp.argmax(scores, 1).astype(jnp.int32))

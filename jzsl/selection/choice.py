@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jzsl.selection.bbse import bbse_prior
+from jzsl.selection.class_balanced import cbst, cbst_avh, crst, crst_lrent, crst_mrkld
+from jzsl.selection.hard_and_sure import pn_cfbs_avc
 from jzsl.selection.hardness import cfbs, class_frequency, pn_cfbs
 from jzsl.selection.plain import everything, random_sampling, top_confidence
 from jzsl.selection.saerens import saerens_prior
@@ -26,11 +28,27 @@ class Selection(enum.Enum):
     top_confidence = enum.member(top_confidence)
     cfbs = enum.member(cfbs)
     pn_cfbs = enum.member(pn_cfbs)
+    pn_cfbs_avc = enum.member(pn_cfbs_avc)
+    cbst = enum.member(cbst)
+    cbst_avh = enum.member(cbst_avh)
+    crst_mrkld = enum.member(crst_mrkld)
+    crst_lrent = enum.member(crst_lrent)
+    crst = enum.member(crst)
 
     @property
     def uses_hard(self) -> bool:
         """Whether K, the number of hard classes, matters."""
-        return self in (Selection.cfbs, Selection.pn_cfbs)
+        return self is Selection.cfbs or self.uses_prior
+
+    @property
+    def uses_prior(self) -> bool:
+        """Whether class frequencies are divided by a prior."""
+        return self in (Selection.pn_cfbs, Selection.pn_cfbs_avc)
+
+    @property
+    def uses_angles(self) -> bool:
+        """Whether rows are chosen by their angles to the classes."""
+        return self in (Selection.pn_cfbs_avc, Selection.cbst_avh)
 
 
 def uniform(predictions: Predictions, cluster: Int[Array, " m"], confusion: Float[Array, "k k"]) -> Float[Array, " k"]:

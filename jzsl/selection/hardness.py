@@ -5,13 +5,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.keys import stream
-from jzsl.types import Predictions
+from jzsl.types import Chosen, Predictions
 
 
 def class_frequency(predictions: Predictions) -> Float[Array, " k"]:
-    """f, the share of rows predicted as each class (eq. 1)."""
-    rows, classes = predictions.scores.shape
-    return jnp.bincount(predictions.label, length=classes) / rows
+    """f, the share of the eligible rows predicted as each class (eq. 1)."""
+    eligible = predictions.selectable
+    count = jnp.bincount(predictions.label, eligible.astype(jnp.int32), length=predictions.scores.shape[1])
+    return count / jnp.maximum(jnp.sum(eligible), 1)
 
 
 def prior_normalised_frequency(frequency: Float[Array, " k"], prior: Float[Array, " k"]) -> Float[Array, " k"]:
@@ -25,13 +26,27 @@ def hardest_first(key: Key[Array, ""], frequency: Float[Array, " k"], hardness: 
     return jnp.lexsort((ties, hardness, frequency == 0))
 
 
+def hard_classes(
+    key: Key[Array, ""], predictions: Predictions, prior: Float[Array, " k"], hard: int | Int[Array, ""]
+) -> tuple[Int[Array, " k"], Int[Array, ""]]:
+    """Columns, hardest first by f / p, and how many of them count as hard: `hard`, or all that are predicted at all.
+
+    The paper does not say what becomes of a class that nothing is predicted as: it has the smallest frequency and
+    no row to draw. Here it is passed over, and the next hardest class takes its place, for the paper finds that
+    diverse hard classes help (section 3.1).
+    """
+    frequency = class_frequency(predictions)
+    order = hardest_first(key, frequency, prior_normalised_frequency(frequency, prior))
+    return order, jnp.clip(jnp.sum(frequency > 0), 1, hard)
+
+
 def cfbs(
     key: Key[Array, ""],
     predictions: Predictions,
     prior: Float[Array, " k"],
     hard: int | Int[Array, ""],
     n: int | Int[Array, ""],
-) -> Int[Array, " m"]:
+) -> Chosen:
     """Class-frequency based selection: PN-CFBS with a uniform prior, whatever prior it is given."""
     return pn_cfbs(key, predictions, jnp.full_like(prior, 1 / len(prior)), hard, n)
 
@@ -42,29 +57,23 @@ def pn_cfbs(
     prior: Float[Array, " k"],
     hard: int | Int[Array, ""],
     n: int | Int[Array, ""],
-) -> Int[Array, " m"]:
+) -> Chosen:
     """Prior-normalised class-frequency based selection.
 
     The `hard` classes of the smallest f / p are hard; each gives n / hard rows, drawn from the rows predicted as it
     with replacement. Where that is no whole number the hardest classes give one more.
-
-    The paper does not say what becomes of a class that nothing is predicted as: it has the smallest frequency and
-    no row to draw. Here it is passed over, and the next hardest class takes its place, for the paper finds that
-    diverse hard classes help (section 3.1). If fewer than `hard` classes are predicted at all, all of them count.
     """
-    label = predictions.label
-    rows = len(label)
-    frequency = class_frequency(predictions)
-    hardness = prior_normalised_frequency(frequency, prior)
-    order = hardest_first(stream(key, "ties"), frequency, hardness)
-    taken = jnp.clip(jnp.sum(frequency > 0), 1, hard)
+    rows, classes = predictions.scores.shape
+    # Rows that are not eligible belong to no class here.
+    label = jnp.where(predictions.selectable, predictions.label, classes)
+    order, taken = hard_classes(stream(key, "ties"), predictions, prior, hard)
     # Slot j of the n draws belongs to the hard class j mod `taken`, hardest first.
     slot = jnp.arange(rows)
     column = order[slot % taken]
     by_class = jnp.argsort(label)
-    count = jnp.bincount(label, length=len(order))
+    count = jnp.bincount(label, length=classes + 1)[:classes]
     first = jnp.cumsum(count) - count
     uniform = jax.random.uniform(stream(key, "draws"), (rows,))
     within = jnp.minimum((uniform * count[column]).astype(jnp.int32), count[column] - 1)
     drawn = by_class[first[column] + within]
-    return jnp.zeros(rows, jnp.int32).at[drawn].add((slot < n).astype(jnp.int32))
+    return Chosen(jnp.zeros(rows, jnp.int32).at[drawn].add((slot < n).astype(jnp.int32)), predictions.label)

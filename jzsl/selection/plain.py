@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.types import Predictions
+from jzsl.types import Chosen, Predictions
 
 
 def random_sampling(
@@ -13,10 +13,11 @@ def random_sampling(
     prior: Float[Array, " k"],
     hard: int | Int[Array, ""],
     n: int | Int[Array, ""],
-) -> Int[Array, " m"]:
-    """RS: n of all rows, each equally likely, none twice (STHS, table 3)."""
+) -> Chosen:
+    """RS: n of all eligible rows, each equally likely, none twice (STHS, table 3)."""
     del prior, hard
-    return first_n(jax.random.uniform(key, predictions.label.shape), n)
+    order = jax.random.uniform(key, predictions.label.shape)
+    return Chosen(first_n(jnp.where(predictions.selectable, order, jnp.inf), n), predictions.label)
 
 
 def everything(
@@ -25,10 +26,10 @@ def everything(
     prior: Float[Array, " k"],
     hard: int | Int[Array, ""],
     n: int | Int[Array, ""],
-) -> Int[Array, " m"]:
-    """Every row once as soon as n is above 0: self-training without a selection."""
+) -> Chosen:
+    """Every eligible row once as soon as n is above 0: self-training without a selection."""
     del key, prior, hard
-    return jnp.full(len(predictions.label), n > 0).astype(jnp.int32)
+    return Chosen((predictions.selectable & (n > 0)).astype(jnp.int32), predictions.label)
 
 
 def top_confidence(
@@ -37,14 +38,14 @@ def top_confidence(
     prior: Float[Array, " k"],
     hard: int | Int[Array, ""],
     n: int | Int[Array, ""],
-) -> Int[Array, " m"]:
-    """The n rows whose best score is furthest ahead of the second best; ties at random."""
+) -> Chosen:
+    """The n eligible rows whose best score is furthest ahead of the second best; ties at random."""
     del prior, hard
     best = jax.lax.top_k(predictions.scores, 2)[0]
-    margin = best[:, 0] - best[:, 1]
-    shuffled = jax.random.permutation(key, len(margin))
-    chosen = first_n(-margin[shuffled], n)
-    return jnp.zeros_like(chosen).at[shuffled].set(chosen)
+    order = jnp.where(predictions.selectable, best[:, 1] - best[:, 0], jnp.inf)
+    shuffled = jax.random.permutation(key, len(order))
+    taken = first_n(order[shuffled], n)
+    return Chosen(jnp.zeros_like(taken).at[shuffled].set(taken), predictions.label)
 
 
 def first_n(order: Float[Array, " m"], n: int | Int[Array, ""]) -> Int[Array, " m"]:

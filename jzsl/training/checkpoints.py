@@ -34,22 +34,24 @@ class ProgressStore:
         self._manager.save(step, args=arguments, force=True)
         self._manager.wait_until_finished()
 
-    def restore(self, abstract_state: Any, tell: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
+    def restore(
+        self, template: Callable[[dict[str, Any]], Any], tell: Callable[[str], None]
+    ) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable checkpoint, or None if there is none.
 
         Args:
-            abstract_state: a state of the same structure, or its shapes and dtypes.
+            template: a checkpoint's record -> a state of the same structure, or its shapes and dtypes.
             tell: is told of each damaged checkpoint that was passed over.
 
         Raises:
             InputError: if there are checkpoints and none is readable.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
-        arguments = ocp.args.Composite(state=ocp.args.StandardRestore(abstract_state), record=ocp.args.JsonRestore())
         for step in steps:
             try:
-                found = self._manager.restore(step, args=arguments)
-                return found["state"], found["record"]
+                record = self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+                wanted = ocp.args.Composite(state=ocp.args.StandardRestore(template(record)))
+                return self._manager.restore(step, args=wanted)["state"], record
             except Exception as error:  # what damaged bytes raise is not specified
                 reason = " ".join(str(error).split())[:200]
                 tell(f"checkpoint {step} is damaged and passed over ({type(error).__name__}: {reason})")

@@ -27,6 +27,7 @@ class Model(NamedTuple):
         scaler: applied to features first.
         candidates: class indices, one a column of the scores.
         names: their names.
+        bonus: added to each column's scores: the factor of calibrated stacking.
     """
 
     method: MethodConfig
@@ -35,6 +36,7 @@ class Model(NamedTuple):
     scaler: Scaler
     candidates: np.ndarray
     names: tuple[str, ...]
+    bonus: np.ndarray
 
     def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """Scores of unscaled feature rows.
@@ -51,7 +53,7 @@ class Model(NamedTuple):
         if len(bad):
             raise InputError(f"features: row {bad[0][0]}, feature {bad[0][1]} is not finite")
         logits = jax.jit(self.method.build(self.task).logits)
-        return np.asarray(logits(self.predictor, self.scaler(features), self.candidates))
+        return np.asarray(logits(self.predictor, self.scaler(features), self.candidates)) + self.bonus
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
@@ -63,6 +65,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "semantics": view.classes.semantics.shape[1],
         "class_names": list(problem.class_names),
         "unseen": view.unseen.tolist(),
+        "factor": trainer.factor,
         "masked": view.pool.visible is not None,
         "candidates": {task.name: trainer.candidates[task].tolist() for task in predictors},
     }
@@ -94,6 +97,7 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
         Scaler(*map(np.asarray, model["scaler"])),
         candidates,
         tuple(record["class_names"][index] for index in candidates),
+        np.where(np.isin(candidates, record["unseen"]), np.float32(record.get("factor", 0.0)), np.float32(0)),
     )
 
 

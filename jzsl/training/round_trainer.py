@@ -12,11 +12,11 @@ from jzsl.refinement.choice import Refinement
 from jzsl.training.self_training import STHS
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Metrics, Task
-from jzsl.views import transductive
+from jzsl.views import domain_adaptation, strict_transductive, transductive
 
 
 class RoundTrainer(Trainer):
-    """Self-trains a method on labelled rows and on unlabelled rows of unseen classes.
+    """Self-trains a method on labelled rows and on unlabelled ones.
 
     Args:
         problem: what to train on.
@@ -26,37 +26,38 @@ class RoundTrainer(Trainer):
     """
 
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
-        view = transductive(problem, experiment.scaling)
+        self._task, make_view = _SETTINGS[experiment.tasks == (Task.adaptation,), sths.strict]
+        view = make_view(problem, experiment.scaling)
         self._set_up(problem, view, experiment, programs)
-        self._rounds = sths.rounds
-        self._refined = sths.refinement is not Refinement.none
-        training = sths.build(programs.method, view.labelled, view.unlabelled)
-        self._schedule = sths.schedule(len(view.unseen))
+        self._sths, self._refined = sths, sths.refinement is not Refinement.none
+        training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
         self._start = jax.jit(training.init)
         self._begin = jax.jit(training.begin, donate_argnums=0)
         self._fit = jax.jit(training.fit, donate_argnums=0)
         self._end = jax.jit(training.end, donate_argnums=0)
+        self._columns = jax.device_put(view.candidates)
         self._cluster = np.zeros(view.unlabelled, np.int32)
         if sths.needs_clusters:
-            unlabelled = np.asarray(view.pool.x[view.labelled :])
-            self._cluster = sths.clustering.value(unlabelled, len(view.unseen), 0).astype(np.int32)
+            unlabelled = np.asarray(view.pool.x[view.labelled :], np.float32)
+            self._cluster = sths.clustering.value(unlabelled, len(view.candidates.classes), 0).astype(np.int32)
 
     def init(self, seed: int) -> Any:
         cluster = jnp.asarray(self._cluster)
-        return self._start(jax.random.key(seed), self._pool, self._classes, self._unseen, cluster, self._schedule)
+        schedule = self._sths.schedule(int(self.view.candidates.open.sum()), self.factor)
+        return self._start(jax.random.key(seed), self._pool, self._classes, self._columns, cluster, schedule)
 
     def total(self, epochs: int) -> int:
-        return epochs * (self._rounds + 1)
+        return epochs * (self._sths.rounds + 1)
 
     def next_chunk(self, done: int, epochs: int, chunk: int) -> int:
         return min(chunk, epochs - done % epochs)
 
     def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
         if done % epochs == 0:
-            state = self._begin(state, self._pool, self._classes, self._unseen)
+            state = self._begin(state, self._pool, self._classes, self._columns)
         state, metrics = self._fit(state, self._pool, self._classes, chunk)
         if (done + chunk) % epochs == 0:
-            state, more = self._end(state, self._pool, self._classes, self._unseen)
+            state, more = self._end(state, self._pool, self._classes, self._columns)
             metrics = metrics | more
         return state, metrics
 
@@ -67,16 +68,30 @@ class RoundTrainer(Trainer):
         return state.model
 
     def predictors(self, state: Any) -> dict[Task, Any]:
-        pool = self._pool._replace(y=state.y, w=state.w)
+        pool = self._pool._replace(y=state.y, w=state.w, soft=state.soft)
         return {
             task: make(state.model, pool, self._classes, self._unseen)
             for task, make in self._programs.predictor.items()
         }
 
     def score(self, state: Any, predictors: dict[Task, Any]) -> dict[str, float]:
-        """T1 of the round's predictions, and where they were refined of the method's own, `T1_own`, too."""
-        del predictors  # the queries are the unlabelled rows, which `end` has scored
-        refined = self._protocol.score(Task.zsl, np.asarray(state.predictions.scores))
-        if self._refined:
-            return {**refined, "T1_own": self._protocol.score(Task.zsl, np.asarray(state.own))["T1"]}
-        return refined
+        """The numbers of the round's predictions, and where they were refined of the method's own, `T1_own`, too.
+
+        The queries of the task that the rounds are about are the unlabelled rows, which `end` has scored.
+        """
+        others = {task: predictor for task, predictor in predictors.items() if task is not self._task}
+        numbers = super().score(state, others)
+        if self._task in predictors:
+            numbers |= self._protocol.score(self._task, np.asarray(state.predictions.scores))
+            if self._refined:
+                name = self._task.headline
+                numbers[f"{name}_own"] = self._protocol.score(self._task, np.asarray(state.own))[name]
+        return numbers
+
+
+_SETTINGS = {
+    (False, False): (Task.zsl, transductive),
+    (False, True): (Task.gzsl, strict_transductive),
+    (True, False): (Task.adaptation, domain_adaptation),
+}
+"""Classes shared by both domains, strict -> the task that the rounds are about, and their view."""

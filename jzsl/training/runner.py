@@ -24,6 +24,7 @@ from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
 from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.trainer import Programs, Trainer
+from jzsl.types import Task
 
 VALIDATION, FINAL = "validation", "final"
 
@@ -36,7 +37,8 @@ class Standing:
         item: how many (phase, seed) items are done.
         epoch: epochs done of the current item.
         rows: rows of metrics.jsonl.
-        validation: for each seed, the headline number after each chunk.
+        validation: for each seed, the headline number after each chunk; with calibration the best calibrated H.
+        factors: for each seed, the factor of that H after each chunk, with calibration.
         results: for each seed done, its final numbers.
         seconds: time spent so far.
     """
@@ -45,6 +47,7 @@ class Standing:
     epoch: int = 0
     rows: int = 0
     validation: list[list[float]] = field(default_factory=list)
+    factors: list[list[float]] = field(default_factory=list)
     results: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -94,14 +97,15 @@ def versions() -> dict[str, str]:
 
 def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
     """A trainer a phase. Both pools have the capacity of the whole training set: one compilation serves both."""
-    programs = Programs(experiment)
+    programs, capacity = Programs(experiment), len(problem.splits.train)
+    trainers: dict[str, Trainer] = {}
+    if experiment.train.epochs is None or experiment.calibration:
+        trainers[VALIDATION] = Trainer(problem.validation(), experiment, programs, capacity, choosing=True)
     if experiment.self_training:
-        return {FINAL: RoundTrainer(problem, experiment, programs, experiment.self_training)}
-    capacity = len(problem.splits.train)
-    phases = {FINAL: problem}
-    if experiment.train.epochs is None:
-        phases = {VALIDATION: problem.validation(), FINAL: problem}
-    return {phase: Trainer(part, experiment, programs, capacity) for phase, part in phases.items()}
+        trainers[FINAL] = RoundTrainer(problem, experiment, programs, experiment.self_training)
+    else:
+        trainers[FINAL] = Trainer(problem, experiment, programs, capacity)
+    return trainers
 
 
 def _prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) -> bool:
@@ -151,13 +155,17 @@ class _Driver:
         self.items = [(phase, seed) for phase in trainers for seed in range(experiment.seeds)]
         self.store = ProgressStore(out / "checkpoints" / "progress")
         self.standing, self.state = Standing(), None
-        template = jax.eval_shape(trainers[FINAL].init, 0)
-        found = self.store.restore(template, lambda text: console.print(f"warning: {text}", style="yellow"))
+        found = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
         if found:
             self.state, self.standing = found[0], Standing(**found[1])
         self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows)
         self.progress = epoch_progress(console)
         self.clock = self.saved_at = time.monotonic()
+
+    def _template(self, record: dict[str, Any]) -> Any:
+        """Shapes of the state in a checkpoint: of the item under way, or of the last one that is done."""
+        item = record["item"] - (record["epoch"] == 0)
+        return jax.eval_shape(self.trainers[self.items[item][0]].init, 0)
 
     def finish(self) -> dict[str, Any]:
         """Runs what is left and returns the result."""
@@ -172,7 +180,8 @@ class _Driver:
             "semantics": self.problem.provenance.semantics,
             "seeds": list(range(self.experiment.seeds)),
             "epochs": self._epochs(FINAL),
-            "epochs_chosen": VALIDATION in self.trainers,
+            "epochs_chosen": self.experiment.train.epochs is None,
+            "factor": self._factor(),
             "class_prior": self.experiment.self_training.class_prior.name
             if self.experiment.self_training
             else "uniform",
@@ -188,6 +197,8 @@ class _Driver:
     def _run_item(self, phase: str, seed: int) -> None:
         trainer, standing, epochs = self.trainers[phase], self.standing, self._epochs(phase)
         total = trainer.total(epochs)
+        if phase == FINAL:
+            trainer.factor = self._factor() or 0.0
         state = self.state if standing.epoch else trainer.init(seed)
         self.state = None  # fit uses the state up
         bar = self.progress.add_task(f"{phase} seed {seed}", total=total, completed=standing.epoch, numbers="")
@@ -235,14 +246,28 @@ class _Driver:
             return train.epochs
         if phase == VALIDATION:
             return train.max_epochs
-        best = int(np.mean(self.standing.validation, axis=0).argmax())
-        return min((best + 1) * train.chunk, train.max_epochs)
+        return min((self._best_chunk() + 1) * train.chunk, train.max_epochs)
+
+    def _best_chunk(self) -> int:
+        return int(np.mean(self.standing.validation, axis=0).argmax())
+
+    def _factor(self) -> float | None:
+        """The median over seeds of the factors that were best on validation classes, after the chosen epochs."""
+        if not self.experiment.calibration:
+            return None
+        chunk = self._best_chunk() if self.experiment.train.epochs is None else -1
+        return float(np.median([factors[chunk] for factors in self.standing.factors]))
 
     def _record_validation(self, seed: int, numbers: dict[str, float]) -> None:
         curves = self.standing.validation
         if len(curves) == seed:
             curves.append([])
-        curves[seed].append(numbers[self.experiment.tasks[0].headline])
+        calibrates = self.experiment.calibration and self.experiment.tasks[0] is Task.gzsl
+        curves[seed].append(numbers["H_calibrated" if calibrates else self.experiment.tasks[0].headline])
+        if self.experiment.calibration:
+            if len(self.standing.factors) == seed:
+                self.standing.factors.append([])
+            self.standing.factors[seed].append(numbers["factor"])
 
     def _require_finite(self, losses: dict[str, float], phase: str, seed: int, epoch: int) -> None:
         wrong = [f"{name} is {value}" for name, value in losses.items() if not np.isfinite(value)]

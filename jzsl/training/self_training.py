@@ -1,20 +1,23 @@
 """STHS: self-training with hardness sampling around any method (STHS paper, section 3.3 and algorithm 1).
 
 Round 0 trains the base on the labelled rows. Round t trains on them and on floor(M / T) * t pseudo-labelled rows,
-selected by the predictions of round t - 1. A round rewrites labels and multiplicities of the pool, never a shape:
-one compilation serves all rounds.
+selected by the predictions of round t - 1, M being the rows that may be selected at all. A round rewrites labels and
+multiplicities of the pool, never a shape: one compilation serves all rounds.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
+from jzsl.evaluation.calibration import calibrated
+from jzsl.hardness.angular import angles
 from jzsl.keys import stream
 from jzsl.refinement.choice import Refinement
 from jzsl.refinement.choice import none as no_refinement
@@ -22,7 +25,7 @@ from jzsl.refinement.neighbour_graph import NeighbourGraph, neighbour_graph
 from jzsl.selection.bbse import confusion_matrix
 from jzsl.selection.choice import Prior, PriorEstimator, Selection
 from jzsl.selection.three_c import Clustering
-from jzsl.types import ClassTable, Method, Metrics, Pool, Predictions, Selector
+from jzsl.types import Candidates, Chosen, ClassTable, Method, Metrics, Pool, Predictions, Selector
 
 _CONFUSION_ROWS = 50
 """Rows generated of each class to see how the base confuses them."""
@@ -51,9 +54,16 @@ class STHS:
     """the clustering that 3C compares with; made once a run"""
     warm: bool = False
     """go on with the last round's model; by default it is trained again from scratch, as the paper does"""
+    portion: tuple[float, float, float] | None = None
+    """take other shares of the unlabelled rows than t / T: those of the first round, how much more each later round,
+    and at most; CBST's are 0.2 0.05 0.5"""
+    strict: bool = False
+    """one unlabelled pool of seen and unseen test rows mixed (STHS, section 4.5); else the unseen rows are separate"""
 
     def __post_init__(self):
         require_positive(self, "hard", "neighbours")
+        if self.portion is not None and not (0 < self.portion[0] <= self.portion[2] <= 1 and self.portion[1] >= 0):
+            raise InputError(f"portion: {self.portion} found, expected shares: the first, the growth, at most 1")
         if self.rounds < 0:
             raise InputError(f"rounds: {self.rounds} found, expected zero or more")
         if self.hard > 1:
@@ -66,16 +76,21 @@ class STHS:
     @property
     def class_prior(self) -> Prior:
         """What takes part in the run: the chosen prior where something divides by it, else the uniform one."""
-        divides = self.selection is Selection.pn_cfbs or self.refinement is Refinement.mass_label_propagation
+        divides = self.selection.uses_prior or self.refinement is Refinement.mass_label_propagation
         return self.prior if divides else Prior.uniform
 
     @property
     def needs_clusters(self) -> bool:
         return self.class_prior.needs_clusters
 
-    def schedule(self, unseen: int) -> "Schedule":
-        """T and K for a problem with so many unseen classes."""
-        return Schedule(jnp.int32(self.rounds), jnp.int32(max(1, round(self.hard * unseen))))
+    def schedule(self, classes: int, factor: float = 0.0) -> "Schedule":
+        """The numbers of a run that labels rows as so many classes."""
+        return Schedule(
+            rounds=jnp.int32(self.rounds),
+            hard=jnp.int32(max(1, round(self.hard * classes))),
+            portion=jnp.float32(self.portion or (0, 0, 0)),
+            factor=jnp.float32(factor),
+        )
 
     def estimator(self) -> PriorEstimator:
         """The chosen estimator of the class prior."""
@@ -85,7 +100,7 @@ class STHS:
 
         def known(predictions, cluster, confusion):
             if predictions.scores.shape[1] != len(shares):
-                raise InputError(f"known: {len(shares)} shares found for {predictions.scores.shape[1]} unseen classes")
+                raise InputError(f"known: {len(shares)} shares found for {predictions.scores.shape[1]} classes")
             return jnp.asarray(shares)
 
         return known
@@ -93,6 +108,8 @@ class STHS:
     def build(self, method: Method, labelled: int, unlabelled: int) -> "SelfTraining":
         if self.class_prior is Prior.bbse and method.sample is None:
             raise InputError("prior: bbse needs a base that generates features")
+        if self.selection.uses_angles and method.embedding is None:
+            raise InputError(f"selection: {self.selection.name} needs a base with class weights or prototypes")
         return self_train(
             method,
             self.selection.value,
@@ -102,6 +119,7 @@ class STHS:
             self.warm,
             self.refinement.value,
             self.neighbours if self.refinement.needs_graph else None,
+            self.selection.uses_angles,
         )
 
 
@@ -111,10 +129,21 @@ class Schedule(NamedTuple):
     Attributes:
         rounds: T.
         hard: K.
+        portion: share of the rows in the first round, its growth, its limit; zeros take t / T.
+        factor: bonus on the scores of unseen classes (calibrated stacking).
     """
 
     rounds: Int[Array, ""]
     hard: Int[Array, ""]
+    portion: Float[Array, "3"]
+    factor: Float[Array, ""]
+
+    def rows(self, t: Int[Array, ""], eligible: Int[Array, ""]) -> Int[Array, ""]:
+        """How many of the eligible rows round t trains on; none in round 0."""
+        first, growth, limit = self.portion
+        share = jnp.minimum(first + growth * (t - 1), limit)
+        given = jnp.where(t > 0, jnp.floor(share * eligible + 1e-3).astype(jnp.int32), 0)
+        return jnp.where(first > 0, given, eligible // jnp.maximum(self.rounds, 1) * t)
 
 
 class SelfTrainingState(NamedTuple):
@@ -123,6 +152,7 @@ class SelfTrainingState(NamedTuple):
     Attributes:
         model: the method's state.
         y, w: labels and multiplicities of the pool's rows in this round.
+        soft: soft labels of the pool's rows, where selector and method use them.
         predictions: of the unlabelled rows, by the last finished round, refined.
         own: the scores before refinement.
         cluster: of each unlabelled row, for priors that need it.
@@ -136,6 +166,7 @@ class SelfTrainingState(NamedTuple):
     model: Any
     y: Int[Array, " n"]
     w: Int[Array, " n"]
+    soft: Float[Array, "n c"] | None
     predictions: Predictions
     own: Float[Array, "m k"]
     graph: NeighbourGraph | None
@@ -150,11 +181,11 @@ class SelfTraining(NamedTuple):
     """A round cut where a driver may save: `begin`, any number of `fit`, `end`; `step` is all of them.
 
     Attributes:
-        init: (key, pool, classes, unseen, cluster, schedule) -> state.
-        begin: (state, pool, classes, unseen) -> state that has selected its rows and restarted its model.
+        init: (key, pool, classes, candidates, cluster, schedule) -> state.
+        begin: (state, pool, classes, candidates) -> state that has selected its rows and restarted its model.
         fit: (state, pool, classes, epochs) -> (state, metrics).
-        end: (state, pool, classes, unseen) -> (state of the next round with new predictions, metrics).
-        step: (state, pool, classes, unseen, epochs) -> (state, metrics), a whole round.
+        end: (state, pool, classes, candidates) -> (state of the next round with new predictions, metrics).
+        step: (state, pool, classes, candidates, epochs) -> (state, metrics), a whole round.
     """
 
     init: Callable[..., SelfTrainingState]
@@ -173,6 +204,7 @@ def self_train(
     warm: bool,
     refine: Callable[..., Predictions] = no_refinement,
     neighbours: int | None = None,
+    angular: bool = False,
 ) -> SelfTraining:
     """Algorithm 1 around a method.
 
@@ -186,50 +218,69 @@ def self_train(
             The method then forgets what it knew about rows whose label changed (ABP draws their latents anew).
         refine: (predictions, x[m, d], graph, prior[k]) -> predictions, applied before rows are selected.
         neighbours: edges from each row of the graph that `refine` gets; None makes no graph.
+        angular: the selector wants the angles between rows and classes.
+
+    A method that takes hard labels only gets each soft label as one drawn from it: the expected loss is the same.
     """
     rows = slice(labelled, labelled + unlabelled)
 
     def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
-        return pool._replace(y=state.y, w=state.w)
+        return pool._replace(y=state.y, w=state.w, soft=state.soft)
+
+    def gives_soft(classes: int) -> bool:
+        """Whether this selector's labels are soft."""
+        nothing = Predictions(jnp.zeros((1, classes)), jnp.zeros(1, jnp.int32), angle=jnp.zeros((1, classes)))
+        found = jax.eval_shape(selector, jax.random.key(0), nothing, jnp.zeros(classes), 1, 0)
+        return found.soft is not None
 
     def init(
         key: Key[Array, ""],
         pool: Pool,
         classes: ClassTable,
-        unseen: Int[Array, " u"],
+        candidates: Candidates,
         cluster: Int[Array, " m"],
         schedule: Schedule,
     ) -> SelfTrainingState:
-        nothing = Predictions(jnp.zeros((unlabelled, len(unseen))), jnp.zeros(unlabelled, jnp.int32))
-        model = method.init(stream(key, "model"), pool, classes)
-        graph = (
-            None if neighbours is None else neighbour_graph(jnp.asarray(pool.x)[rows].astype(jnp.float32), neighbours)
+        count = len(candidates.classes)
+        scores = jnp.zeros((unlabelled, count))
+        nothing = Predictions(
+            scores, jnp.zeros(unlabelled, jnp.int32), jnp.ones(unlabelled, bool), scores if angular else None
         )
+        model = method.init(stream(key, "model"), pool, classes)
+        x = jnp.asarray(pool.x)[rows].astype(jnp.float32)
+        soft = method.takes_soft and gives_soft(count)
         return SelfTrainingState(
             model=model,
             y=jnp.asarray(pool.y),
             w=jnp.asarray(pool.w),
+            soft=jax.nn.one_hot(pool.y, len(classes.semantics)) if soft else None,
             predictions=nothing,
-            own=nothing.scores,
-            graph=graph,
+            own=scores,
+            graph=None if neighbours is None else neighbour_graph(x, neighbours),
             cluster=cluster,
-            confusion=jnp.zeros((len(unseen), len(unseen))),
+            confusion=jnp.zeros((count, count)),
             schedule=schedule,
             round=jnp.int32(0),
             key=key,
         )
 
-    def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> SelfTrainingState:
-        n = unlabelled // jnp.maximum(state.schedule.rounds, 1) * state.round
+    def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates) -> SelfTrainingState:
+        predictions = state.predictions
+        n = state.schedule.rows(state.round, jnp.sum(predictions.selectable))
         key = stream(state.key, "selection", state.round)
-        multiplicity = selector(
-            key, state.predictions, prior(state.predictions, state.cluster, state.confusion), state.schedule.hard, n
-        )
-        y = jnp.asarray(pool.y).at[rows].set(unseen[state.predictions.label])
-        w = jnp.asarray(pool.w).at[rows].set(multiplicity)
+        estimate = prior(predictions, state.cluster, state.confusion)
+        chosen: Chosen = selector(key, predictions, estimate, state.schedule.hard, n)
+        label, soft = chosen.label, state.soft
+        if soft is not None:
+            own = jnp.zeros((unlabelled, len(classes.semantics))).at[:, candidates.classes].set(chosen.soft)
+            soft = jax.nn.one_hot(pool.y, len(classes.semantics)).at[rows].set(own)
+        elif chosen.soft is not None:
+            label = jax.random.categorical(stream(key, "label"), jnp.log(chosen.soft)).astype(jnp.int32)
+        y = jnp.asarray(pool.y).at[rows].set(candidates.classes[label])
+        w = jnp.asarray(pool.w).at[rows].set(chosen.multiplicity)
         model_key = stream(state.key, "model", state.round)
         kept = method.relabel(state.model, model_key, y != state.y) if warm else None
-        return state._replace(model=kept if warm else method.init(model_key, pool, classes), y=y, w=w)
+        return state._replace(model=kept if warm else method.init(model_key, pool, classes), y=y, w=w, soft=soft)
 
     def fit(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
@@ -238,35 +289,41 @@ def self_train(
         return state._replace(model=model), metrics
 
     def end(
-        state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
+        state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
     ) -> tuple[SelfTrainingState, Metrics]:
-        predictor = method.predictor(state.model, pool_of(state, pool), classes, unseen)
+        columns = candidates.classes
+        predictor = method.predictor(state.model, pool_of(state, pool), classes, candidates.unseen)
+
+        def score(x):
+            return calibrated(method.logits(predictor, x, columns), state.schedule.factor, classes.seen[columns])
+
         x = jnp.asarray(pool.x)[rows].astype(jnp.float32)
-        scores = method.logits(predictor, x, unseen)
-        own = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+        scores = score(x)
+        angle = angles(method.embedding(predictor, x, columns)) if angular and method.embedding else None
+        own = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32), angle=angle)
         confusion = state.confusion
         if method.sample is not None:
-            column = jnp.repeat(jnp.arange(len(unseen)), _CONFUSION_ROWS)
+            column = jnp.repeat(jnp.arange(len(columns)), _CONFUSION_ROWS)
             key = stream(state.key, "confusion", state.round)
-            generated = method.sample(state.model, key, classes.semantics[unseen[column]])
-            predicted = jnp.argmax(method.logits(predictor, generated, unseen), 1)
-            confusion = confusion_matrix(column, predicted, len(unseen))
+            generated = method.sample(state.model, key, classes.semantics[columns[column]])
+            confusion = confusion_matrix(column, jnp.argmax(score(generated), 1), len(columns))
         refined = refine(own, x, state.graph, prior(own, state.cluster, confusion))
         label = refined.label
+        refined = refined._replace(eligible=jnp.asarray(candidates.open)[label])
         changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
         metrics = {
             "selected": jnp.sum(state.w[rows]).astype(jnp.float32),
-            "frequency_entropy": _entropy(jnp.bincount(label, length=len(unseen)) / unlabelled),
+            "frequency_entropy": _entropy(jnp.bincount(label, length=len(columns)) / unlabelled),
             "changed": jnp.where(state.round > 0, changed, 1.0),
         }
         after = state._replace(predictions=refined, own=scores, confusion=confusion, round=state.round + 1)
         return after, metrics
 
     def step(
-        state: SelfTrainingState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"], epochs: int | Array
+        state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates, epochs: int | Array
     ) -> tuple[SelfTrainingState, Metrics]:
-        state, metrics = fit(begin(state, pool, classes, unseen), pool, classes, epochs)
-        state, more = end(state, pool, classes, unseen)
+        state, metrics = fit(begin(state, pool, classes, candidates), pool, classes, epochs)
+        state, more = end(state, pool, classes, candidates)
         return state, metrics | more
 
     return SelfTraining(init, begin, fit, end, step)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from jzsl.config import Experiment
+from jzsl.evaluation.calibration import calibrated
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.top_k import top_columns
 from jzsl.problem import Problem
@@ -33,13 +34,21 @@ class Trainer:
         experiment: how.
         programs: the experiment's compiled functions.
         capacity: rows of the pool; a larger one than needed lets several problems share a compilation.
+        choosing: whether the scores choose settings: then they are told with the best factor of calibrated stacking.
+
+    Attributes:
+        factor: bonus on the scores of unseen classes in the generalized task.
     """
 
-    def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int):
+    def __init__(
+        self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int, choosing: bool = False
+    ):
         self._set_up(problem, inductive(problem, experiment.scaling, capacity), experiment, programs)
+        self._choosing = choosing and experiment.calibration
 
     def _set_up(self, problem: Problem, view: View, experiment: Experiment, programs: Programs) -> None:
         self.view = view
+        self.factor, self._choosing = 0.0, False
         self._programs = programs
         self._protocol = Protocol(problem, view)
         self._pool, self._classes, self._unseen = jax.device_put((view.pool, view.classes, view.unseen))
@@ -90,6 +99,9 @@ class Trainer:
                 continue
             queries = self._queries[task]
             scores = self._programs.logits[task](predictor, queries.x, queries.candidates)
+            if task is Task.gzsl and self._choosing:
+                numbers |= self._protocol.best_factor(np.asarray(scores))
+            scores = calibrated(scores, self.factor, self._classes.seen[queries.candidates])
             numbers |= self._protocol.score(task, np.asarray(scores))
         return numbers
 

@@ -124,7 +124,7 @@ def _on_fold(
     """Every setting on one problem, and what became of each of its seeds."""
     view = transductive(part, experiment.scaling)
     protocol = Protocol(part, view)
-    arrays = jax.device_put((view.pool, view.classes, view.unseen))
+    arrays = jax.device_put((view.pool, view.classes, view.candidates))
     cluster = None
     for selection, refinement in itertools.product(
         grid.selection or (sths.selection,), grid.refinement or (sths.refinement,)

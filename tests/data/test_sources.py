@@ -305,5 +305,5 @@ def test_sources_are_found_by_what_a_user_types(folder, tmp_path):
     (root / "other.mat").write_bytes((root / "mine.mat").read_bytes())
     with pytest.raises(InputError, match="--features"):
         locate(str(root))
-    with pytest.raises(InputError, match="neither"):
+    with pytest.raises(InputError, match="none of 'digits'"):
         locate(str(tmp_path / "none"))

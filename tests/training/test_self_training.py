@@ -64,7 +64,7 @@ def view(problem):
 
 @pytest.fixture(scope="module")
 def arrays(view):
-    return jax.device_put((view.pool, view.classes, view.unseen))
+    return jax.device_put((view.pool, view.classes, view.candidates))
 
 
 def make(view, base="s2v", warm=False):
@@ -73,7 +73,7 @@ def make(view, base="s2v", warm=False):
 
 
 def start(training, view, arrays, seed=0, rounds=3, hard=2):
-    schedule = Schedule(jnp.int32(rounds), jnp.int32(hard))
+    schedule = Schedule(jnp.int32(rounds), jnp.int32(hard), jnp.zeros(3), jnp.float32(0))
     return training.init(jax.random.key(seed), *arrays, jnp.zeros(view.unlabelled, jnp.int32), schedule)
 
 
@@ -123,7 +123,7 @@ def test_cold_restart_trains_anew_and_warm_goes_on(view, arrays):
         state = training.step(state, *arrays, 2)[0]
         label = state.predictions.label
         frozen = state._replace(y=state.y.at[view.labelled :].set(view.unseen[np.asarray(label)]))
-        frozen = frozen._replace(predictions=Predictions(state.predictions.scores, label.at[5].set((label[5] + 1) % 4)))
+        frozen = frozen._replace(predictions=state.predictions._replace(label=label.at[5].set((label[5] + 1) % 4)))
         before, after = frozen.model.generator, training.begin(frozen, *arrays).model.generator
         moved = np.flatnonzero((np.asarray(before.latents) != np.asarray(after.latents)).any(1))
         same = jax.tree.map(lambda a, b: bool((a == b).all()), before.params, after.params)
@@ -139,10 +139,10 @@ def test_cold_restart_trains_anew_and_warm_goes_on(view, arrays):
 def test_unselected_rows_have_no_influence(view, arrays):
     """Round 0 equals inductive training, whatever the unlabelled features are."""
     training = make(view)
-    pool, classes, unseen = arrays
+    pool, classes, candidates = arrays
     other = pool._replace(x=pool.x.at[view.labelled :].set(3.0))
     one, _ = training.step(start(training, view, arrays), *arrays, 3)
-    two, _ = training.step(start(training, view, (other, classes, unseen)), other, classes, unseen, 3)
+    two, _ = training.step(start(training, view, (other, classes, candidates)), other, classes, candidates, 3)
     jax.tree.map(np.testing.assert_array_equal, one.model.params, two.model.params)
 
 
@@ -151,7 +151,7 @@ def test_self_training_helps_where_classes_form_groups():
     source = LinearGaussian(classes=12, unseen=5, rows_per_class=40, features=16, semantics=6, latents=1, sigma=0.15)
     problem = source.load()
     view = transductive(problem)
-    protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.unseen))
+    protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.candidates))
     method = S2V(hidden=64, batch_size=32).build(Task.zsl)
     training = self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, False)
     step, gains = jax.jit(training.step), []
@@ -302,7 +302,9 @@ def test_progress_tells_each_round(config, tmp_path):
     ("change", "culprit"),
     [
         ({"train": Train()}, "train.epochs: None"),
-        ({"tasks": (Task.zsl, Task.gzsl)}, "tasks: zsl, gzsl"),
+        ({"tasks": (Task.zsl, Task.gzsl), "self_training": STHS(strict=True)}, "tasks: zsl, gzsl"),
+        ({"tasks": (Task.zsl, Task.adaptation)}, "tasks: zsl, adaptation"),
+        ({"calibration": True}, "calibration: given for the tasks zsl"),
     ],
 )
 def test_settings_that_self_training_cannot_have(config, change, culprit):
@@ -312,6 +314,7 @@ def test_settings_that_self_training_cannot_have(config, change, culprit):
         (lambda: STHS(rounds=-1), "rounds"),
         (lambda: STHS(hard=0), "hard"),
         (lambda: STHS(hard=1.5), "hard"),
+        (lambda: STHS(portion=(0.5, 0.1, 0.4)), "portion"),
     ):
         with pytest.raises(InputError, match=field):
             make_wrong()

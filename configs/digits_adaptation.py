@@ -1,0 +1,23 @@
+"""CBST with AVH under a domain shift: digits turned, faded and noisy, learned from clean ones (the VisDA protocol).
+
+    jzsl run configs/digits_adaptation.py
+
+`--selection cbst`, `crst` and the others are the comparisons; `--self-training.rounds 0` is the source model alone.
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.digits_shift import DigitsShift
+from jzsl.methods.supervised import Supervised
+from jzsl.scaling import Scaling
+from jzsl.selection.choice import Selection
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=DigitsShift(),
+    method=Supervised(),
+    tasks=(Task.adaptation,),
+    scaling=Scaling.none,  # pixels are in [0, 1] already
+    train=Train(epochs=20),
+    self_training=STHS(rounds=7, selection=Selection.cbst_avh, portion=(0.2, 0.05, 0.5)),
+)

@@ -1,0 +1,22 @@
+"""STHS-GZSL: one unlabelled pool of seen and unseen test rows mixed (STHS, section 4.5).
+
+    jzsl run configs/xlsa17_gzsl_strict.py --data.root DIR --data.features res101
+
+No round learns which rows are of unseen classes; it takes those that the base puts there. The bonus on unseen classes
+is chosen on validation classes once, with the inductive base, and serves every round.
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.methods.s2v import S2V
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=S2V(),
+    tasks=(Task.gzsl,),
+    calibration=True,
+    train=Train(epochs=5),
+    self_training=STHS(rounds=5, hard=0.5, strict=True),
+)

@@ -1,0 +1,22 @@
+"""Generalized, with the unseen rows as a separate unlabelled pool: a detector, and an expert of either group.
+
+    jzsl run configs/xlsa17_gzsl_transductive.py --data.root DIR --data.features res101
+
+STHS around S2V trains the expert of unseen classes (STHS, section 4.3); T1 is what it scores when every row is known
+to be of an unseen class.
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.methods.gated import Gated
+from jzsl.methods.s2v import S2V
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=Gated(unseen=S2V()),
+    tasks=(Task.gzsl, Task.zsl),
+    train=Train(epochs=5),
+    self_training=STHS(rounds=5, hard=0.5),
+)

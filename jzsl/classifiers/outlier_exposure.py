@@ -1,0 +1,106 @@
+"""An out-of-distribution detector by outlier exposure (STHS, section 4.3; Hendrycks, Mazeika and Dietterich 2019)."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Key
+
+from jzsl.errors import InputError, require_positive
+from jzsl.keys import stream
+from jzsl.nets.embedding_classifier import embedding_classifier
+from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.types import ClassTable, Pool
+
+
+@dataclass(frozen=True)
+class OutlierExposure:
+    """A classifier of seen classes that is taught to be unsure of the unlabelled rows."""
+
+    hidden: int | None = 512
+    """nodes of the hidden layer; None is a linear classifier"""
+    exposure: float = 0.5
+    """weight of the uniform target on unlabelled rows (the value of its authors)"""
+    held_out: float = 0.2
+    """share of the labelled rows that choose the threshold and do not train"""
+    epochs: int = 10
+    """passes over both groups of rows"""
+    learning_rate: float = 1e-3
+    """of Adam"""
+    batch_size: int = 128
+    """rows of a minibatch"""
+
+    def __post_init__(self):
+        require_positive(self, "exposure", "epochs", "learning_rate", "batch_size")
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out: {self.held_out} found, expected a share between 0 and 1")
+
+
+class Detector(NamedTuple):
+    """Network parameters, which classes it knows, and where it draws the line."""
+
+    params: Any
+    seen: Bool[Array, " c"]
+    threshold: Float[Array, ""]
+
+
+def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: ClassTable) -> Detector:
+    """Minimises the cross-entropy of labelled rows, plus `exposure` times that of uniform targets on unlabelled ones.
+
+    A row is unlabelled if its label is missing (-1) or, as a pseudo-label, an unseen class. The threshold is the one
+    that best tells held-out labelled rows from unlabelled ones: no test label takes part.
+    """
+    seen = jnp.asarray(classes.seen)
+    y = jnp.asarray(pool.y)
+    labelled = (y >= 0) & seen[y]
+    unlabelled = (y == -1) | ((y >= 0) & ~seen[y])
+    chosen = jax.random.uniform(stream(key, "held out"), y.shape) < hyper.held_out
+    held_out, training = labelled & chosen, (labelled & ~chosen) | unlabelled
+    net = embedding_classifier(len(classes.semantics), hyper.hidden)
+    optimizer = optax.adam(hyper.learning_rate)
+
+    def loss(params, rows, valid):
+        x, _, label = minibatch(pool, rows)
+        log_p = _log_share(net.embed(params, x), seen)
+        right = jnp.take_along_axis(log_p, jnp.where(labelled[rows], label, 0)[:, None], 1)[:, 0]
+        uniform = jnp.sum(jnp.where(seen, log_p, 0.0), 1) / jnp.sum(seen)
+        return -jnp.sum(valid * jnp.where(labelled[rows], right, hyper.exposure * uniform)) / hyper.batch_size
+
+    def step(carry, step_key, rows, valid):
+        del step_key
+        params, moments = carry
+        value, gradient = jax.value_and_grad(loss)(params, rows, valid)
+        update, moments = optimizer.update(gradient, moments)
+        return (optax.apply_updates(params, update), moments), {"loss": value}
+
+    params = net.init(stream(key, "parameters"), jnp.asarray(pool.x[0]).astype(jnp.float32))
+    carry = (params, optimizer.init(params))
+    w = training.astype(jnp.int32)
+    (params, _), _ = run_epochs(step, carry, key, w, jnp.int32(0), hyper.epochs, hyper.batch_size)
+    detector = Detector(params, seen, jnp.float32(0))
+    score = outlyingness(hyper, detector, jnp.asarray(pool.x))
+    return detector._replace(threshold=best_threshold(score, held_out, unlabelled))
+
+
+def outlyingness(hyper: OutlierExposure, detector: Detector, x: Float[Array, "n d"]) -> Float[Array, " n"]:
+    """-log of the largest seen-class probability, 0 or more, less the threshold: above 0 a row is taken for unseen."""
+    net = embedding_classifier(len(detector.seen), hyper.hidden)
+    return -_log_share(net.embed(detector.params, x.astype(jnp.float32)), detector.seen).max(1) - detector.threshold
+
+
+def best_threshold(
+    score: Float[Array, " n"], negative: Bool[Array, " n"], positive: Bool[Array, " n"]
+) -> Float[Array, ""]:
+    """The cut between two groups with the best balanced accuracy (Youden's J), half-way to the next score."""
+    order = jnp.argsort(score)
+    share = [jnp.cumsum(group[order]) / jnp.maximum(jnp.sum(group), 1) for group in (negative, positive)]
+    best = jnp.argmax(share[0] - share[1])
+    ordered = score[order]
+    return (ordered[best] + ordered[jnp.minimum(best + 1, len(score) - 1)]) / 2
+
+
+def _log_share(embedding, seen):
+    """Log-probabilities of the seen classes, minus infinity for the others."""
+    return jax.nn.log_softmax(jnp.where(seen, embedding.x @ embedding.weights.T, -jnp.inf))

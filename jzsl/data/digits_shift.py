@@ -1,0 +1,65 @@
+"""Handwritten digits in two domains: clean images as the labelled source, changed ones as the unlabelled target."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import rotate
+from sklearn.datasets import load_digits
+
+from jzsl.data.digits import SEMANTICS
+from jzsl.data.holdout import holdout_rows
+from jzsl.errors import InputError
+from jzsl.problem import Problem, Provenance, Splits
+
+
+@dataclass(frozen=True)
+class DigitsShift:
+    """All ten digits in both domains; each image is in one of them."""
+
+    contrast: float = 0.6
+    """factor of the target's grey levels, between 0 and 1"""
+    rotation: float = 15.0
+    """degrees by which the target's images are turned, half of them to either side"""
+    noise: float = 0.15
+    """standard deviation of the target's pixel noise, for pixels in [0, 1]"""
+    target: float = 0.5
+    """share of the images in the target domain"""
+    seed: int = 0
+    """of the noise and of the division"""
+
+    def load(self) -> Problem:
+        """The problem: source rows to train on, target rows as test rows of seen classes, no unseen class.
+
+        Raises:
+            InputError: naming a field outside its range.
+        """
+        for field, valid in (
+            ("contrast", 0 < self.contrast <= 1),
+            ("noise", self.noise >= 0),
+            ("target", 0 < self.target < 1),
+        ):
+            if not valid:
+                raise InputError(f"digits_shift: {field}: {getattr(self, field)} found")
+        images, labels = load_digits(return_X_y=True)
+        images = (images / 16).reshape(-1, 8, 8)
+        rows = np.arange(len(images))
+        target = holdout_rows(rows, labels, self.target, seed=self.seed)
+        rng = np.random.default_rng(self.seed)
+        for row in target:
+            turned = rotate(images[row], rng.choice([-1, 1]) * self.rotation, reshape=False, order=1)
+            images[row] = np.clip(self.contrast * turned + rng.normal(0, self.noise, (8, 8)), 0, 1)
+        nothing = np.zeros(0, np.int64)
+        return Problem(
+            features=images.reshape(-1, 64).astype(np.float32),
+            labels=labels.astype(np.int64),
+            semantics=SEMANTICS,
+            class_names=tuple(str(digit) for digit in range(10)),
+            splits=Splits(np.setdiff1d(rows, target), target, nothing, nothing, nothing),
+            provenance=Provenance(
+                "digits, shifted",
+                "8 x 8 pixels",
+                "18 stroke semantics",
+                "digits_shift",
+                (f"target: contrast {self.contrast}, turned by {self.rotation} degrees, noise {self.noise}",),
+            ),
+        )

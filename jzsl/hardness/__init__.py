@@ -1,0 +1,1 @@
+"""How hard a sample is: angular visual hardness and its rivals, and how they agree with a measured hardness."""

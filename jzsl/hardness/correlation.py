@@ -1,0 +1,115 @@
+"""How a hardness score agrees with a measured hardness (AVH paper, section 4, tables 1 and 2)."""
+
+import enum
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+
+class Coefficient(enum.Enum):
+    """Which correlation."""
+
+    spearman = enum.member(stats.spearmanr)
+    pearson = enum.member(stats.pearsonr)
+    kendall = enum.member(stats.kendalltau)
+
+
+class Correlation(NamedTuple):
+    """A coefficient, and the probability of one as large without any; NaN where a variable is constant."""
+
+    coefficient: float
+    p: float
+
+
+class Difference(NamedTuple):
+    """A z value and its two-sided probability under equal coefficients."""
+
+    z: float
+    p: float
+
+
+def correlation(kind: Coefficient, a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> Correlation:
+    """Of two variables over the same samples."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Correlation(float("nan"), float("nan"))
+    found: Any = kind.value(a, b)
+    return Correlation(float(found[0]), float(found[1]))
+
+
+def correlation_by_bin(
+    kind: Coefficient, a: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], edges: Float[np.ndarray, " e"]
+) -> list[tuple[int, Correlation]]:
+    """Samples and correlation within each bin [edge, next edge) of the measured hardness; the last bin is closed."""
+    place = np.clip(np.searchsorted(edges, measured, side="right") - 1, 0, len(edges) - 2)
+    inside = (measured >= edges[0]) & (measured <= edges[-1])
+    members = [inside & (place == number) for number in range(len(edges) - 1)]
+    return [(int(rows.sum()), correlation(kind, a[rows], measured[rows])) for rows in members]
+
+
+def fisher_z(coefficient: float) -> float:
+    """artanh r, whose sampling distribution is close to normal with variance 1 / (n - 3)."""
+    return float(np.arctanh(np.clip(coefficient, -1 + 1e-15, 1 - 1e-15)))
+
+
+def independent_difference(first: float, second: float, rows_first: int, rows_second: int) -> Difference:
+    """z test of two coefficients from two different samples.
+
+    The AVH paper applies it to two scores on the same samples (tables 1 and 2), where it does not hold: use
+    `dependent_difference`. It is here to reproduce the paper's numbers.
+    """
+    z = (fisher_z(first) - fisher_z(second)) / np.sqrt(1 / (rows_first - 3) + 1 / (rows_second - 3))
+    return _two_sided(z)
+
+
+def dependent_difference(first: float, second: float, between: float, rows: int) -> Difference:
+    """z test of two coefficients with the same third variable on the same samples (Meng, Rosenthal and Rubin 1992).
+
+    Args:
+        first: correlation of one score with the measured hardness.
+        second: of the other score.
+        between: of the two scores with each other.
+        rows: number of samples.
+    """
+    mean_square = (first**2 + second**2) / 2
+    f = min((1 - between) / (2 * (1 - mean_square)), 1.0)
+    h = (1 - f * mean_square) / (1 - mean_square)
+    spread = 2 * (1 - between) * h
+    if spread <= 0:  # the two scores are the same variable
+        return Difference(0.0, 1.0)
+    return _two_sided((fisher_z(first) - fisher_z(second)) * np.sqrt((rows - 3) / spread))
+
+
+def bootstrap_interval(
+    kind: Coefficient,
+    a: Float[np.ndarray, " n"],
+    measured: Float[np.ndarray, " n"],
+    other: Float[np.ndarray, " n"] | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of the correlation of `a`, or of its lead over that of `other`; samples are redrawn."""
+
+    def statistic(*columns):
+        first = correlation(kind, columns[0], columns[1]).coefficient
+        return first - correlation(kind, columns[2], columns[1]).coefficient if len(columns) > 2 else first
+
+    data = (a, measured) if other is None else (a, measured, other)
+    rng = np.random.default_rng(seed)
+    found = stats.bootstrap(
+        data,
+        statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=resamples,
+        confidence_level=level,
+        method="percentile",
+        rng=rng,
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def _two_sided(z: float) -> Difference:
+    return Difference(float(z), float(2 * stats.norm.sf(abs(z))))

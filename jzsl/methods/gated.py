@@ -1,0 +1,113 @@
+"""Generalized recognition by an out-of-distribution detector and two experts (STHS, section 4.3).
+
+A row goes to the expert of seen or of unseen classes, whichever group the detector takes it for.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from jzsl.classifiers.outlier_exposure import Detector, OutlierExposure, detect, outlyingness
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import ClassifierConfig, MethodConfig
+from jzsl.keys import stream
+from jzsl.methods.s2v import S2V
+from jzsl.types import Classifier, ClassTable, Method, Metrics, Pool, Task
+
+
+@dataclass(frozen=True)
+class Gated:
+    """A detector, an expert of unseen classes and one of seen classes."""
+
+    unseen: MethodConfig = S2V()
+    """the expert of unseen classes, which self-training trains"""
+    seen: ClassifierConfig = Softmax()
+    """the expert of seen classes, trained on labelled rows"""
+    detector: OutlierExposure = OutlierExposure()
+    """tells the two groups apart"""
+
+    needs_unlabelled: ClassVar[bool] = True
+
+    def build(self, task: Task) -> Method:
+        expert = self.unseen.build(Task.zsl)
+        return gated(expert, self.seen.build(), self.detector) if task is Task.gzsl else alone(expert)
+
+
+class GatedState(NamedTuple):
+    """The state of the expert of unseen classes, and the key of what is trained beside it."""
+
+    expert: Any
+    key: Key[Array, ""]
+
+
+class GatedPredictor(NamedTuple):
+    """What each of the three needs to score rows, and which classes are seen."""
+
+    unseen: Any
+    seen: Any
+    detector: Detector
+    is_seen: Bool[Array, " c"]
+
+
+def alone(expert: Method) -> Method:
+    """The expert of unseen classes by itself, with the state of `gated`: what self-training trains."""
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> GatedState:
+        return GatedState(expert.init(key, pool, classes), key)
+
+    def fit(
+        state: GatedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+    ) -> tuple[GatedState, Metrics]:
+        trained, metrics = expert.fit(state.expert, pool, classes, epochs)
+        return state._replace(expert=trained), metrics
+
+    def predictor(state: GatedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
+        return expert.predictor(state.expert, pool, classes, unseen)
+
+    def relabel(state: GatedState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GatedState:
+        return state._replace(expert=expert.relabel(state.expert, key, changed))
+
+    def sample(state: GatedState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+        assert expert.sample is not None
+        return expert.sample(state.expert, key, semantics)
+
+    return Method(
+        init, fit, predictor, expert.logits, relabel, None if expert.sample is None else sample, expert.embedding
+    )
+
+
+def gated(expert: Method, classifier: Classifier, hyper: OutlierExposure) -> Method:
+    """All three. Scores are those of the row's expert, best 0; the detector's score is added to unseen classes.
+
+    So the group is the detector's choice, the class within it the expert's, and a bonus on unseen classes (the
+    seen-unseen curve) moves the detector's threshold.
+    """
+    base = alone(expert)
+
+    def predictor(state: GatedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> GatedPredictor:
+        is_seen = jnp.asarray(classes.seen)
+        y = jnp.asarray(pool.y)
+        labelled = (y >= 0) & is_seen[y]
+        w = jnp.where(labelled, pool.w, 0)
+        return GatedPredictor(
+            base.predictor(state, pool, classes, unseen),
+            classifier.fit(stream(state.key, "seen expert"), pool.x, jnp.where(labelled, y, 0), w, classes),
+            detect(hyper, stream(state.key, "detector"), pool, classes),
+            is_seen,
+        )
+
+    def logits(predictor: GatedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
+        is_seen = predictor.is_seen[candidates]
+        outlying = outlyingness(hyper, predictor.detector, x)[:, None]
+        seen = _best_zero(classifier.logits(predictor.seen, x, candidates), is_seen)
+        unseen = _best_zero(expert.logits(predictor.unseen, x, candidates), ~is_seen)
+        return jnp.where(is_seen, seen, unseen + outlying)
+
+    return base._replace(predictor=predictor, logits=logits, embedding=None)
+
+
+def _best_zero(scores: Float[Array, "m k"], group: Bool[Array, " k"]) -> Float[Array, "m k"]:
+    """Scores less the best one of the group's columns."""
+    return scores - jnp.where(group, scores, -jnp.inf).max(1, keepdims=True)

@@ -1,0 +1,136 @@
+"""A supervised classifier of the classes that have rows: the base of domain adaptation, and of AVH's own studies.
+
+It has no use for class semantics, so it recognises no unseen class.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from jzsl.errors import InputError, require_positive
+from jzsl.hardness.angular import angles, angular_logits
+from jzsl.keys import stream
+from jzsl.nets.embedding_classifier import embedding_classifier
+from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
+
+
+class Loss(enum.Enum):
+    """Which logits the cross-entropy is taken of.
+
+    softmax: x'w_k.
+    avh: s (pi - A(x, w_k)), the AVH loss (AVH paper, eq. 5).
+    """
+
+    softmax = "softmax"
+    avh = "avh"
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """A hidden layer and class weights, trained by cross-entropy."""
+
+    hidden: int | None = 512
+    """size of the embedding; None compares the features themselves with class weights"""
+    loss: Loss = Loss.softmax
+    """softmax of inner products, or of angles (the AVH loss)"""
+    scale: float = 16.0
+    """s of the AVH loss (AVH paper, eq. 5, which leaves it to cross-validation)"""
+    learning_rate: float = 1e-3
+    """of Adam"""
+    l2: float = 1e-4
+    """factor of the squared weights' half in the loss"""
+    batch_size: int = 128
+    """rows of a minibatch"""
+
+    def __post_init__(self):
+        require_positive(self, "scale", "learning_rate", "batch_size")
+        if self.hidden is not None:
+            require_positive(self, "hidden")
+        if not self.l2 >= 0:
+            raise InputError(f"l2: {self.l2} found, expected zero or more")
+
+    def build(self, task: Task) -> Method:
+        if task is not Task.adaptation:
+            raise InputError(
+                f"method: supervised knows no class without rows, so it has no answer to the task {task.name}"
+            )
+        return supervised(self)
+
+
+class SupervisedState(NamedTuple):
+    """Network parameters, Adam's moments, base key and epochs done."""
+
+    params: Any
+    optimizer: Any
+    key: Key[Array, ""]
+    epoch: Int[Array, ""]
+
+
+class SupervisedPredictor(NamedTuple):
+    """Network parameters, and the number of classes by its length."""
+
+    params: Any
+    classes: Float[Array, " c"]
+
+
+def supervised(hyper: Supervised) -> Method:
+    """Minimises -sum_k y_k log p(k | x), y one-hot or a pool's soft labels, summed over a minibatch."""
+    optimizer = optax.chain(optax.add_decayed_weights(hyper.l2), optax.adam(hyper.learning_rate))
+
+    def logits_of(embedding: Embedding) -> Float[Array, "n k"]:
+        if hyper.loss is Loss.avh:
+            return angular_logits(angles(embedding), hyper.scale)
+        return embedding.x @ embedding.weights.T
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> SupervisedState:
+        net = embedding_classifier(len(classes.semantics), hyper.hidden)
+        params = net.init(stream(key, "parameters"), jnp.asarray(pool.x[0]).astype(jnp.float32))
+        return SupervisedState(params, optimizer.init(params), key, jnp.int32(0))
+
+    def fit(
+        state: SupervisedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+    ) -> tuple[SupervisedState, Metrics]:
+        count = len(classes.semantics)
+        net = embedding_classifier(count, hyper.hidden)
+
+        def loss(params, rows, valid):
+            x, _, y = minibatch(pool, rows)
+            target = jax.nn.one_hot(y, count) if pool.soft is None else jnp.asarray(pool.soft)[rows]
+            entropy = -jnp.sum(target * jax.nn.log_softmax(logits_of(net.embed(params, x))), -1)
+            return jnp.sum(valid * entropy) / hyper.batch_size
+
+        def step(carry, key, rows, valid):
+            del key
+            params, moments = carry
+            value, gradient = jax.value_and_grad(loss)(params, rows, valid)
+            update, moments = optimizer.update(gradient, moments, params)
+            metrics = {"loss": value * hyper.batch_size / jnp.sum(valid)}
+            return (optax.apply_updates(params, update), moments), metrics
+
+        carry = (state.params, state.optimizer)
+        key = stream(state.key, "training")
+        (params, moments), metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
+        return SupervisedState(params, moments, state.key, state.epoch + epochs), metrics
+
+    def predictor(
+        state: SupervisedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
+    ) -> SupervisedPredictor:
+        del pool, unseen
+        return SupervisedPredictor(state.params, jnp.zeros(len(classes.semantics)))
+
+    def embedding(trained: SupervisedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        found = embedding_classifier(len(trained.classes), hyper.hidden).embed(trained.params, x)
+        return Embedding(found.x, found.weights[candidates])
+
+    def logits(
+        trained: SupervisedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]
+    ) -> Float[Array, "m k"]:
+        return logits_of(embedding(trained, x, candidates))
+
+    return Method(init, fit, predictor, logits, embedding=embedding, takes_soft=True)

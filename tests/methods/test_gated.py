@@ -1,0 +1,103 @@
+"""The detector by outlier exposure and the two experts behind it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jzsl.classifiers.outlier_exposure import OutlierExposure, best_threshold, detect, outlyingness
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import Experiment, Train
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.errors import InputError
+from jzsl.evaluation.protocol import Protocol
+from jzsl.methods.gated import Gated
+from jzsl.methods.s2v import S2V
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+from jzsl.views import transductive
+
+HYPER = OutlierExposure(hidden=128, epochs=100, batch_size=32, learning_rate=3e-3)
+CONFIG = Gated(S2V(hidden=32, batch_size=32), Softmax(epochs=80, batch_size=32), HYPER)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Classes far apart: each expert has an easy task."""
+    source = LinearGaussian(classes=8, unseen=3, rows_per_class=40, features=10, semantics=5, latents=1, sigma=0.1)
+    return source.load()
+
+
+@pytest.fixture(scope="module")
+def view(problem):
+    return transductive(problem)
+
+
+@pytest.fixture(scope="module")
+def trained(view):
+    method, pool, classes = CONFIG.build(Task.gzsl), *jax.device_put((view.pool, view.classes))
+    state, _ = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, 40)
+    return method, jax.jit(method.predictor)(state, pool, classes, view.unseen), state
+
+
+def test_the_threshold_is_the_best_balanced_cut(random):
+    for _ in range(20):
+        score = random.normal(size=50).round(2)
+        group = random.integers(0, 3, 50)
+        negative, positive = group == 0, group == 1
+        score[positive] += 1
+        cut = float(best_threshold(jnp.float32(score), jnp.array(negative), jnp.array(positive)))
+
+        def balanced(at, score=score, negative=negative, positive=positive):
+            return np.mean(score[negative] <= at) + np.mean(score[positive] > at)
+
+        best = max(balanced(at) for at in np.sort(score))
+        if len(np.unique(score)) == 50:
+            assert balanced(cut) == pytest.approx(best)
+        assert balanced(cut) >= best - 0.1
+
+
+def test_the_detector_tells_the_groups_and_no_pseudo_label_matters(problem, view):
+    pool, classes = jax.device_put((view.pool, view.classes))
+    detector = jax.jit(detect, static_argnums=0)(HYPER, jax.random.key(0), pool, classes)
+    rows = np.concatenate([problem.splits.test_seen, problem.splits.test_unseen])
+    found = np.asarray(outlyingness(HYPER, detector, jnp.array(view.scaler(problem.features[rows]))))
+    unseen = np.isin(problem.labels[rows], view.unseen)
+    assert np.mean((found > 0) == unseen) > 0.9
+    # Rounds write pseudo-labels of unseen classes and multiplicities into the pool; the detector stays the same.
+    later = pool._replace(y=jnp.where(pool.y == -1, view.unseen[1], pool.y), w=jnp.where(pool.y == -1, 1, pool.w))
+    again = jax.jit(detect, static_argnums=0)(HYPER, jax.random.key(0), later, classes)
+    np.testing.assert_array_equal(detector.threshold, again.threshold)
+
+
+def test_scores_are_the_experts_behind_the_gate(problem, view, trained):
+    method, predictor, state = trained
+    protocol = Protocol(problem, view)
+    queries = protocol.queries(Task.gzsl)
+    scores = np.asarray(method.logits(predictor, jnp.array(queries.x), queries.candidates))
+    is_seen = np.isin(queries.candidates, view.seen)
+    gate = np.asarray(outlyingness(HYPER, predictor.detector, jnp.array(queries.x)))
+    np.testing.assert_array_equal(is_seen[scores.argmax(1)], gate <= 0)
+    expert = S2V(hidden=32, batch_size=32).build(Task.zsl)
+    alone = np.asarray(expert.logits(predictor.unseen, jnp.array(queries.x), jnp.array(view.unseen)))
+    np.testing.assert_array_equal(scores[:, ~is_seen].argmax(1), alone.argmax(1))
+    numbers = protocol.score(Task.gzsl, scores)
+    assert numbers["AUROC"] > 95
+    assert numbers["S"] > 80
+    zsl = CONFIG.build(Task.zsl)
+    np.testing.assert_allclose(
+        zsl.logits(
+            zsl.predictor(state, *jax.device_put((view.pool, view.classes)), view.unseen), queries.x, view.unseen
+        ),
+        alone,
+        rtol=1e-5,
+    )
+
+
+def test_it_asks_for_a_separate_pool():
+    data = LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2)
+    for self_training in (None, STHS(strict=True)):
+        with pytest.raises(InputError, match="pool of their own"):
+            Experiment(data, CONFIG, Train(epochs=2), (Task.gzsl,), self_training=self_training)
+    with pytest.raises(InputError, match="threshold of its own"):
+        Experiment(data, CONFIG, Train(epochs=2), (Task.gzsl,), calibration=True, self_training=STHS())
