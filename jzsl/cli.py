@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 from rich.console import Console
 
@@ -78,7 +79,7 @@ class DataOptions:
     action: tyro.conf.Positional[Literal["info", "check"]]
     """info: a table; check: the table, or every problem found and exit status 2"""
     source: tyro.conf.Positional[str]
-    """digits, synthetic, an .npz or .h5 file, a folder of .npy files, or a folder of the xlsa17 layout"""
+    """digits, digits_shift, synthetic, an .npz or .h5 file, a folder of .npy files, or a folder of the xlsa17 layout"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -101,11 +102,12 @@ class StudyOptions:
 
     name: tyro.conf.Positional[Study]
     """the question: STHS paper, fig. 1 A to D, fig. 3, table 3, how far estimates of the class prior are off; ABP
-    paper, fig. 3, table 3, figs. 4 and 5, table 4, and the likelihood of held-out rows"""
-    data: str
-    """digits, synthetic, a file or a folder, as for `jzsl data`"""
+    paper, fig. 3, table 3, figs. 4 and 5, table 4, and the likelihood of held-out rows; generalized recognition: the
+    seen-unseen curve, STHS tables 2 and 4; AVH paper, section 4, figs. 4 and 3, tables 3 and 4"""
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
+    data: str = "digits"
+    """digits, digits_shift, synthetic, a file or a folder, as for `jzsl data`"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -126,6 +128,8 @@ class StudyOptions:
     """K there, as a share of the unseen classes (0.8)"""
     scaling: Scaling | None = None
     """feature scaling (minmax)"""
+    frequency: Path | None = None
+    """human selection frequency, or any measured one in [0, 1], of every row of the data: a .npy file"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -227,7 +231,7 @@ def _tune(arguments: list[str]) -> int:
     finding = tuning_finding(candidates)
     write(finding, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
     screen = Console()
-    screen.print(finding_table(finding.question, finding.rows))
+    screen.print(finding_table(finding.question, finding.rows, finding.columns))
     best = candidates[0]
     screen.print(finding.answer)
     screen.print(
@@ -260,7 +264,7 @@ def _study(arguments: list[str]) -> int:
     }
     write(finding, options.out, header)
     screen = Console()
-    screen.print(finding_table(finding.question, finding.rows))
+    screen.print(finding_table(finding.question, finding.rows, finding.columns))
     for line in (finding.answer, *finding.notes, f"saved in {options.out}"):
         screen.print(line)
     return 0
@@ -286,7 +290,16 @@ def _setting(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
         if not given[name] > 0:
             raise InputError(f"{name}: {given[name]} found, expected a positive number")
     problem = locate(options.data, options.features, options.splits).load()
-    return Setting(problem, bases, seeds=options.seeds, tell=tell, **given)
+    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.features))
+    return Setting(problem, bases, seeds=options.seeds, tell=tell, frequency=frequency, **given)
+
+
+def _frequency(path: Path, rows: int) -> np.ndarray:
+    """One number in [0, 1] for each row."""
+    found = read_entries(path)["features"] if path.suffix == ".npy" else np.zeros(0)
+    if found.shape != (rows,) or not ((found >= 0) & (found <= 1)).all():
+        raise InputError(f"{path}: shape {found.shape} found, expected a .npy file of {rows} numbers from 0 to 1")
+    return np.asarray(found, np.float64)
 
 
 def _data(arguments: list[str]) -> int:

@@ -63,7 +63,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
     assert main([]) == 2
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])
 def test_predict_classifies_new_rows(finished, tmp_path, task):
     """Scores from the command line are those of the library on the same rows; every format of features works."""
     features = load_config(TINY).data.load().features[::7]

@@ -5,16 +5,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from jzsl.analysis.calibration import seen_unseen_curve
 from jzsl.analysis.convergence import convergence
 from jzsl.analysis.cost import cost
+from jzsl.analysis.domain_adaptation import domain_adaptation
+from jzsl.analysis.generalized_settings import generalized_settings
 from jzsl.analysis.hard_easy import diversity, hard_easy, label_noise
+from jzsl.analysis.hardness_correlation import hardness_correlation
 from jzsl.analysis.incomplete_features import incomplete_features
 from jzsl.analysis.likelihood import likelihood
 from jzsl.analysis.prior_error import prior_error
 from jzsl.analysis.rounds import hardness_dynamics, sampling_ablation
 from jzsl.analysis.seen_classes import seen_classes
+from jzsl.analysis.sphere import sphere
 from jzsl.analysis.study import Finding, Setting
 from jzsl.analysis.synthetic_count import synthetic_count
+from jzsl.analysis.training_dynamics import training_dynamics
 from jzsl.analysis.uneven_prediction import uneven_prediction
 from jzsl.config import MethodConfig
 from jzsl.generators.abp import ABP
@@ -22,6 +28,7 @@ from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.methods.supervised import Supervised
 from jzsl.types import Task
 
 
@@ -32,6 +39,7 @@ class Base(enum.Enum):
     abp = enum.member(Generative(generator=ABP(), noise=(Task.gzsl,)))
     cvae = enum.member(Generative(generator=CVAE(latent=10), noise=(Task.gzsl,)))
     wgan = enum.member(Generative(generator=WGAN()))
+    supervised = enum.member(Supervised())
 
     def with_hidden(self, hidden: int | None) -> MethodConfig:
         """The base with so many nodes in a generator's hidden layer; None keeps its paper's number."""
@@ -68,3 +76,9 @@ class Study(enum.Enum):
     seen_classes = Question(seen_classes, _GENERATORS)
     incomplete_features = Question(incomplete_features, _GENERATORS)
     likelihood = Question(likelihood, _GENERATORS[:2])
+    seen_unseen_curve = Question(seen_unseen_curve)
+    generalized_settings = Question(generalized_settings)
+    hardness_correlation = Question(hardness_correlation)
+    training_dynamics = Question(training_dynamics, (Base.supervised,), 30)
+    sphere = Question(sphere, (Base.supervised,), 30)
+    domain_adaptation = Question(domain_adaptation, (Base.supervised,), 20)

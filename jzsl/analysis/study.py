@@ -31,6 +31,7 @@ class Finding(NamedTuple):
         rows: the table, one dictionary a row.
         draw: fills a new Matplotlib figure.
         notes: what a reader must know (setting, features).
+        columns: of a wide table, those that a terminal shows; empty for all.
     """
 
     question: str
@@ -38,6 +39,7 @@ class Finding(NamedTuple):
     rows: list[dict[str, Any]]
     draw: Callable[[Any], None]
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Setting:
         rounds: T, where a study self-trains.
         hard: K there, as a share of the unseen classes.
         tell: is told what is going on.
+        frequency: how often each row of the problem is recognised, by people or by other means, in [0, 1]; None where
+            nobody measured it.
     """
 
     problem: Problem
@@ -63,6 +67,7 @@ class Setting:
     rounds: int = 4
     hard: float = 0.8
     tell: Callable[[str], None] = field(default=lambda text: None)
+    frequency: Float[np.ndarray, " n"] | None = None
 
 
 def only_generative(setting: Setting) -> dict[str, Generative]:

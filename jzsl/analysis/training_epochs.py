@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from jzsl.config import MethodConfig
 from jzsl.evaluation.protocol import Protocol
@@ -68,6 +69,24 @@ class Trainee:
         pool, classes = self.pool if pool is None else pool, self.classes if classes is None else classes
         return self._fit(self._init(jax.random.key(seed), pool, classes), pool, classes, epochs)[0]
 
+    def scores(
+        self,
+        state: State,
+        base: MethodConfig,
+        pool: Pool | None = None,
+        classes: ClassTable | None = None,
+        protocol: Protocol | None = None,
+    ) -> Float[np.ndarray, "n k"]:
+        """The scores of the task's test rows when `base`, which need not be the one that trained, classifies."""
+        pool, classes = self.pool if pool is None else pool, self.classes if classes is None else classes
+        protocol = self.protocol if protocol is None else protocol
+        if base not in self._compiled:
+            method = base.build(self.task)
+            self._compiled[base] = (jax.jit(method.predictor), jax.jit(method.logits))
+        predictor, logits = self._compiled[base]
+        queries = protocol.queries(self.task)
+        return np.asarray(logits(predictor(state, pool, classes, self.view.unseen), queries.x, queries.candidates))
+
     def score(
         self,
         state: State,
@@ -76,13 +95,6 @@ class Trainee:
         classes: ClassTable | None = None,
         protocol: Protocol | None = None,
     ) -> dict[str, float]:
-        """The task's numbers when `base`, which need not be the one that trained, classifies with the state."""
-        pool, classes = self.pool if pool is None else pool, self.classes if classes is None else classes
+        """The task's numbers from `scores`."""
         protocol = self.protocol if protocol is None else protocol
-        if base not in self._compiled:
-            method = base.build(self.task)
-            self._compiled[base] = (jax.jit(method.predictor), jax.jit(method.logits))
-        predictor, logits = self._compiled[base]
-        queries = protocol.queries(self.task)
-        scores = logits(predictor(state, pool, classes, self.view.unseen), queries.x, queries.candidates)
-        return protocol.score(self.task, np.asarray(scores))
+        return protocol.score(self.task, self.scores(state, base, pool, classes, protocol))

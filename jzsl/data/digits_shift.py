@@ -16,11 +16,11 @@ from jzsl.problem import Problem, Provenance, Splits
 class DigitsShift:
     """All ten digits in both domains; each image is in one of them."""
 
-    contrast: float = 0.6
+    contrast: float = 0.7
     """factor of the target's grey levels, between 0 and 1"""
-    rotation: float = 15.0
+    rotation: float = 10.0
     """degrees by which the target's images are turned, half of them to either side"""
-    noise: float = 0.15
+    noise: float = 0.1
     """standard deviation of the target's pixel noise, for pixels in [0, 1]"""
     target: float = 0.5
     """share of the images in the target domain"""

@@ -1,6 +1,7 @@
 """Calibrated stacking (Chao et al. 2016; HAS paper, eq. 9): a bonus on the scores of unseen classes."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jzsl.evaluation.accuracy import harmonic_mean
@@ -8,10 +9,12 @@ from jzsl.evaluation.curve import SeenUnseenCurve
 
 
 def calibrated(
-    scores: Float[Array, "n k"], factor: float | Float[Array, ""], is_seen: Bool[Array, " k"]
+    scores: Float[Array | np.ndarray, "n k"],
+    factor: float | Float[Array, ""],
+    is_seen: Bool[Array | np.ndarray, " k"],
 ) -> Float[Array, "n k"]:
     """Scores of unseen classes raised by `factor`, as against seen ones lowered by it: the order is the same."""
-    return scores + jnp.where(is_seen, 0.0, factor)
+    return jnp.asarray(scores) + jnp.where(is_seen, 0.0, factor)
 
 
 def best_factor(curve: SeenUnseenCurve) -> tuple[float, float]:

@@ -83,10 +83,16 @@ def problem_table(problem: Problem) -> Table:
     return table
 
 
-def finding_table(title: str, rows: list[dict[str, Any]]) -> Table:
-    """The table of a study: all columns but the single values of the seeds, and of a long one evenly spaced rows."""
+def finding_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:
+    """The table of a study: all columns but the single values of the seeds, and of a long one evenly spaced rows.
+
+    Args:
+        title: above it.
+        rows: one dictionary a row.
+        columns: those to show, where the written table has more than a terminal is wide.
+    """
     table = Table(title=title)
-    columns = [name for name in rows[0] if name != "values"]
+    columns = columns or tuple(name for name in rows[0] if name != "values")
     for name in columns:
         table.add_column(name, justify="right" if isinstance(rows[0][name], int | float) else "left")
     stride = -(-len(rows) // _SHOWN)

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Float
 
 from jzsl.config import Experiment
 from jzsl.evaluation.calibration import calibrated
@@ -97,13 +98,17 @@ class Trainer:
             if self._top:
                 numbers |= self._score_in_chunks(predictor)
                 continue
-            queries = self._queries[task]
-            scores = self._programs.logits[task](predictor, queries.x, queries.candidates)
+            scores, _ = self.scores(task, predictor)
             if task is Task.gzsl and self._choosing:
                 numbers |= self._protocol.best_factor(np.asarray(scores))
-            scores = calibrated(scores, self.factor, self._classes.seen[queries.candidates])
+            scores = calibrated(scores, self.factor, self._classes.seen[self.candidates[task]])
             numbers |= self._protocol.score(task, np.asarray(scores))
         return numbers
+
+    def scores(self, task: Task, predictor: Any) -> tuple[Float[Array, "n k"], Float[Array, "n d"]]:
+        """Scores of a task's test rows, without calibration, and the rows."""
+        queries = self._queries[task]
+        return self._programs.logits[task](predictor, queries.x, queries.candidates), queries.x
 
     def _score_in_chunks(self, predictor: Any) -> dict[str, float]:
         """Top-k accuracies of the rows of unseen classes, never all scores at once."""

@@ -59,7 +59,7 @@ def queries(random):
     return jnp.float32(random.uniform(size=(30, 6)))
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task):
     """Not their features, not their labels, for either task."""

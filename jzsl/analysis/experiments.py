@@ -1,0 +1,77 @@
+"""Whole trainings of a study, by the trainers of `jzsl run`, on a problem that is loaded already."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jzsl.analysis.study import Setting
+from jzsl.config import Experiment, MethodConfig, Train
+from jzsl.problem import Problem
+from jzsl.training.round_trainer import RoundTrainer
+from jzsl.training.self_training import STHS
+from jzsl.training.trainer import Programs, Trainer
+from jzsl.types import Task
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A source that has its problem."""
+
+    problem: Problem
+
+    def load(self) -> Problem:
+        return self.problem
+
+
+def experiment_of(
+    setting: Setting, base: MethodConfig, tasks: tuple[Task, ...], sths: STHS | None = None, calibration: bool = False
+) -> Experiment:
+    """What `jzsl run` would be told."""
+    train = Train(epochs=setting.epochs)
+    return Experiment(
+        Loaded(setting.problem), base, train, tasks, calibration, setting.scaling, setting.seeds, self_training=sths
+    )
+
+
+def calibration_factor(experiment: Experiment) -> float:
+    """The median over seeds of the factors that are best on validation classes after inductive training."""
+    problem = experiment.data.load().validation()
+    trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train), choosing=True)
+    return float(np.median([numbers["factor"] for numbers in _inductive(experiment, trainer)]))
+
+
+def inductive_numbers(experiment: Experiment, factor: float = 0.0) -> list[dict[str, float]]:
+    """For each seed the numbers after inductive training, with a bonus on unseen classes."""
+    problem = experiment.data.load()
+    trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train))
+    trainer.factor = factor
+    return list(_inductive(experiment, trainer))
+
+
+def _inductive(experiment: Experiment, trainer: Trainer) -> Iterator[dict[str, float]]:
+    epochs = experiment.train.epochs or 1
+    for seed in range(experiment.seeds):
+        state, _ = trainer.fit(trainer.init(seed), 0, epochs, epochs)
+        yield trainer.score(state, trainer.predictors(state))
+
+
+def self_trained(experiment: Experiment, factor: float = 0.0) -> Iterator[Iterator[tuple[Any, dict[str, float]]]]:
+    """For each seed the state and the numbers after every round, round 0 first."""
+    sths = experiment.self_training
+    assert sths is not None
+    trainer = RoundTrainer(experiment.data.load(), experiment, Programs(experiment), sths)
+    trainer.factor = factor
+    for seed in range(experiment.seeds):
+        yield _rounds(experiment, trainer, sths.rounds, seed)
+
+
+def _rounds(
+    experiment: Experiment, trainer: RoundTrainer, rounds: int, seed: int
+) -> Iterator[tuple[Any, dict[str, float]]]:
+    epochs = experiment.train.epochs or 1
+    state = trainer.init(seed)
+    for t in range(rounds + 1):
+        state, _ = trainer.fit(state, t * epochs, epochs, epochs)
+        yield state, trainer.score(state, trainer.predictors(state))
