@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import tyro
 from rich.console import Console
 
-from jzsl.analysis.questions import Base, Study
-from jzsl.analysis.study import Setting, write
+from jzsl.analysis.options import StudyOptions, setting_of
+from jzsl.analysis.questions import Study
+from jzsl.analysis.study import write
 from jzsl.analysis.tuning import tuning_finding
 from jzsl.config import Experiment, decode, encode, load_config
 from jzsl.data.arrays import read_entries
@@ -22,7 +22,6 @@ from jzsl.data.locate import locate
 from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.terminal import finding_table, problem_table, result_table
-from jzsl.scaling import Scaling
 from jzsl.training import model
 from jzsl.training.interrupt import Interrupted
 from jzsl.training.runner import run as run_experiment
@@ -94,42 +93,6 @@ class TuneOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     grid: Grid = Grid()
-
-
-@dataclass(frozen=True)
-class StudyOptions:
-    """Answer one question of the papers with a table (CSV, JSON) and a figure."""
-
-    name: tyro.conf.Positional[Study]
-    """the question: STHS paper, fig. 1 A to D, fig. 3, table 3, how far estimates of the class prior are off; ABP
-    paper, fig. 3, table 3, figs. 4 and 5, table 4, and the likelihood of held-out rows; generalized recognition: the
-    seen-unseen curve, STHS tables 2 and 4; AVH paper, section 4, figs. 4 and 3, tables 3 and 4"""
-    out: Path
-    """folder for table.csv, table.json, figure.png and figure.svg"""
-    data: str = "digits"
-    """digits, digits_shift, synthetic, a file or a folder, as for `jzsl data`"""
-    features: str | None = None
-    """xlsa17: the file of features, without .mat"""
-    splits: str | None = None
-    """xlsa17: the file of splits, without .mat"""
-    base: tuple[Base, ...] = ()
-    """which methods to study; by default s2v and abp, or the generators where the study is about them"""
-    hidden: int | None = None
-    """nodes in the hidden layers of generators; by default their papers' numbers"""
-    config: Path | None = None
-    """a config whose method, epochs, self-training and scaling are studied instead"""
-    epochs: int | None = None
-    """epochs of each training (convergence 30, others 5)"""
-    seeds: int = 5
-    """number of seeds"""
-    rounds: int | None = None
-    """T, where a study self-trains (4)"""
-    hard: float | None = None
-    """K there, as a share of the unseen classes (0.8)"""
-    scaling: Scaling | None = None
-    """feature scaling (minmax)"""
-    frequency: Path | None = None
-    """human selection frequency, or any measured one in [0, 1], of every row of the data: a .npy file"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -250,7 +213,7 @@ def _study(arguments: list[str]) -> int:
     _check_figures(options.out)
     console = Console(stderr=True)
     with console.status("") as status:
-        setting = _setting(options, status.update)
+        setting = setting_of(options, status.update)
         finding = options.name.value.ask(setting)
     problem, bases = setting.problem, setting.bases
     header = {
@@ -268,38 +231,6 @@ def _study(arguments: list[str]) -> int:
     for line in (finding.answer, *finding.notes, f"saved in {options.out}"):
         screen.print(line)
     return 0
-
-
-def _setting(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
-    """What the command line says, then the config, then the defaults."""
-    question = options.name.value
-    if options.hidden is not None:
-        require_positive(options, "hidden")
-    bases = {base.name: base.with_hidden(options.hidden) for base in options.base or question.bases}
-    given = {"epochs": question.epochs, "rounds": 4, "hard": 0.8, "scaling": Scaling.minmax}
-    if options.config is not None:
-        experiment = load_config(options.config)
-        bases = {options.config.stem: experiment.method}
-        given |= {"scaling": experiment.scaling}
-        if experiment.train.epochs is not None:
-            given |= {"epochs": experiment.train.epochs}
-        if experiment.self_training is not None:
-            given |= {"rounds": experiment.self_training.rounds, "hard": experiment.self_training.hard}
-    given |= {name: getattr(options, name) for name in given if getattr(options, name) is not None}
-    for name in ("epochs", "rounds", "hard"):
-        if not given[name] > 0:
-            raise InputError(f"{name}: {given[name]} found, expected a positive number")
-    problem = locate(options.data, options.features, options.splits).load()
-    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.features))
-    return Setting(problem, bases, seeds=options.seeds, tell=tell, frequency=frequency, **given)
-
-
-def _frequency(path: Path, rows: int) -> np.ndarray:
-    """One number in [0, 1] for each row."""
-    found = read_entries(path)["features"] if path.suffix == ".npy" else np.zeros(0)
-    if found.shape != (rows,) or not ((found >= 0) & (found <= 1)).all():
-        raise InputError(f"{path}: shape {found.shape} found, expected a .npy file of {rows} numbers from 0 to 1")
-    return np.asarray(found, np.float64)
 
 
 def _data(arguments: list[str]) -> int:

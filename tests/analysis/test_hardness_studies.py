@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +113,7 @@ def test_frequency_is_given_or_measured_by_models(problem):
 
 def test_hardness_correlations_see_a_planted_frequency():
     """Rows whose frequency is their closeness to the class: AVH agrees with it, and less so with noise."""
-    problem = SOURCE.load()
+    problem = replace(SOURCE, rows_per_class=80).load()
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
     method = base["supervised"].build(Task.adaptation)

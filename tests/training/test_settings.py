@@ -206,6 +206,9 @@ def test_angles_need_a_base_that_has_them():
         STHS(selection=Selection.cbst_avh).build(blind, view.labelled, view.unlabelled)
 
 
-@pytest.mark.parametrize("name", ["digits_adaptation", "xlsa17_gzsl", "xlsa17_gzsl_transductive", "xlsa17_gzsl_strict"])
+@pytest.mark.parametrize(
+    "name",
+    ["digits_adaptation", "xlsa17_gzsl", "xlsa17_gzsl_transductive", "xlsa17_gzsl_strict", "xlsa17_gzsl_strict_wgan"],
+)
 def test_shipped_configs_load(name):
     assert load_config(Path(__file__).parents[2] / "configs" / f"{name}.py").tasks[0] is not Task.zsl

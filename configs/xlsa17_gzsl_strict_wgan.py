@@ -1,0 +1,26 @@
+"""STHS-GZSL with the base of the STHS paper's table 4, a WGAN: one unlabelled pool of seen and unseen test rows mixed.
+
+    jzsl run configs/xlsa17_gzsl_strict_wgan.py --data.root DIR --data.features res101
+
+`--selection random_sampling` is ST-WGAN-RS, `--self-training.rounds 0` the inductive base.
+"""
+
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import Experiment, Train
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.generators.wgan import WGAN
+from jzsl.methods.generative import Generative
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Xlsa17(),
+    method=Generative(
+        generator=WGAN(classification=0, learning_rate=2e-4, batch_size=128),
+        gzsl=Softmax(epochs=30, learning_rate=2e-4, batch_size=256),
+    ),
+    tasks=(Task.gzsl,),
+    calibration=True,
+    train=Train(epochs=20),
+    self_training=STHS(rounds=4, hard=0.8, strict=True),
+)
