@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.classifiers.cosine import unit
+from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.keys import stream
 from jzsl.types import Classifier, ClassTable, Embedding, StreamedClassifier

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jzsl.classifiers.cosine import unit
+from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.keys import stream
 from jzsl.training.epochs import minibatch, run_epochs

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.classifiers.cosine import unit
+from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
 

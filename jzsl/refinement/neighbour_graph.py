@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jzsl.classifiers.cosine import unit
+from jzsl.cosine import unit
 
 _QUERIES = 256
 

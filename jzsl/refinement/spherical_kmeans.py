@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jzsl.classifiers.cosine import unit
+from jzsl.cosine import unit
 from jzsl.types import Predictions
 
 

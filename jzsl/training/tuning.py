@@ -17,7 +17,8 @@ from jzsl.evaluation.protocol import Protocol
 from jzsl.problem import Problem
 from jzsl.refinement.choice import Refinement
 from jzsl.selection.choice import Selection
-from jzsl.training.self_training import STHS, SelfTraining, SelfTrainingState
+from jzsl.training.rounds import SelfTraining, SelfTrainingState
+from jzsl.training.self_training import STHS
 from jzsl.types import Metrics, Task
 from jzsl.views import transductive
 

@@ -31,8 +31,9 @@ from jzsl.selection.choice import Prior, Selection
 from jzsl.selection.hardness import cfbs
 from jzsl.selection.three_c import Clustering
 from jzsl.training import round_trainer, runner
+from jzsl.training.rounds import Schedule, self_train
 from jzsl.training.runner import run
-from jzsl.training.self_training import STHS, Schedule, self_train
+from jzsl.training.self_training import STHS
 from jzsl.types import Predictions, Task
 from jzsl.views import transductive
 
