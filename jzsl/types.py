@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 State = Any
 """What training carries: any pytree of arrays (parameters, optimizer, latents, key, epoch counter)."""
@@ -222,12 +222,22 @@ class Chosen(NamedTuple):
     soft: Float[Array, "m k"] | None = None
 
 
-Selector = Callable[..., Chosen]
-"""(key, predictions, prior[k], hard, n) -> Chosen, whose multiplicities add up to n, or about n where whole shares of
-classes are taken.
+class Request(NamedTuple):
+    """What a round asks of a selector.
 
-`hard` (how many classes count as hard) and `n` are traced integers, so that one program serves rounds and sweeps.
-"""
+    Attributes:
+        prior: estimated share of each column.
+        hard: how many classes count as hard, traced, so that one program serves sweeps.
+        n: how many rows to take, traced, so that it serves all rounds.
+    """
+
+    prior: Float[Array, " k"]
+    hard: int | Int[Array, ""]
+    n: int | Int[Array, ""]
+
+
+Selector = Callable[[Key[Array, ""], Predictions, Request], Chosen]
+"""Its multiplicities add up to n, or about n where whole shares of classes are taken."""
 
 
 class Kernel(NamedTuple):

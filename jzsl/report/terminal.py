@@ -55,7 +55,8 @@ def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
     chosen = "chosen on validation classes" if result["epochs_chosen"] else "fixed"
     rounds = f" a round, {result['rounds']} rounds" if result["rounds"] else ""
     seeds = f"{len(result['seeds'])} seeds, {result['duration_s']:.0f} s"
-    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}, {seeds}"
+    bonus = "" if result["factor"] is None else f", {result['factor']:.3g} added to scores of unseen classes"
+    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}{bonus}, {seeds}"
     return table
 
 

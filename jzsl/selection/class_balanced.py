@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.hardness.angular import avc
-from jzsl.types import Chosen, Predictions
+from jzsl.types import Chosen, Predictions, Request
 
 MRKLD = 0.1
 """Weight of the divergence from uniform predictions (CRST; design of Zou et al. 2019)."""
@@ -50,80 +50,50 @@ def log_balanced(predictions: Predictions, n: int | Int[Array, ""]) -> Float[Arr
     return log_p - class_threshold(log_p, predictions, n, empty=0.0)
 
 
-def cbst(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def cbst(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """Label argmax_k p / lambda_k, where that is at least 1 (AVH paper, the solver after eq. 2).
 
     The paper prints "above lambda_k"; public code takes the row at the threshold too, as here, so that the portion
     is whole. Rows of equal confidence all count.
     """
-    del key, prior, hard
-    ratio = log_balanced(predictions, n)
-    taken = predictions.selectable & (n > 0) & (ratio.max(1) >= 0)
+    del key
+    ratio = log_balanced(predictions, request.n)
+    taken = predictions.selectable & (request.n > 0) & (ratio.max(1) >= 0)
     return Chosen(taken.astype(jnp.int32), jnp.argmax(ratio, 1).astype(jnp.int32))
 
 
-def cbst_avh(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def cbst_avh(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """CBST+AVH: the same label, taken where its AVC reaches beta_k, the threshold of the portion by AVC (eq. 4)."""
-    del key, prior, hard
-    label = jnp.argmax(log_balanced(predictions, n), 1).astype(jnp.int32)
+    del key
+    label = jnp.argmax(log_balanced(predictions, request.n), 1).astype(jnp.int32)
     confidence = avc(predictions.angles)
-    sure = confidence >= class_threshold(confidence, predictions, n, empty=1.0)
-    taken = predictions.selectable & (n > 0) & jnp.take_along_axis(sure, label[:, None], 1)[:, 0]
+    sure = confidence >= class_threshold(confidence, predictions, request.n, empty=1.0)
+    taken = predictions.selectable & (request.n > 0) & jnp.take_along_axis(sure, label[:, None], 1)[:, 0]
     return Chosen(taken.astype(jnp.int32), label)
 
 
-def crst_mrkld(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def crst_mrkld(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """CRST with model regularisation: CBST's rows, and a divergence of the predictions from uniform ones in the loss.
 
     -sum_k y_k log p_k - alpha sum_k (1 / K) log p_k is the cross-entropy of a label with mass y_k + alpha / K.
     """
-    chosen = cbst(key, predictions, prior, hard, n)
+    chosen = cbst(key, predictions, request)
     classes = predictions.scores.shape[1]
     return chosen._replace(soft=jax.nn.one_hot(chosen.label, classes) + MRKLD / classes)
 
 
-def crst_lrent(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def crst_lrent(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """CRST with soft labels: y_k proportional to (p_k / lambda_k)^(1 / alpha) minimises the entropy-regularised loss.
 
     A row is taken where that beats no label at all: where the sum over k of these powers is at least 1.
     """
-    del key, prior, hard
-    power = log_balanced(predictions, n) / LRENT
-    taken = predictions.selectable & (n > 0) & (jax.nn.logsumexp(power, 1) >= 0)
+    del key
+    power = log_balanced(predictions, request.n) / LRENT
+    taken = predictions.selectable & (request.n > 0) & (jax.nn.logsumexp(power, 1) >= 0)
     return Chosen(taken.astype(jnp.int32), jnp.argmax(power, 1).astype(jnp.int32), jax.nn.softmax(power))
 
 
-def crst(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def crst(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """CRST with both: LRENT's soft labels, MRKLD's mass on every class."""
-    chosen = crst_lrent(key, predictions, prior, hard, n)
+    chosen = crst_lrent(key, predictions, request)
     return chosen._replace(soft=jnp.asarray(chosen.soft) + MRKLD / predictions.scores.shape[1])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.keys import stream
-from jzsl.types import Chosen, Predictions
+from jzsl.types import Chosen, Predictions, Request
 
 
 def class_frequency(predictions: Predictions) -> Float[Array, " k"]:
@@ -40,24 +40,12 @@ def hard_classes(
     return order, jnp.clip(jnp.sum(frequency > 0), 1, hard)
 
 
-def cfbs(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def cfbs(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """Class-frequency based selection: PN-CFBS with a uniform prior, whatever prior it is given."""
-    return pn_cfbs(key, predictions, jnp.full_like(prior, 1 / len(prior)), hard, n)
+    return pn_cfbs(key, predictions, request._replace(prior=jnp.full_like(request.prior, 1 / len(request.prior))))
 
 
-def pn_cfbs(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def pn_cfbs(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """Prior-normalised class-frequency based selection.
 
     The `hard` classes of the smallest f / p are hard; each gives n / hard rows, drawn from the rows predicted as it
@@ -66,7 +54,7 @@ def pn_cfbs(
     rows, classes = predictions.scores.shape
     # Rows that are not eligible belong to no class here.
     label = jnp.where(predictions.selectable, predictions.label, classes)
-    order, taken = hard_classes(stream(key, "ties"), predictions, prior, hard)
+    order, taken = hard_classes(stream(key, "ties"), predictions, request.prior, request.hard)
     # Slot j of the n draws belongs to the hard class j mod `taken`, hardest first.
     slot = jnp.arange(rows)
     column = order[slot % taken]
@@ -76,4 +64,4 @@ def pn_cfbs(
     uniform = jax.random.uniform(stream(key, "draws"), (rows,))
     within = jnp.minimum((uniform * count[column]).astype(jnp.int32), count[column] - 1)
     drawn = by_class[first[column] + within]
-    return Chosen(jnp.zeros(rows, jnp.int32).at[drawn].add((slot < n).astype(jnp.int32)), predictions.label)
+    return Chosen(jnp.zeros(rows, jnp.int32).at[drawn].add((slot < request.n).astype(jnp.int32)), predictions.label)

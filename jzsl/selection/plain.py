@@ -4,47 +4,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.types import Chosen, Predictions
+from jzsl.types import Chosen, Predictions, Request
 
 
-def random_sampling(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def random_sampling(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """RS: n of all eligible rows, each equally likely, none twice (STHS, table 3)."""
-    del prior, hard
     order = jax.random.uniform(key, predictions.label.shape)
-    return Chosen(first_n(jnp.where(predictions.selectable, order, jnp.inf), n), predictions.label)
+    return Chosen(first_n(jnp.where(predictions.selectable, order, jnp.inf), request.n), predictions.label)
 
 
-def everything(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def everything(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """Every eligible row once as soon as n is above 0: self-training without a selection."""
-    del key, prior, hard
-    return Chosen((predictions.selectable & (n > 0)).astype(jnp.int32), predictions.label)
+    del key
+    return Chosen((predictions.selectable & (request.n > 0)).astype(jnp.int32), predictions.label)
 
 
-def top_confidence(
-    key: Key[Array, ""],
-    predictions: Predictions,
-    prior: Float[Array, " k"],
-    hard: int | Int[Array, ""],
-    n: int | Int[Array, ""],
-) -> Chosen:
+def top_confidence(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
     """The n eligible rows whose best score is furthest ahead of the second best; ties at random."""
-    del prior, hard
     best = jax.lax.top_k(predictions.scores, 2)[0]
     order = jnp.where(predictions.selectable, best[:, 1] - best[:, 0], jnp.inf)
     shuffled = jax.random.permutation(key, len(order))
-    taken = first_n(order[shuffled], n)
+    taken = first_n(order[shuffled], request.n)
     return Chosen(jnp.zeros_like(taken).at[shuffled].set(taken), predictions.label)
 
 

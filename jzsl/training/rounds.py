@@ -19,7 +19,7 @@ from jzsl.refinement.choice import none as no_refinement
 from jzsl.refinement.neighbour_graph import NeighbourGraph, neighbour_graph
 from jzsl.selection.bbse import confusion_matrix
 from jzsl.selection.choice import PriorEstimator
-from jzsl.types import Candidates, Chosen, ClassTable, Method, Metrics, Pool, Predictions, Selector
+from jzsl.types import Candidates, ClassTable, Method, Metrics, Pool, Predictions, Request, Selector
 
 _CONFUSION_ROWS = 50
 """Rows generated of each class to see how the base confuses them."""
@@ -132,7 +132,7 @@ def self_train(
     def gives_soft(classes: int) -> bool:
         """Whether this selector's labels are soft."""
         nothing = Predictions(jnp.zeros((1, classes)), jnp.zeros(1, jnp.int32), angle=jnp.zeros((1, classes)))
-        found = jax.eval_shape(selector, jax.random.key(0), nothing, jnp.zeros(classes), 1, 0)
+        found = jax.eval_shape(selector, jax.random.key(0), nothing, Request(jnp.zeros(classes), 1, 0))
         return found.soft is not None
 
     def init(
@@ -171,7 +171,7 @@ def self_train(
         n = state.schedule.rows(state.round, jnp.sum(predictions.selectable))
         key = stream(state.key, "selection", state.round)
         estimate = prior(predictions, state.cluster, state.confusion)
-        chosen: Chosen = selector(key, predictions, estimate, state.schedule.hard, n)
+        chosen = selector(key, predictions, Request(estimate, state.schedule.hard, n))
         label, soft = chosen.label, state.soft
         if soft is not None:
             own = jnp.zeros((unlabelled, len(classes.semantics))).at[:, candidates.classes].set(chosen.soft)

@@ -90,6 +90,11 @@ def tune(
     sths = experiment.self_training
     if sths is None:
         raise InputError("self_training: None found; tune chooses the settings of self-training")
+    if Task.zsl not in experiment.tasks:
+        names = ", ".join(task.name for task in experiment.tasks)
+        raise InputError(
+            f"tasks: {names} found; tune chooses by T1, on classes treated as unseen in a pool of their own"
+        )
     run = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
     found: dict[_Setting, list[list[_Outcome]]] = {}
     for number, part in enumerate(problem.validation_folds(grid.folds), 1):
