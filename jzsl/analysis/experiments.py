@@ -59,19 +59,30 @@ def _inductive(experiment: Experiment, trainer: Trainer) -> Iterator[dict[str, f
 
 def self_trained(experiment: Experiment, factor: float = 0.0) -> Iterator[Iterator[tuple[Any, dict[str, float]]]]:
     """For each seed the state and the numbers after every round, round 0 first."""
-    sths = experiment.self_training
-    assert sths is not None
-    trainer = RoundTrainer(experiment.data.load(), experiment, Programs(experiment), sths)
-    trainer.factor = factor
+    trainer = _round_trainer(experiment, factor)
     for seed in range(experiment.seeds):
-        yield _rounds(experiment, trainer, sths.rounds, seed)
+        yield ((state, trainer.score(state, trainer.predictors(state))) for state in _rounds(experiment, trainer, seed))
 
 
-def _rounds(
-    experiment: Experiment, trainer: RoundTrainer, rounds: int, seed: int
-) -> Iterator[tuple[Any, dict[str, float]]]:
+def last_numbers(experiment: Experiment, factor: float = 0.0) -> list[dict[str, float]]:
+    """For each seed the numbers after the last round."""
+    trainer, found = _round_trainer(experiment, factor), []
+    for seed in range(experiment.seeds):
+        *_, state = _rounds(experiment, trainer, seed)
+        found.append(trainer.score(state, trainer.predictors(state)))
+    return found
+
+
+def _round_trainer(experiment: Experiment, factor: float) -> RoundTrainer:
+    assert experiment.self_training is not None
+    trainer = RoundTrainer(experiment.data.load(), experiment, Programs(experiment), experiment.self_training)
+    trainer.factor = factor
+    return trainer
+
+
+def _rounds(experiment: Experiment, trainer: RoundTrainer, seed: int) -> Iterator[Any]:
     epochs = experiment.train.epochs or 1
     state = trainer.init(seed)
-    for t in range(rounds + 1):
-        state, _ = trainer.fit(state, t * epochs, epochs, epochs)
-        yield state, trainer.score(state, trainer.predictors(state))
+    for done in range(0, trainer.total(epochs), epochs):
+        state, _ = trainer.fit(state, done, epochs, epochs)
+        yield state

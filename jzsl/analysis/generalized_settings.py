@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from jzsl.analysis.experiments import calibration_factor, experiment_of, inductive_numbers, self_trained
+from jzsl.analysis.experiments import calibration_factor, experiment_of, inductive_numbers, last_numbers
 from jzsl.analysis.study import Finding, Setting, compared, paired
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
@@ -27,7 +27,6 @@ def selections(rounds: int, hard: float, strict: bool) -> dict[str, STHS]:
     return {
         "none (base)": STHS(0, prior=Prior.uniform, strict=strict),
         "RS": by(Selection.random_sampling),
-        "all": by(Selection.everything),
         "confidence": by(Selection.top_confidence),
         "CFBS": by(Selection.cfbs),
         "PN-CFBS, 3C": by(Selection.pn_cfbs, Prior.three_c_edges),
@@ -55,11 +54,11 @@ def generalized_settings(setting: Setting) -> Finding:
         for variant, sths in selections(setting.rounds, setting.hard, strict=False).items():
             setting.tell(f"{name}: separate pool, {variant}")
             experiment = experiment_of(setting, Gated(unseen=base), (Task.gzsl, Task.zsl), sths)
-            found[name, SEPARATE, variant] = [_last(rounds) for rounds in self_trained(experiment)]
+            found[name, SEPARATE, variant] = last_numbers(experiment)
         for variant, sths in selections(setting.rounds, setting.hard, strict=True).items():
             setting.tell(f"{name}: strict, {variant}")
             experiment = experiment_of(setting, base, (Task.gzsl,), sths, calibration=True)
-            found[name, STRICT, variant] = [_last(rounds) for rounds in self_trained(experiment, factors[name])]
+            found[name, STRICT, variant] = last_numbers(experiment, factors[name])
 
     def of(name: str, group: str, variant: str, number: str = "H") -> list[float]:
         return [numbers[number] for numbers in found[name, group, variant]]
@@ -94,12 +93,6 @@ def generalized_settings(setting: Setting) -> Finding:
         ),
         ("base", "setting", "selection", "T1", "U", "S", "H", "AUSUC"),
     )
-
-
-def _last(rounds: Any) -> dict[str, float]:
-    """The numbers after the last round."""
-    *_, (_, numbers) = rounds
-    return numbers
 
 
 def _summary(of_seeds: list[dict[str, float]]) -> dict[str, Any]:
