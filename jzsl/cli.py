@@ -23,6 +23,7 @@ from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.terminal import finding_table, problem_table, result_table
 from jzsl.training import model
+from jzsl.training.compilation import keep_programs
 from jzsl.training.interrupt import Interrupted
 from jzsl.training.runner import run as run_experiment
 from jzsl.training.tuning import Grid, tune
@@ -110,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if arguments else 2
     if arguments[0] not in verbs:
         return _fail(f"{arguments[0]}: no such verb, expected {', '.join(verbs)}", 2)
+    keep_programs()
     try:
         return verbs[arguments[0]](arguments[1:])
     except InputError as error:

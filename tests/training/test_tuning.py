@@ -18,6 +18,7 @@ from jzsl.refinement.choice import Refinement
 from jzsl.selection.choice import Selection
 from jzsl.training.self_training import STHS
 from jzsl.training.tuning import Candidate, Grid, mutual_information, rank_correlations, tune
+from jzsl.types import Task
 
 CONFIG = Experiment(
     data=LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4, latents=2),
@@ -105,6 +106,9 @@ def test_tune_from_the_command_line(tmp_path, capsys):
 def test_tuning_what_does_not_self_train_is_refused():
     with pytest.raises(InputError, match="self_training"):
         tune(dataclasses.replace(CONFIG, self_training=None), CONFIG.data.load(), GRID, quiet)
+    strict = dataclasses.replace(CONFIG, tasks=(Task.gzsl,), self_training=STHS(strict=True))
+    with pytest.raises(InputError, match="tasks: gzsl"):
+        tune(strict, CONFIG.data.load(), GRID, quiet)
     with pytest.raises(InputError, match=r"grid\.hard"):
         Grid(hard=(1.5,))
 

@@ -1,0 +1,32 @@
+"""The persistent cache of compiled programs, in processes of their own."""
+
+import os
+import subprocess
+import sys
+
+RUN = "from jzsl.cli import main; raise SystemExit(main())"
+
+
+def run(arguments, cache, **environment):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("JAX_COMPILATION")}
+    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+    environment = {**clean, "XDG_CACHE_HOME": str(cache), "JAX_LOG_COMPILES": "0", **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_programs_outlive_the_process(tmp_path):
+    """The second run writes no program anew; a folder that cannot be made stops nobody; another one may be named."""
+    study = ["study", "sphere", "--epochs", 1, "--seeds", 2, "--out"]
+    cache = tmp_path / "cache"
+    assert run([*study, tmp_path / "one"], cache).returncode == 0
+    programs = {path.name: path.stat().st_mtime_ns for path in (cache / "jzsl" / "programs").glob("*-cache")}
+    assert programs
+    assert run([*study, tmp_path / "two"], cache).returncode == 0
+    assert {path.name: path.stat().st_mtime_ns for path in (cache / "jzsl" / "programs").glob("*-cache")} == programs
+    (tmp_path / "file").write_text("in the way")
+    assert run([*study, tmp_path / "three"], tmp_path / "file").returncode == 0
+    other = tmp_path / "other"
+    found = run([*study, tmp_path / "four"], tmp_path / "unused", JAX_COMPILATION_CACHE_DIR=str(other))
+    assert found.returncode == 0
+    assert other.is_dir()
+    assert not (tmp_path / "unused" / "jzsl").exists()
