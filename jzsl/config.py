@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import jax
 import tyro
 
 from jzsl.errors import InputError
@@ -86,6 +87,9 @@ class Experiment:
     """feature scaling, fitted on training rows"""
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
+    at_once: int | None = None
+    """seeds trained together in one program; None: all where there is an accelerator or more than one device, else
+    one after another, which is as fast there and needs the memory of one"""
     top: tuple[int, ...] = ()
     """k of the top-k accuracies to report beside T1, for problems of very many classes: test rows are then read and
     scored in chunks"""
@@ -93,8 +97,10 @@ class Experiment:
     """rounds of self-training on unlabelled rows; None is inductive"""
 
     def __post_init__(self):
-        if self.seeds < 1:
-            raise InputError(f"seeds: {self.seeds} found, expected at least 1")
+        for name in ("seeds", "at_once"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name}: {value} found, expected at least 1")
         if not self.tasks:
             raise InputError("tasks: none, expected zsl, gzsl or both")
         if len(set(self.tasks)) < len(self.tasks):
@@ -119,6 +125,19 @@ class Experiment:
                 )
             if self.calibration:
                 raise InputError("calibration: given, but this method has a threshold of its own between the groups")
+
+    @property
+    def replicas(self) -> int:
+        """How many seeds train together."""
+        together = jax.default_backend() != "cpu" or jax.device_count() > 1
+        return min(self.seeds, self.at_once or (self.seeds if together else 1))
+
+    @property
+    def groups(self) -> list[tuple[int, ...]]:
+        """The seeds, in groups that train together."""
+        return [
+            tuple(range(first, min(first + self.replicas, self.seeds))) for first in range(0, self.seeds, self.replicas)
+        ]
 
     @property
     def numbers(self) -> list[str]:

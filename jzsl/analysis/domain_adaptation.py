@@ -10,6 +10,7 @@ from jzsl.errors import InputError
 from jzsl.hardness.scores import hardness
 from jzsl.report.figures import COLOURS
 from jzsl.selection.choice import Prior, Selection
+from jzsl.training.replicas import replica
 from jzsl.training.self_training import STHS
 from jzsl.types import Task
 from jzsl.views import domain_adaptation as view_of
@@ -56,7 +57,7 @@ def domain_adaptation(setting: Setting) -> Finding:
                     if before is not None and len(numbers) == 1:
                         first.append(_selected(state, before, view.labelled, view.seen, truth))
                     if not numbers and method.embedding is not None:
-                        predictor = method.predictor(state.model, view.pool, view.classes, view.unseen)
+                        predictor = method.predictor(replica(state.model, 0), view.pool, view.classes, view.unseen)
                         scores = method.logits(predictor, x, view.seen)
                         embedding = method.embedding(predictor, x, view.seen)
                         before = hardness(scores, embedding, np.asarray(scores).argmax(1).astype(np.int32))
@@ -118,7 +119,7 @@ def domain_adaptation(setting: Setting) -> Finding:
 
 def _selected(state: Any, before: Any, labelled: int, seen: np.ndarray, truth: np.ndarray) -> list[float]:
     """Share of right labels and mean AVH, confidence and norm of the selected rows."""
-    weight = np.asarray(state.w)[labelled:].astype(float)
-    right = np.asarray(state.y)[labelled:] == seen[truth]
+    weight = np.asarray(state.w)[0, labelled:].astype(float)
+    right = np.asarray(state.y)[0, labelled:] == seen[truth]
     columns = (right, before.avh, -np.asarray(before.confidence), -np.asarray(before.norm))
     return [float(np.average(np.asarray(column), weights=weight)) for column in columns]

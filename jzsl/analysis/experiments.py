@@ -31,7 +31,15 @@ def experiment_of(
     """What `jzsl run` would be told."""
     train = Train(epochs=setting.epochs)
     return Experiment(
-        Loaded(setting.problem), base, train, tasks, calibration, setting.scaling, setting.seeds, self_training=sths
+        Loaded(setting.problem),
+        base,
+        train,
+        tasks,
+        calibration,
+        setting.scaling,
+        setting.seeds,
+        at_once=1,
+        self_training=sths,
     )
 
 
@@ -53,7 +61,7 @@ def inductive_numbers(experiment: Experiment, factor: float = 0.0) -> list[dict[
 def _inductive(experiment: Experiment, trainer: Trainer) -> Iterator[dict[str, float]]:
     epochs = experiment.train.epochs or 1
     for seed in range(experiment.seeds):
-        state, _ = trainer.fit(trainer.init(seed), 0, epochs, epochs)
+        state, _ = trainer.fit(trainer.init((seed,)), 0, epochs, epochs)
         yield trainer.score(state, trainer.predictors(state))
 
 
@@ -82,7 +90,7 @@ def _round_trainer(experiment: Experiment, factor: float) -> RoundTrainer:
 
 def _rounds(experiment: Experiment, trainer: RoundTrainer, seed: int) -> Iterator[Any]:
     epochs = experiment.train.epochs or 1
-    state = trainer.init(seed)
+    state = trainer.init((seed,))
     for done in range(0, trainer.total(epochs), epochs):
         state, _ = trainer.fit(state, done, epochs, epochs)
         yield state

@@ -110,7 +110,7 @@ class _Scored:
         votes = []
         for seed in range(setting.seeds):
             setting.tell(f"{name}: seed {seed}")
-            state, _ = trainer.fit(trainer.init(seed), 0, setting.epochs, setting.epochs)
+            state, _ = trainer.fit(trainer.init((seed,)), 0, setting.epochs, setting.epochs)
             predictor = trainer.predictors(state)[task]
             scores, x = trainer.scores(task, predictor)
             embedding = embed(predictor, x, candidates)

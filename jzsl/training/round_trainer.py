@@ -1,14 +1,15 @@
 """The trainer of self-training runs: the same interface, training cut at the borders of rounds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jzsl.config import Experiment
 from jzsl.problem import Problem
 from jzsl.refinement.choice import Refinement
+from jzsl.training.replicas import replica, replicate, shared
 from jzsl.training.self_training import STHS
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Metrics, Task
@@ -31,20 +32,21 @@ class RoundTrainer(Trainer):
         self._set_up(problem, view, experiment, programs)
         self._sths, self._refined = sths, sths.refinement is not Refinement.none
         training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
-        self._start = jax.jit(training.init)
-        self._begin = jax.jit(training.begin, donate_argnums=0)
-        self._fit = jax.jit(training.fit, donate_argnums=0)
-        self._end = jax.jit(training.end, donate_argnums=0)
-        self._columns = jax.device_put(view.candidates)
+        mesh, first = programs.mesh, (True, False, False, False)
+        self._start = jax.jit(replicate(training.init, mesh, (*first, False, False)))
+        self._begin = jax.jit(replicate(training.begin, mesh, first), donate_argnums=0)
+        self._fit = jax.jit(replicate(training.fit, mesh, first), donate_argnums=0)
+        self._end = jax.jit(replicate(training.end, mesh, first), donate_argnums=0)
+        self._columns = shared(view.candidates, mesh)
         self._cluster = np.zeros(view.unlabelled, np.int32)
         if sths.needs_clusters:
             unlabelled = np.asarray(view.pool.x[view.labelled :], np.float32)
             self._cluster = sths.clustering.value(unlabelled, len(view.candidates.classes), 0).astype(np.int32)
 
-    def init(self, seed: int) -> Any:
-        cluster = jnp.asarray(self._cluster)
+    def init(self, seeds: Sequence[int]) -> Any:
+        cluster = shared(self._cluster, self._programs.mesh)
         schedule = self._sths.schedule(int(self.view.candidates.open.sum()), self.factor)
-        return self._start(jax.random.key(seed), self._pool, self._classes, self._columns, cluster, schedule)
+        return self._start(self._keys(seeds), self._pool, self._classes, self._columns, cluster, schedule)
 
     def total(self, epochs: int) -> int:
         return epochs * (self._sths.rounds + 1)
@@ -64,17 +66,18 @@ class RoundTrainer(Trainer):
     def place(self, done: int, epochs: int) -> dict[str, int] | None:
         return {"round": done // epochs - 1} if done % epochs == 0 else None
 
-    def model(self, state: Any) -> Any:
-        return state.model
+    def model(self, state: Any, number: int = 0) -> Any:
+        return replica(state.model, number)
 
-    def predictors(self, state: Any) -> dict[Task, Any]:
-        pool = self._pool._replace(y=state.y, w=state.w, soft=state.soft)
+    def predictors(self, state: Any, number: int = 0) -> dict[Task, Any]:
+        y, w, soft = replica((state.y, state.w, state.soft), number)
+        pool = self._pool._replace(y=y, w=w, soft=soft)
         return {
-            task: make(state.model, pool, self._classes, self._unseen)
+            task: make(state.model, number, pool, self._classes, self._unseen)
             for task, make in self._programs.predictor.items()
         }
 
-    def score(self, state: Any, predictors: dict[Task, Any]) -> dict[str, float]:
+    def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
         """The numbers of the round's predictions, and where they were refined of the method's own, `T1_own`, too.
 
         The queries of the task that the rounds are about are the unlabelled rows, which `end` has scored.
@@ -82,10 +85,10 @@ class RoundTrainer(Trainer):
         others = {task: predictor for task, predictor in predictors.items() if task is not self._task}
         numbers = super().score(state, others)
         if self._task in predictors:
-            numbers |= self._protocol.score(self._task, np.asarray(state.predictions.scores))
+            numbers |= self._protocol.score(self._task, np.asarray(state.predictions.scores[number]))
             if self._refined:
                 name = self._task.headline
-                numbers[f"{name}_own"] = self._protocol.score(self._task, np.asarray(state.own))[name]
+                numbers[f"{name}_own"] = self._protocol.score(self._task, np.asarray(state.own[number]))[name]
         return numbers
 
 

@@ -34,7 +34,7 @@ class Standing:
     """Where a run stands; saved as JSON beside the arrays of every checkpoint.
 
     Attributes:
-        item: how many (phase, seed) items are done.
+        item: how many (phase, group of seeds) items are done.
         epoch: epochs done of the current item.
         rows: rows of metrics.jsonl.
         validation: for each seed, the headline number after each chunk; with calibration the best calibrated H.
@@ -152,7 +152,7 @@ class _Driver:
     ):
         self.experiment, self.problem, self.trainers, self.out = experiment, problem, trainers, out
         self.interrupt = interrupt
-        self.items = [(phase, seed) for phase in trainers for seed in range(experiment.seeds)]
+        self.items = [(phase, seeds) for phase in trainers for seeds in experiment.groups]
         self.store = ProgressStore(out / "checkpoints" / "progress")
         self.standing, self.state = Standing(), None
         found = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
@@ -165,13 +165,14 @@ class _Driver:
     def _template(self, record: dict[str, Any]) -> Any:
         """Shapes of the state in a checkpoint: of the item under way, or of the last one that is done."""
         item = record["item"] - (record["epoch"] == 0)
-        return jax.eval_shape(self.trainers[self.items[item][0]].init, 0)
+        phase, seeds = self.items[item]
+        return jax.eval_shape(lambda: self.trainers[phase].init(seeds))
 
     def finish(self) -> dict[str, Any]:
         """Runs what is left and returns the result."""
         with self.progress:
-            for phase, seed in self.items[self.standing.item :]:
-                self._run_item(phase, seed)
+            for phase, seeds in self.items[self.standing.item :]:
+                self._run_item(phase, seeds)
         results = self.standing.results
         result: dict[str, Any] = {
             "setting": self.trainers[FINAL].view.setting,
@@ -194,39 +195,58 @@ class _Driver:
             result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
         return result
 
-    def _run_item(self, phase: str, seed: int) -> None:
+    def _run_item(self, phase: str, seeds: tuple[int, ...]) -> None:
         trainer, standing, epochs = self.trainers[phase], self.standing, self._epochs(phase)
         total = trainer.total(epochs)
         if phase == FINAL:
             trainer.factor = self._factor() or 0.0
-        state = self.state if standing.epoch else trainer.init(seed)
+        state = self.state if standing.epoch else trainer.init(seeds)
         self.state = None  # fit uses the state up
-        bar = self.progress.add_task(f"{phase} seed {seed}", total=total, completed=standing.epoch, numbers="")
+        title = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+        bar = self.progress.add_task(f"{phase} {title}", total=total, completed=standing.epoch, numbers="")
         while standing.epoch < total:
             chunk = trainer.next_chunk(standing.epoch, epochs, self.experiment.train.chunk)
             state, metrics = trainer.fit(state, standing.epoch, chunk, epochs)
-            losses = {name: float(value) for name, value in metrics.items()}
+            metrics = {name: np.asarray(values) for name, values in metrics.items()}
             standing.epoch += chunk
-            self._require_finite(losses, phase, seed, standing.epoch)
-            place = trainer.place(standing.epoch, epochs)
-            if place is not None:
-                predictors = trainer.predictors(state)
-                numbers = trainer.score(state, predictors)
-                self.journal.append({"phase": phase, "seed": seed, **place, **losses, **numbers})
-                standing.rows = self.journal.rows
-                self._show(bar, seed, place, losses, numbers)
-                if phase == VALIDATION:
-                    self._record_validation(seed, numbers)
-                if standing.epoch == total:
-                    if phase == FINAL:
-                        standing.results.append(numbers)
-                        folder = self.out / "checkpoints" / f"seed-{seed}"
-                        model.save(folder, trainer, trainer.model(state), predictors, self.problem)
-                    standing.item, standing.epoch = standing.item + 1, 0
+            for number, seed in enumerate(seeds):
+                losses = {name: float(values[number]) for name, values in metrics.items()}
+                self._require_finite(losses, phase, seed, standing.epoch)
+            if (place := trainer.place(standing.epoch, epochs)) is not None:
+                for number, seed in enumerate(seeds):
+                    losses = {name: float(values[number]) for name, values in metrics.items()}
+                    self._look(bar, phase, seed, place, losses, state, number, last=standing.epoch == total)
+            if standing.epoch == total:
+                standing.item, standing.epoch = standing.item + 1, 0
             self.progress.update(bar, completed=standing.epoch or total)
             self._save_if_due(state, item_done=standing.epoch == 0)
             if standing.epoch == 0:
                 return
+
+    def _look(
+        self,
+        bar: TaskID,
+        phase: str,
+        seed: int,
+        place: dict[str, int],
+        losses: dict[str, float],
+        state: Any,
+        number: int,
+        last: bool,
+    ) -> None:
+        """Scores one replica, writes its row, and at the end of the final phase its result and its model."""
+        trainer = self.trainers[phase]
+        predictors = trainer.predictors(state, number)
+        numbers = trainer.score(state, predictors, number)
+        self.journal.append({"phase": phase, "seed": seed, **place, **losses, **numbers})
+        self.standing.rows = self.journal.rows
+        self._show(bar, seed, place, losses, numbers)
+        if phase == VALIDATION:
+            self._record_validation(seed, numbers)
+        elif last:
+            self.standing.results.append(numbers)
+            folder = self.out / "checkpoints" / f"seed-{seed}"
+            model.save(folder, trainer, trainer.model(state, number), predictors, self.problem)
 
     def _show(self, bar: TaskID, seed: int, place: dict[str, int], losses: dict[str, float], numbers: dict[str, float]):
         """The newest numbers beside the bar; of a round also a line of its own that stays."""

@@ -1,5 +1,6 @@
 """One problem under one experiment: its view on the device, and the compiled functions that train and score."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,20 +12,35 @@ from jzsl.evaluation.calibration import calibrated
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.top_k import top_columns
 from jzsl.problem import Problem
+from jzsl.training.replicas import keys_of, replica, replica_mesh, replicate, shared
 from jzsl.types import Method, Metrics, Task
 from jzsl.views import View, inductive
 
 
 class Programs:
-    """The jitted functions of an experiment, compiled once per shape and shared by all seeds and phases."""
+    """The jitted functions of an experiment, compiled once per shape and shared by all seeds and phases.
+
+    `init` and `fit` work on all replicas of a group of seeds, `predictor` on one of them.
+    """
 
     def __init__(self, experiment: Experiment):
         methods = {task: experiment.method.build(task) for task in experiment.tasks}
         self.method: Method = methods[experiment.tasks[0]]  # tasks differ in their classifiers only
-        self.init = jax.jit(self.method.init)
-        self.fit = jax.jit(self.method.fit, donate_argnums=0)
-        self.predictor = {task: jax.jit(method.predictor) for task, method in methods.items()}
+        self.mesh = replica_mesh(experiment.replicas)
+        self.lanes = -(-experiment.replicas // self.mesh.size) * self.mesh.size
+        self.init = jax.jit(replicate(self.method.init, self.mesh, (True, False, False)))
+        self.fit = jax.jit(replicate(self.method.fit, self.mesh, (True, False, False, False)), donate_argnums=0)
+        self.predictor = {task: jax.jit(_of_one(method.predictor)) for task, method in methods.items()}
         self.logits = {task: jax.jit(method.logits) for task, method in methods.items()}
+
+
+def _of_one(predictor: Callable[..., Any]) -> Callable[..., Any]:
+    """The predictor of one replica; slicing inside the program copies only what it needs."""
+
+    def of_one(states, number, pool, classes, unseen):
+        return predictor(replica(states, number), pool, classes, unseen)
+
+    return of_one
 
 
 class Trainer:
@@ -52,14 +68,21 @@ class Trainer:
         self.factor, self._choosing = 0.0, False
         self._programs = programs
         self._protocol = Protocol(problem, view)
-        self._pool, self._classes, self._unseen = jax.device_put((view.pool, view.classes, view.unseen))
+        self._pool, self._classes, self._unseen = shared((view.pool, view.classes, view.unseen), programs.mesh)
         self._top = experiment.top
         self.candidates = {task: self._protocol.candidates(task) for task in experiment.tasks}
         self._queries = {} if self._top else {t: jax.device_put(self._protocol.queries(t)) for t in experiment.tasks}
 
-    def init(self, seed: int) -> Any:
-        """The state before training, a function of the seed alone."""
-        return self._programs.init(jax.random.key(seed), self._pool, self._classes)
+    def init(self, seeds: Sequence[int]) -> Any:
+        """The states before training, each a function of its seed alone.
+
+        There are always as many replicas as the experiment trains together, a multiple of the devices: one program
+        serves a last, smaller group too. Those that only fill up repeat the last seed, and nobody asks for them.
+        """
+        return self._programs.init(self._keys(seeds), self._pool, self._classes)
+
+    def _keys(self, seeds: Sequence[int]) -> Any:
+        return keys_of([*seeds, *[seeds[-1]] * (self._programs.lanes - len(seeds))], self._programs.mesh)
 
     def total(self, epochs: int) -> int:
         """Epochs of a whole training."""
@@ -70,7 +93,7 @@ class Trainer:
         return min(chunk, epochs - done)
 
     def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
-        """Trains `chunk` epochs further; `state` is used up."""
+        """Trains `chunk` epochs further; `state` is used up. Metrics have an entry a replica."""
         del done, epochs
         return self._programs.fit(state, self._pool, self._classes, chunk)
 
@@ -79,20 +102,20 @@ class Trainer:
         del epochs
         return {"epoch": done}
 
-    def model(self, state: Any) -> Any:
-        """The method's own state."""
-        return state
+    def model(self, state: Any, number: int = 0) -> Any:
+        """The method's own state in one replica."""
+        return replica(state, number)
 
-    def predictors(self, state: Any) -> dict[Task, Any]:
-        """What classification needs, for each task."""
+    def predictors(self, state: Any, number: int = 0) -> dict[Task, Any]:
+        """What classification needs in one replica, for each task."""
         return {
-            task: make(self.model(state), self._pool, self._classes, self._unseen)
+            task: make(state, number, self._pool, self._classes, self._unseen)
             for task, make in self._programs.predictor.items()
         }
 
-    def score(self, state: Any, predictors: dict[Task, Any]) -> dict[str, float]:
-        """The protocol's numbers, in percent."""
-        del state
+    def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
+        """The protocol's numbers of one replica, in percent."""
+        del state, number
         numbers = {}
         for task, predictor in predictors.items():
             if self._top:

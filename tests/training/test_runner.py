@@ -19,6 +19,7 @@ from jzsl.config import Experiment, Train, load_config
 from jzsl.errors import DivergedError, InputError
 from jzsl.training import runner
 from jzsl.training.interrupt import Interrupted, InterruptFlag
+from jzsl.training.replicas import replicate
 from jzsl.training.runner import run
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task
@@ -99,7 +100,8 @@ def test_one_compilation_serves_phases_seeds_and_chunks(config, tmp_path, monkey
                 traces.append(1)
                 return fit(*arguments)
 
-            self.fit = jax.jit(counted, donate_argnums=0)
+            replicated = replicate(counted, self.mesh, (True, False, False, False))
+            self.fit = jax.jit(replicated, donate_argnums=0)
 
     monkeypatch.setattr(runner, "Programs", Counting)
     run(config, tmp_path / "run", False, QUIET)
@@ -114,7 +116,7 @@ def test_training_sees_no_test_label(config):
     ends = []
     for part in (problem, dataclasses.replace(problem, labels=labels)):
         trainer = Trainer(part, config, Programs(config), len(problem.splits.train))
-        state, _ = trainer.fit(trainer.init(0), 0, 2, 2)
+        state, _ = trainer.fit(trainer.init((0,)), 0, 2, 2)
         ends.append((state.generator.params, trainer.score(state, trainer.predictors(state))))
     jax.tree.map(np.testing.assert_array_equal, ends[0][0], ends[1][0])
     assert ends[0][1] != ends[1][1]

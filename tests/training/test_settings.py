@@ -107,11 +107,11 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
         self_training=STHS(2, Selection.crst, portion=(0.3, 0.1, 0.5)),
     )  # fmt: skip
     trainer = runner._trainers(problem, experiment)[runner.FINAL]
-    state = trainer.init(0)
+    state = trainer.init((0,))
     for done in range(0, 9, 3):
         state, _ = trainer.fit(state, done, 3, 3)
     labelled = trainer.view.labelled
-    soft, w = np.asarray(state.soft), np.asarray(state.w)
+    soft, w = np.asarray(state.soft)[0], np.asarray(state.w)[0]
     np.testing.assert_array_equal(soft[:labelled], np.eye(10)[problem.labels[problem.splits.train]])
     np.testing.assert_allclose(soft[labelled:].sum(1), 1.1, rtol=1e-5)
     assert w[labelled:].sum() > 100

@@ -1,0 +1,125 @@
+"""Replicas as one program equal single trainings: in turn, vectorised, and dealt out over forced host devices."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rich.console import Console
+
+from jzsl.config import load_config
+from jzsl.training.replicas import keys_of, replica, replica_mesh, replicate, shared
+from jzsl.training.runner import run
+from jzsl.types import Task
+
+QUIET = Console(quiet=True)
+TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+
+
+def plain(leaf):
+    return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def compare(batched, devices, rtol):
+    """Two epochs of ABP for four seeds, against the single runs."""
+    config = load_config(TINY)
+    problem = config.data.load()
+    from jzsl.views import inductive
+
+    view = inductive(problem)
+    method = config.method.build(Task.zsl)
+    mesh = replica_mesh(4, jax.devices()[:devices])
+    assert mesh.size == devices
+    pool, classes = shared((view.pool, view.classes), mesh)
+    init = jax.jit(replicate(method.init, mesh, (True, False, False), batched))
+    traces = []
+
+    def fit(*arguments):
+        traces.append(1)
+        return method.fit(*arguments)
+
+    step = jax.jit(replicate(fit, mesh, (True, False, False, False), batched))
+    states = init(keys_of(range(4), mesh), pool, classes)
+    for epochs in (1, 1):
+        states, metrics = step(states, pool, classes, epochs)
+    assert len(traces) == 1
+    for seed in range(4):
+        state, alone = method.init(jax.random.key(seed), view.pool, view.classes), {}
+        for epochs in (1, 1):
+            state, alone = jax.jit(method.fit)(state, view.pool, view.classes, epochs)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(np.asarray(plain(a)), np.asarray(plain(b)), rtol=rtol, atol=1e-5),
+            replica(states, seed),
+            state,
+        )
+        assert float(metrics["loss"][seed]) == pytest.approx(float(alone["loss"]), rel=1e-4)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_one_device(batched):
+    compare(batched, 1, 1e-5)
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_a_run_of_groups_is_the_run_of_single_seeds(at_once, tmp_path):
+    """Also where the last group is smaller; rows, results and saved models belong to their seeds."""
+    config = dataclasses.replace(load_config(TINY), seeds=3)
+    one = run(config, tmp_path / "one", False, QUIET)
+    many = run(dataclasses.replace(config, at_once=at_once), tmp_path / "many", False, QUIET)
+    for name in config.numbers:
+        assert many[name]["values"] == pytest.approx(one[name]["values"], abs=0.5)
+    rows = [
+        {(row["phase"], row["seed"], row["epoch"]): row["loss"] for row in map(json.loads, lines.splitlines())}
+        for lines in ((tmp_path / part / "metrics.jsonl").read_text() for part in ("one", "many"))
+    ]
+    assert rows[0].keys() == rows[1].keys()
+    assert list(rows[1].values()) == pytest.approx([rows[0][key] for key in rows[1]], rel=1e-3)
+    assert sorted(path.name for path in (tmp_path / "many" / "checkpoints").glob("seed-*")) == [
+        "seed-0", "seed-1", "seed-2",
+    ]  # fmt: skip
+
+
+def test_eight_host_devices():
+    """In a process of its own, for the number of devices is fixed when JAX starts."""
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+    }
+    found = subprocess.run(
+        [sys.executable, "-m", "tests.multidevice.test_replicas"],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    assert found.stdout.split() == ["4", "2", "run"]
+
+
+def on_devices():
+    """What the process above does: four replicas on four devices and on two, and a run that deals out its seeds."""
+    import tempfile
+
+    for devices in (4, 2):
+        compare(None, devices, 1e-5)
+        print(devices)
+    config = dataclasses.replace(load_config(TINY), seeds=3)
+    assert config.replicas == 3
+    with tempfile.TemporaryDirectory() as folder:
+        many = run(config, Path(folder) / "many", False, QUIET)
+        one = run(dataclasses.replace(config, at_once=1), Path(folder) / "one", False, QUIET)
+    for name in config.numbers:
+        assert many[name]["values"] == pytest.approx(one[name]["values"], abs=0.5)
+    print("run")
+
+
+if __name__ == "__main__":
+    on_devices()
