@@ -19,5 +19,5 @@ CONFIG = Experiment(
     tasks=(Task.adaptation,),
     scaling=Scaling.none,  # pixels are in [0, 1] already
     train=Train(epochs=20),
-    self_training=STHS(rounds=7, selection=Selection.cbst_avh, portion=(0.2, 0.05, 0.5)),
+    self_training=STHS(rounds=7, selection=Selection.cbst_avh, portion=(0.2, 0.05, 0.5), warm=True),
 )

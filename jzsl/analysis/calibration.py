@@ -60,7 +60,7 @@ def seen_unseen_curve(setting: Setting) -> Finding:
         axes.set_ylabel("accuracy of seen classes, S (%)")
         axes.set_xlim(0, 1.05 * max(unseen_axis[curve > 0].max() for curve in curves.values()))
         axes.set_ylim(0, 102)
-        figure.legend(ncols=3, loc="outside lower center", frameon=False, fontsize="small")
+        figure.legend(ncols=len(curves), loc="outside lower center", frameon=False, fontsize="small")
 
     unseen_axis = 100 * np.linspace(0, 1, _POINTS)
     return Finding(

@@ -96,11 +96,11 @@ def generalized_settings(setting: Setting) -> Finding:
 
 
 def _summary(of_seeds: list[dict[str, float]]) -> dict[str, Any]:
-    """Means over seeds, and standard deviations of what tables report."""
+    """Means over seeds, and standard deviations of what tables report; the values are those of H."""
     row: dict[str, Any] = {}
     for number in _SHOWN:
         values = [numbers[number] for numbers in of_seeds if number in numbers]
         row[number] = round(float(np.mean(values)), 2) if values else None
         if number in ("T1", "U", "S", "H", "AUSUC"):
             row[f"{number} std"] = round(float(np.std(values, ddof=1)), 2) if len(values) > 1 else None
-    return row
+    return row | {"values": " ".join(f"{numbers['H']:.2f}" for numbers in of_seeds)}
