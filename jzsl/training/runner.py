@@ -70,6 +70,7 @@ def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> di
         trainers = _trainers(problem, experiment)
         header = {
             "experiment": encode(experiment),
+            "at_once": experiment.replicas,
             "data": {
                 "name": problem.provenance.name,
                 "origin": problem.provenance.origin,
@@ -125,9 +126,15 @@ def _prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) 
         raise InputError(f"{path}: no such file, so there is no run to resume") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from error
-    changed = list(differences(saved, header["experiment"]))
+    # How many seeds train at once may be given anew, as long as it is the same number: states have that shape.
+    changed = list(differences({**saved, "at_once": None}, {**header["experiment"], "at_once": None}))
     if changed:
         raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
+    if old.get("at_once", 1) != header["at_once"]:
+        before, now = old.get("at_once", 1), header["at_once"]
+        raise InputError(
+            f"{path}: the run to resume trains {before} seeds at once, here {now}; give --at-once {before}"
+        )
     if data["hash"] != header["data"]["hash"]:
         raise InputError(
             f"{path}: the run to resume had data of hash {data['hash']}, now {header['data']['hash']} "

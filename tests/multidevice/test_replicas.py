@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from jzsl.config import load_config
+from jzsl.errors import InputError
 from jzsl.training.replicas import keys_of, replica, replica_mesh, replicate, shared
 from jzsl.training.runner import run
 from jzsl.types import Task
@@ -64,6 +65,13 @@ def compare(batched, devices, rtol):
 @pytest.mark.parametrize("batched", [False, True])
 def test_one_device(batched):
     compare(batched, 1, 1e-5)
+
+
+def test_resuming_with_another_number_at_once_is_refused(tmp_path):
+    config = dataclasses.replace(load_config(TINY), seeds=2, at_once=2, tasks=(Task.zsl,))
+    run(config, tmp_path / "run", False, QUIET)
+    with pytest.raises(InputError, match="2 seeds at once, here 1; give --at-once"):
+        run(dataclasses.replace(config, at_once=None), tmp_path / "run", True, QUIET)
 
 
 @pytest.mark.parametrize("at_once", [2, 3])
