@@ -50,9 +50,19 @@ def start(sths, method, view):
     return training, arrays, training.init(jax.random.key(0), *arrays, cluster, schedule)
 
 
-@pytest.mark.parametrize("selection", list(Selection))
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection.random_sampling,
+        Selection.everything,
+        Selection.cfbs,
+        Selection.pn_cfbs_avc,
+        Selection.cbst_avh,
+        Selection.crst,
+    ],
+)  # the selectors themselves are tested for eligibility one by one
 def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
-    """For every selector, in one compilation; of as many rows as the base puts among the unseen classes."""
+    """In one compilation; of as many rows as the base puts among the unseen classes."""
     view = strict_transductive(DATA.load())
     sths = STHS(3, selection, Prior.uniform, hard=0.5, strict=True)
     training, arrays, state = start(sths, BASES["s2v"].build(Task.gzsl), view)
