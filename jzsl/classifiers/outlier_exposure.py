@@ -96,9 +96,11 @@ def best_threshold(
     """The cut between two groups with the best balanced accuracy (Youden's J), half-way to the next score."""
     order = jnp.argsort(score)
     share = [jnp.cumsum(group[order]) / jnp.maximum(jnp.sum(group), 1) for group in (negative, positive)]
-    best = jnp.argmax(share[0] - share[1])
     ordered = score[order]
-    return (ordered[best] + ordered[jnp.minimum(best + 1, len(score) - 1)]) / 2
+    following = jnp.append(ordered[1:], ordered[-1] + 1)
+    # No cut runs between equal scores.
+    best = jnp.argmax(jnp.where(following > ordered, share[0] - share[1], -jnp.inf))
+    return (ordered[best] + following[best]) / 2
 
 
 def _log_share(embedding, seen):

@@ -42,7 +42,7 @@ def trained(view):
 
 def test_the_threshold_is_the_best_balanced_cut(random):
     for _ in range(20):
-        score = random.normal(size=50).round(2)
+        score = random.normal(size=50).round(1)  # some are equal
         group = random.integers(0, 3, 50)
         negative, positive = group == 0, group == 1
         score[positive] += 1
@@ -52,9 +52,7 @@ def test_the_threshold_is_the_best_balanced_cut(random):
             return np.mean(score[negative] <= at) + np.mean(score[positive] > at)
 
         best = max(balanced(at) for at in np.sort(score))
-        if len(np.unique(score)) == 50:
-            assert balanced(cut) == pytest.approx(best)
-        assert balanced(cut) >= best - 0.1
+        assert balanced(cut) == pytest.approx(best)
 
 
 def test_the_detector_tells_the_groups_and_no_pseudo_label_matters(problem, view):
