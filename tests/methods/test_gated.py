@@ -45,7 +45,7 @@ def test_the_threshold_is_the_best_balanced_cut(random):
         score = random.normal(size=50).round(1)  # some are equal
         group = random.integers(0, 3, 50)
         negative, positive = group == 0, group == 1
-        score[positive] += 1
+        score = np.float32((score + positive).round(1))
         cut = float(best_threshold(jnp.float32(score), jnp.array(negative), jnp.array(positive)))
 
         def balanced(at, score=score, negative=negative, positive=positive):
