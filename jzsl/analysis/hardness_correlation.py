@@ -17,6 +17,7 @@ from jzsl.hardness.correlation import (
     independent_difference,
 )
 from jzsl.hardness.scores import Hardness, hardness
+from jzsl.methods.supervised import Supervised
 from jzsl.report.figures import COLOURS
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task
@@ -94,7 +95,7 @@ class _Scored:
 
     def __init__(self, setting: Setting, name: str):
         base = setting.bases[name]
-        task = Task.adaptation if name == "supervised" else Task.zsl
+        task = Task.adaptation if isinstance(base, Supervised) else Task.zsl
         experiment = experiment_of(setting, base, (task,))
         problem = setting.problem
         rows = target_queries(problem) if task is Task.adaptation else unseen_queries(problem)
