@@ -20,7 +20,7 @@ def training_dynamics(setting: Setting) -> Finding:
     """Per epoch and bin of frequency, of supervised models of the seen classes on their test rows."""
     models = SeenModels(setting)
     group = np.clip(np.searchsorted(EDGES, models.frequency, side="right") - 1, 0, len(EDGES) - 2).astype(np.int32)
-    rows, curves, words, plateau, gap = [], {}, [], True, True
+    rows, curves, words, grows, plateau, gap = [], {}, [], True, True, True
     for name, base in setting.bases.items():
         if not isinstance(base, Supervised):
             raise InputError(f"base: {name} found, but this study is about supervised models")
@@ -43,6 +43,7 @@ def training_dynamics(setting: Setting) -> Finding:
                 rows.append({"base": name, "epoch": epoch + 1, "frequency": bounds, "rows": count, **numbers})
         easy = present[-1]
         norm, hard = (_settled(values[:, easy]) for values in (mean.norm, mean.avh))
+        grows &= bool((np.diff(mean.norm[:, easy]) > 0).all())
         plateau &= hard < norm
         gap &= bool((mean.avh[:, present[0]] > mean.avh[:, easy]).all())
         growth = 100 * (mean.norm[-1, easy] / mean.norm[0, easy] - 1)
@@ -73,7 +74,8 @@ def training_dynamics(setting: Setting) -> Finding:
 
     return Finding(
         "How do norm, AVH and accuracy change during training? (AVH, fig. 4)",
-        f"That AVH settles before the norm (observations 1 and 2) {verdict(plateau)}; that hard rows have the larger "
+        f"That the norm of easy rows grows in every epoch (observation 1) {verdict(grows)}; that AVH settles before it "
+        f"(observation 2) {verdict(plateau)}; that hard rows have the larger "
         f"AVH in every epoch (observation 3) {verdict(gap)}. {'; '.join(words)}.",
         rows,
         draw,
