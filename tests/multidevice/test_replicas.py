@@ -27,7 +27,7 @@ def plain(leaf):
     return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def compare(batched, devices, rtol):
+def assert_equal_to_single_runs(batched, devices, rtol):
     """Two epochs of ABP for four seeds, against the single runs."""
     config = load_config(TINY)
     problem = config.data.load()
@@ -64,7 +64,7 @@ def compare(batched, devices, rtol):
 
 @pytest.mark.parametrize("batched", [False, True])
 def test_one_device(batched):
-    compare(batched, 1, 1e-5)
+    assert_equal_to_single_runs(batched, 1, 1e-5)
 
 
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
@@ -117,7 +117,7 @@ def on_devices():
     import tempfile
 
     for devices in (4, 2):
-        compare(None, devices, 1e-5)
+        assert_equal_to_single_runs(None, devices, 1e-5)
         print(devices)
     config = dataclasses.replace(load_config(TINY), seeds=3)
     assert config.replicas == 3
