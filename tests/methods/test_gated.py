@@ -42,10 +42,9 @@ def trained(view):
 
 def test_the_threshold_is_the_best_balanced_cut(random):
     for _ in range(20):
-        score = random.normal(size=50).round(1)  # some are equal
         group = random.integers(0, 3, 50)
         negative, positive = group == 0, group == 1
-        score = np.float32((score + positive).round(1))
+        score = (random.normal(size=50) + positive).round(1).astype(np.float32)  # some are equal
         cut = float(best_threshold(jnp.float32(score), jnp.array(negative), jnp.array(positive)))
 
         def balanced(at, score=score, negative=negative, positive=positive):
