@@ -23,7 +23,8 @@ from rich.table import Table
 from benchmarks.abp_step import SIZES
 from benchmarks.machine import describe
 from jzsl.generators.abp import ABP
-from jzsl.training.replicas import keys_of, replica_mesh, replicate, shared
+from jzsl.training.mesh import device_mesh, keys_of, shared
+from jzsl.training.replicas import replicate
 from jzsl.types import ClassTable, Pool
 
 _ROWS = 1536
@@ -59,7 +60,7 @@ def measure(options: Options, size: str, count: int) -> dict[str, float]:
         random.integers(0, classes, _ROWS).astype(np.int32),
         np.ones(_ROWS, np.int32),
     )
-    generator, mesh = ABP(hidden=options.hidden).build(), replica_mesh(count)
+    generator, mesh = ABP(hidden=options.hidden).build(), device_mesh(count)
     lanes = -(-count // mesh.size) * mesh.size
     pool, table = shared((pool, table), mesh)
     states = jax.jit(replicate(generator.init, mesh, (True, False, False)))(keys_of(range(lanes), mesh), pool, table)

@@ -16,6 +16,7 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem import Problem
 from jzsl.scaling import Scaling
+from jzsl.training.mesh import ROWS_MULTIPLE
 from jzsl.training.self_training import STHS
 from jzsl.types import Classifier, Generator, Method, Task
 
@@ -90,6 +91,9 @@ class Experiment:
     at_once: int | None = None
     """seeds trained together in one program; None: all where there is an accelerator or more than one device, else
     one after another, which is as fast there and needs the memory of one"""
+    devices_per_seed: int = 1
+    """devices that share the rows and the minibatches of a seed (data parallel); a divisor of 64. One is best unless
+    a pool is too large for a device"""
     top: tuple[int, ...] = ()
     """k of the top-k accuracies to report beside T1, for problems of very many classes: test rows are then read and
     scored in chunks"""
@@ -101,6 +105,8 @@ class Experiment:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}: {value} found, expected at least 1")
+        if self.devices_per_seed < 1 or ROWS_MULTIPLE % self.devices_per_seed:
+            raise InputError(f"devices_per_seed: {self.devices_per_seed} found, expected a divisor of {ROWS_MULTIPLE}")
         if not self.tasks:
             raise InputError("tasks: none, expected zsl, gzsl or both")
         if len(set(self.tasks)) < len(self.tasks):

@@ -37,28 +37,45 @@ class View(NamedTuple):
     setting: str
 
 
-def inductive(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
-    """Labelled rows only. `capacity` pads the pool, so that one compilation serves several problems."""
+def inductive(
+    problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None, multiple: int = 1
+) -> View:
+    """Labelled rows only.
+
+    Args:
+        problem: of which this is the view.
+        scaling: of the features, fitted on the view's rows.
+        capacity: pads the pool, so that one compilation serves several problems; None: no more rows than needed.
+        multiple: and on, to a multiple of it.
+    """
     nothing = np.zeros(0, np.int64)
-    return _view(problem, nothing, problem.unseen_classes, "inductive", scaling, capacity)
+    return _view(problem, nothing, problem.unseen_classes, "inductive", scaling, capacity, multiple)
 
 
-def transductive(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
+def transductive(
+    problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None, multiple: int = 1
+) -> View:
     """Labelled rows, and the rows of the unseen classes without labels (STHS, sections 4.2 and 4.3)."""
     rows, name = unseen_queries(problem), "transductive (unseen pool separate)"
-    return _view(problem, rows, problem.unseen_classes, name, scaling, capacity)
+    return _view(problem, rows, problem.unseen_classes, name, scaling, capacity, multiple)
 
 
-def strict_transductive(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
+def strict_transductive(
+    problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None, multiple: int = 1
+) -> View:
     """Labelled rows, and one unlabelled pool of seen and unseen test rows mixed (STHS, section 4.5)."""
     candidates = np.concatenate([problem.seen_classes, problem.unseen_classes])
-    return _view(problem, all_queries(problem), candidates, "transductive (strict)", scaling, capacity)
+    return _view(problem, all_queries(problem), candidates, "transductive (strict)", scaling, capacity, multiple)
 
 
-def domain_adaptation(problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None) -> View:
+def domain_adaptation(
+    problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None, multiple: int = 1
+) -> View:
     """Labelled rows of a source domain, and the test rows of the same classes from a target domain without labels
     (AVH paper, section 5.1)."""
-    return _view(problem, target_queries(problem), problem.seen_classes, "domain adaptation", scaling, capacity)
+    return _view(
+        problem, target_queries(problem), problem.seen_classes, "domain adaptation", scaling, capacity, multiple
+    )
 
 
 def unseen_queries(problem: Problem) -> np.ndarray:
@@ -83,12 +100,14 @@ def _view(
     setting: str,
     scaling: Scaling,
     capacity: int | None,
+    multiple: int,
 ) -> View:
     train = problem.splits.train
     rows = np.concatenate([train, unlabelled])
-    padding = 0 if capacity is None else capacity - len(rows)
-    if padding < 0:
+    capacity = len(rows) if capacity is None else capacity
+    if capacity < len(rows):
         raise ValueError(f"capacity {capacity} is below the view's {len(rows)} rows")
+    padding = -(-capacity // multiple) * multiple - len(rows)
     visible = None if problem.visible is None else problem.visible[rows]
     scaler = scaling.value(problem.features, problem.visible, rows)
     half = problem.features.dtype == np.float16

@@ -19,6 +19,7 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.critic import critic
 from jzsl.training.epochs import run_epochs
+from jzsl.training.mesh import over_data
 from jzsl.types import ClassTable, Generator, Metrics, Pool
 
 
@@ -164,7 +165,7 @@ def wgan(hyper: WGAN) -> Generator:
 
         def critic_step(learned: _Learned, key) -> tuple[_Learned, Float[Array, ""]]:
             place = jax.random.randint(stream(key, "rows"), (hyper.batch_size,), 0, jnp.maximum(ends[-1], 1))
-            rows = jnp.searchsorted(ends, place, side="right")
+            rows = over_data(jnp.searchsorted(ends, place, side="right"))
             semantics = semantics_all[y_all[rows]]
             generated = generate(learned.params, stream(key, "latents"), semantics)
             mixing = jax.random.uniform(stream(key, "mixing"), (hyper.batch_size, 1))

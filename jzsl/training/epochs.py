@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.keys import stream
+from jzsl.training.mesh import over_data
 from jzsl.types import Metrics, Pool
 
 
@@ -16,6 +17,7 @@ def minibatch(
     pool: Pool, rows: Int[Array, " b"]
 ) -> tuple[Float[Array, "b d"], Bool[Array, "b d"] | None, Int[Array, " b"]]:
     """Features in float32, the observed entries (None: all), and labels of some rows of a pool."""
+    rows = over_data(rows)
     visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
     return jnp.asarray(pool.x)[rows].astype(jnp.float32), visible, jnp.asarray(pool.y)[rows]
 
@@ -70,6 +72,7 @@ def run_epochs(
         carry, total, count, epoch_key, order, used = loop
         rows = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
         valid = (index * batch_size + lane < used).astype(jnp.float32)
+        rows, valid = over_data((rows, valid))
         carry, metrics = step(carry, stream(epoch_key, "minibatch", index), rows, valid)
         return carry, jax.tree.map(jnp.add, total, metrics), count + 1, epoch_key, order, used
 

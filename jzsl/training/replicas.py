@@ -9,20 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Int
 
-REPLICA, DATA = "replica", "data"
-"""Names of the mesh's axes."""
-
-
-def replica_mesh(replicas: int, devices: Sequence[Any] | None = None) -> Mesh:
-    """A mesh over all devices, or over one a replica where there are fewer of these, of shape (replica, data)."""
-    devices = jax.devices() if devices is None else devices
-    count = min(replicas, len(devices))
-    kinds = (AxisType.Auto, AxisType.Auto)
-    return jax.make_mesh((count, 1), (REPLICA, DATA), axis_types=kinds, devices=devices[:count])
+from jzsl.training.mesh import REPLICA, layout
+from jzsl.types import Pool
 
 
 def replicate(
@@ -32,12 +23,13 @@ def replicate(
 
     Args:
         function: of arrays, for one replica.
-        mesh: over whose replica axis the replicas are dealt out evenly.
+        mesh: over whose replica axis the replicas are dealt out evenly. The devices of its data axis share each one's
+            work as the compiler sees fit, guided by `jzsl.training.mesh.over_data`.
         replicated: for each argument, whether its leaves have the leading axis; the others are shared.
         batched: vectorise; None does so on accelerators.
 
     Returns:
-        A function of the same arguments, whose results all have the leading axis.
+        A function of the same arguments, whose results all have the leading axis, laid out by `layout`.
     """
     vectorised = jax.default_backend() != "cpu" if batched is None else batched
 
@@ -56,20 +48,18 @@ def replicate(
     if mesh.size == 1:
         return local
     specs = tuple(PartitionSpec(REPLICA) if has_axis else PartitionSpec() for has_axis in replicated)
-    return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(REPLICA), check_vma=False)
+    dealt = jax.shard_map(
+        local, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(REPLICA), axis_names={REPLICA}, check_vma=False
+    )
+
+    def laid_out(*arguments):
+        rows = next((len(argument.x) for argument in arguments if isinstance(argument, Pool)), None)
+        results = dealt(*arguments)
+        return jax.lax.with_sharding_constraint(results, layout(results, mesh, rows))
+
+    return laid_out
 
 
 def replica(states: Any, number: int | Int[Array, ""]) -> Any:
     """One replica's entry of every leaf."""
     return jax.tree.map(lambda leaf: leaf[number], states)
-
-
-def keys_of(seeds: Sequence[int], mesh: Mesh) -> Any:
-    """The base key of each seed, sharded over the replicas' devices."""
-    keys = jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
-    return jax.device_put(keys, NamedSharding(mesh, PartitionSpec(REPLICA)))
-
-
-def shared(value: Any, mesh: Mesh) -> Any:
-    """What all replicas share, on every device of the mesh."""
-    return jax.device_put(value, NamedSharding(mesh, PartitionSpec()))

@@ -9,7 +9,8 @@ import numpy as np
 from jzsl.config import Experiment
 from jzsl.problem import Problem
 from jzsl.refinement.choice import Refinement
-from jzsl.training.replicas import replica, replicate, shared
+from jzsl.training.mesh import ROWS_MULTIPLE, on_host, shared
+from jzsl.training.replicas import replica, replicate
 from jzsl.training.self_training import STHS
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Metrics, Task
@@ -28,7 +29,7 @@ class RoundTrainer(Trainer):
 
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
         self._task, make_view = _SETTINGS[experiment.tasks == (Task.adaptation,), sths.strict]
-        view = make_view(problem, experiment.scaling)
+        view = make_view(problem, experiment.scaling, multiple=ROWS_MULTIPLE)
         self._set_up(problem, view, experiment, programs)
         self._sths, self._refined = sths, sths.refinement is not Refinement.none
         training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
@@ -85,10 +86,10 @@ class RoundTrainer(Trainer):
         others = {task: predictor for task, predictor in predictors.items() if task is not self._task}
         numbers = super().score(state, others)
         if self._task in predictors:
-            numbers |= self._protocol.score(self._task, np.asarray(state.predictions.scores[number]))
+            numbers |= self._protocol.score(self._task, on_host(state.predictions.scores)[number])
             if self._refined:
                 name = self._task.headline
-                numbers[f"{name}_own"] = self._protocol.score(self._task, np.asarray(state.own[number]))[name]
+                numbers[f"{name}_own"] = self._protocol.score(self._task, on_host(state.own)[number])[name]
         return numbers
 
 

@@ -12,7 +12,8 @@ from jzsl.evaluation.calibration import calibrated
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.top_k import top_columns
 from jzsl.problem import Problem
-from jzsl.training.replicas import keys_of, replica, replica_mesh, replicate, shared
+from jzsl.training.mesh import REPLICA, ROWS_MULTIPLE, by_rows, device_mesh, keys_of, on_host, shared
+from jzsl.training.replicas import replica, replicate
 from jzsl.types import Method, Metrics, Task
 from jzsl.views import View, inductive
 
@@ -26,8 +27,9 @@ class Programs:
     def __init__(self, experiment: Experiment):
         methods = {task: experiment.method.build(task) for task in experiment.tasks}
         self.method: Method = methods[experiment.tasks[0]]  # tasks differ in their classifiers only
-        self.mesh = replica_mesh(experiment.replicas)
-        self.lanes = -(-experiment.replicas // self.mesh.size) * self.mesh.size
+        self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
+        share = self.mesh.shape[REPLICA]
+        self.lanes = -(-experiment.replicas // share) * share
         self.init = jax.jit(replicate(self.method.init, self.mesh, (True, False, False)))
         self.fit = jax.jit(replicate(self.method.fit, self.mesh, (True, False, False, False)), donate_argnums=0)
         self.predictor = {task: jax.jit(_of_one(method.predictor)) for task, method in methods.items()}
@@ -60,7 +62,8 @@ class Trainer:
     def __init__(
         self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int, choosing: bool = False
     ):
-        self._set_up(problem, inductive(problem, experiment.scaling, capacity), experiment, programs)
+        view = inductive(problem, experiment.scaling, capacity, ROWS_MULTIPLE)
+        self._set_up(problem, view, experiment, programs)
         self._choosing = choosing and experiment.calibration
 
     def _set_up(self, problem: Problem, view: View, experiment: Experiment, programs: Programs) -> None:
@@ -68,10 +71,13 @@ class Trainer:
         self.factor, self._choosing = 0.0, False
         self._programs = programs
         self._protocol = Protocol(problem, view)
-        self._pool, self._classes, self._unseen = shared((view.pool, view.classes, view.unseen), programs.mesh)
+        self._pool = by_rows(view.pool, programs.mesh)
+        self._classes, self._unseen = shared((view.classes, view.unseen), programs.mesh)
         self._top = experiment.top
         self.candidates = {task: self._protocol.candidates(task) for task in experiment.tasks}
-        self._queries = {} if self._top else {t: jax.device_put(self._protocol.queries(t)) for t in experiment.tasks}
+        self._queries = {}
+        if not self._top:
+            self._queries = {task: shared(self._protocol.queries(task), programs.mesh) for task in experiment.tasks}
 
     def init(self, seeds: Sequence[int]) -> Any:
         """The states before training, each a function of its seed alone.
@@ -121,10 +127,10 @@ class Trainer:
             if self._top:
                 numbers |= self._score_in_chunks(predictor)
                 continue
-            scores, _ = self.scores(task, predictor)
+            scores = on_host(self.scores(task, predictor)[0])
             if task is Task.gzsl and self._choosing:
-                numbers |= self._protocol.best_factor(np.asarray(scores))
-            scores = calibrated(scores, self.factor, self._classes.seen[self.candidates[task]])
+                numbers |= self._protocol.best_factor(scores)
+            scores = calibrated(scores, self.factor, self.view.classes.seen[self.candidates[task]])
             numbers |= self._protocol.score(task, np.asarray(scores))
         return numbers
 

@@ -15,9 +15,13 @@ from rich.console import Console
 
 from jzsl.config import load_config
 from jzsl.errors import InputError
-from jzsl.training.replicas import keys_of, replica, replica_mesh, replicate, shared
+from jzsl.generators.wgan import WGAN
+from jzsl.methods.generative import Generative
+from jzsl.training.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
+from jzsl.training.replicas import replica, replicate
 from jzsl.training.runner import run
 from jzsl.types import Task
+from jzsl.views import inductive
 
 QUIET = Console(quiet=True)
 TINY = Path(__file__).parents[1] / "training" / "tiny.py"
@@ -27,17 +31,15 @@ def plain(leaf):
     return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def assert_equal_to_single_runs(batched, devices, rtol):
-    """Two epochs of ABP for four seeds, against the single runs."""
-    config = load_config(TINY)
+def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
+    """Two epochs for four seeds, `each` devices sharing the rows of one, against the single runs."""
+    config = config or load_config(TINY)
     problem = config.data.load()
-    from jzsl.views import inductive
-
-    view = inductive(problem)
+    view = inductive(problem, multiple=ROWS_MULTIPLE)
     method = config.method.build(Task.zsl)
-    mesh = replica_mesh(4, jax.devices()[:devices])
+    mesh = device_mesh(4, each, jax.devices()[:devices])
     assert mesh.size == devices
-    pool, classes = shared((view.pool, view.classes), mesh)
+    pool, classes = by_rows(view.pool, mesh), shared(view.classes, mesh)
     init = jax.jit(replicate(method.init, mesh, (True, False, False), batched))
     traces = []
 
@@ -50,6 +52,9 @@ def assert_equal_to_single_runs(batched, devices, rtol):
     for epochs in (1, 1):
         states, metrics = step(states, pool, classes, epochs)
     assert len(traces) == 1
+    if hasattr(states, "latents"):
+        part = (4 // mesh.shape["replica"], len(pool.x) // each, states.latents.shape[2])
+        assert {shard.data.shape for shard in states.latents.addressable_shards} == {part}
     for seed in range(4):
         state, alone = method.init(jax.random.key(seed), view.pool, view.classes), {}
         for epochs in (1, 1):
@@ -109,24 +114,29 @@ def test_eight_host_devices():
         timeout=300,
     )
     assert found.returncode == 0, found.stderr[-3000:]
-    assert found.stdout.split() == ["4", "2", "run"]
+    assert found.stdout.split() == ["4", "2", "8", "4", "wgan", "run", "data"]
 
 
 def on_devices():
     """What the process above does: four replicas on four devices and on two, and a run that deals out its seeds."""
     import tempfile
 
-    for devices in (4, 2):
-        assert_equal_to_single_runs(None, devices, 1e-5)
+    for devices, each in ((4, 1), (2, 1), (8, 4), (4, 4)):
+        assert_equal_to_single_runs(None, devices, 1e-5, each)
         print(devices)
+    wgan = Generative(generator=WGAN(hidden=16, batch_size=32, classification=0))
+    assert_equal_to_single_runs(None, 4, 1e-5, 2, dataclasses.replace(load_config(TINY), method=wgan))
+    print("wgan")
     config = dataclasses.replace(load_config(TINY), seeds=3)
     assert config.replicas == 3
     with tempfile.TemporaryDirectory() as folder:
         many = run(config, Path(folder) / "many", False, QUIET)
         one = run(dataclasses.replace(config, at_once=1), Path(folder) / "one", False, QUIET)
-    for name in config.numbers:
-        assert many[name]["values"] == pytest.approx(one[name]["values"], abs=0.5)
-    print("run")
+        wide = run(dataclasses.replace(config, at_once=1, devices_per_seed=8), Path(folder) / "wide", False, QUIET)
+    for found, name in ((many, "run"), (wide, "data")):
+        for number in config.numbers:
+            assert found[number]["values"] == pytest.approx(one[number]["values"], abs=0.5)
+        print(name)
 
 
 if __name__ == "__main__":

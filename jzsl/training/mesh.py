@@ -1,0 +1,98 @@
+"""The devices of a run as a mesh of two axes, and where arrays lie on it.
+
+Replicas are dealt out over the axis `replica`. The devices of the axis `data` share the rows of the pool and of each
+minibatch; the compiler adds up their gradients. Nothing here changes what a program computes, only where.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jzsl.errors import InputError
+
+REPLICA, DATA = "replica", "data"
+
+ROWS_MULTIPLE = 64
+"""Pools have a multiple of so many rows, so that any number of devices that divides it can share them: states then
+have the same shapes on every machine. Rows that only fill up have no weight and change no random number."""
+
+
+def device_mesh(replicas: int, devices_per_replica: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
+    """A mesh over all devices, or over as many as the replicas can use, of shape (replica, data).
+
+    Raises:
+        InputError: if there are fewer devices than one replica is to have.
+    """
+    devices = jax.devices() if devices is None else devices
+    if devices_per_replica > len(devices):
+        raise InputError(f"devices_per_seed: {devices_per_replica} found, but there are {len(devices)} devices")
+    shape = (min(replicas, len(devices) // devices_per_replica), devices_per_replica)
+    kinds = (AxisType.Auto, AxisType.Auto)
+    return jax.make_mesh(shape, (REPLICA, DATA), axis_types=kinds, devices=devices[: shape[0] * shape[1]])
+
+
+def shared(value: Any, mesh: Mesh) -> Any:
+    """Whole on every device of the mesh."""
+    return _put(value, NamedSharding(mesh, PartitionSpec()))
+
+
+def by_rows(value: Any, mesh: Mesh) -> Any:
+    """Every array cut along its first axis over the data axis; its length must be a multiple of `ROWS_MULTIPLE`."""
+    return _put(value, NamedSharding(mesh, PartitionSpec(DATA)))
+
+
+def keys_of(seeds: Sequence[int], mesh: Mesh) -> Any:
+    """The base key of each seed, on the devices of its replica."""
+    return _put(jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32)), NamedSharding(mesh, PartitionSpec(REPLICA)))
+
+
+def _put(value: Any, sharding: NamedSharding) -> Any:
+    if jax.process_count() == 1:
+        return jax.device_put(value, sharding)
+
+    def place(leaf):
+        """Each process gives its own devices their part; all have the whole."""
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(place(jax.random.key_data(leaf)))
+        host = np.asarray(leaf)
+        return jax.make_array_from_callback(host.shape, sharding, lambda part: host[part])
+
+    return jax.tree.map(place, value)
+
+
+def over_data(rows: Any) -> Any:
+    """Inside a compiled function: arrays of a minibatch, cut along their first axis over the data axis.
+
+    Nothing happens outside a mesh, or where the length is no multiple of the number of devices.
+    """
+    count = jax.sharding.get_abstract_mesh().shape.get(DATA, 1)
+
+    def cut(leaf):
+        if count == 1 or leaf.shape[0] % count:
+            return leaf
+        return jax.lax.with_sharding_constraint(leaf, PartitionSpec(DATA))
+
+    return jax.tree.map(cut, rows)
+
+
+def layout(states: Any, mesh: Mesh, rows: int | None) -> Any:
+    """The sharding of each leaf of replicas' states: by replica, and those with an entry a row of the pool by rows."""
+
+    def of(leaf):
+        lanes = REPLICA if leaf.shape[0] % mesh.shape[REPLICA] == 0 else None
+        own = (DATA,) if len(leaf.shape) > 1 and leaf.shape[1] == rows else ()
+        return NamedSharding(mesh, PartitionSpec(lanes, *own))
+
+    return jax.tree.map(of, states)
+
+
+def on_host(value: Any) -> Any:
+    """Arrays of any layout as NumPy arrays; where there are several processes, each must call this."""
+    if jax.process_count() == 1:
+        return jax.device_get(value)
+    return multihost_utils.process_allgather(value, tiled=True)
