@@ -25,6 +25,7 @@ from jzsl.report.terminal import finding_table, problem_table, result_table
 from jzsl.training import model
 from jzsl.training.compilation import keep_programs
 from jzsl.training.interrupt import Interrupted
+from jzsl.training.processes import Cluster, is_first, lost_process
 from jzsl.training.runner import run as run_experiment
 from jzsl.training.tuning import Grid, tune
 from jzsl.types import Task
@@ -54,6 +55,7 @@ class RunOptions:
     """folder for the results; by default runs/NAME_OF_THE_CONFIG"""
     resume: bool = False
     """go on with the run in that folder"""
+    cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted", 130)
     except Interrupted as stop:
         return _fail(f"stopped by {stop}; the state is saved, and --resume goes on from it", stop.status)
+    except Exception as error:
+        lost = lost_process(error)
+        if lost is None:
+            raise
+        _fail(str(lost), 1)
+        # An orderly end would wait for the process that is gone.
+        os._exit(1)
 
 
 def _fail(message: str, status: int) -> int:
@@ -137,8 +146,9 @@ def _run(arguments: list[str]) -> int:
     default = RunOptions(load_config(path))
     options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
     out = options.out or Path("runs") / path.stem
-    result = run_experiment(options.experiment, out, options.resume, Console(stderr=True))
-    console = Console()
+    options.cluster.join()
+    result = run_experiment(options.experiment, out, options.resume, Console(stderr=True, quiet=not is_first()))
+    console = Console(quiet=not is_first())
     console.print(result_table(result, options.experiment.numbers))
     console.print(f"saved in {out}")
     return 0

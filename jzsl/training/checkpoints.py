@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
 
 from jzsl.errors import InputError
 
@@ -80,11 +82,13 @@ def read_model_record(folder: Path) -> dict[str, Any]:
 
 
 def read_model(folder: Path, abstract_model: Any) -> Any:
-    """A saved model with the structure of `abstract_model`.
+    """A saved model with the structure of `abstract_model`, on one device whatever devices saved it.
 
     Raises:
         InputError: if the folder is missing or not readable.
     """
+    here = SingleDeviceSharding(jax.local_devices()[0])
+    abstract_model = jax.tree.map(lambda leaf: leaf.update(sharding=here), abstract_model)
     return _restore(folder, model=ocp.args.StandardRestore(abstract_model))["model"]
 
 

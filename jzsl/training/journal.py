@@ -11,17 +11,21 @@ class Journal:
     Args:
         path: the file; made if missing.
         keep: rows to keep of what is there; the rest was written after the last checkpoint and will come again.
+        writes: whether to touch the file at all, and not only count.
     """
 
-    def __init__(self, path: Path, keep: int = 0):
-        self._path = path
+    def __init__(self, path: Path, keep: int = 0, writes: bool = True):
+        self._path, self._writes = path, writes
         self.rows = keep
+        if not writes:
+            return
         kept = path.read_text().splitlines(keepends=True)[:keep] if path.exists() else []
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text("".join(kept))
         temporary.replace(path)
 
     def append(self, row: dict[str, Any]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        if self._writes:
+            with self._path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
         self.rows += 1

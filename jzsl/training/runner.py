@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import json
 import platform
 import time
 from dataclasses import dataclass, field
@@ -14,14 +13,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import TaskID
 
-from jzsl.config import Experiment, differences, encode
-from jzsl.errors import DivergedError, InputError
+from jzsl.config import Experiment, encode
+from jzsl.errors import DivergedError
 from jzsl.problem import Problem
 from jzsl.report.terminal import epoch_progress
-from jzsl.training import model
+from jzsl.training import folder, model
 from jzsl.training.checkpoints import ProgressStore, write_json
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
+from jzsl.training.mesh import on_host
+from jzsl.training.processes import agreed, is_first, require_same
 from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task
@@ -41,6 +42,7 @@ class Standing:
         factors: for each seed, the factor of that H after each chunk, with calibration.
         results: for each seed done, its final numbers.
         seconds: time spent so far.
+        lanes: replicas in the arrays, those that only fill up included.
     """
 
     item: int = 0
@@ -50,6 +52,7 @@ class Standing:
     factors: list[list[float]] = field(default_factory=list)
     results: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    lanes: int = 1
 
 
 def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> dict[str, Any]:
@@ -63,10 +66,10 @@ def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> di
         DivergedError: if a metric is not finite; the last good checkpoint stays.
         Interrupted: after SIGTERM or SIGINT, once the state is saved.
     """
-    if out.exists() and not resume:
-        raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it")
+    experiment = folder.of_run(out, experiment, resume)
     with InterruptFlag() as interrupt:
         problem = experiment.data.load()
+        require_same(problem.hash, "hash of the data")
         trainers = _trainers(problem, experiment)
         header = {
             "experiment": encode(experiment),
@@ -78,14 +81,16 @@ def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> di
             },
             "versions": versions(),
         }
-        if _prepare(out, header, resume, console) and (out / "result.json").exists():
-            return json.loads((out / "result.json").read_text())
+        done = folder.prepare(out, header, resume, console)
+        if done is not None:
+            return done
         driver = _Driver(experiment, problem, trainers, out, console, interrupt)
         try:
             result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
         finally:
             driver.store.close()
-        write_json(out / "result.json", result)
+        if is_first():
+            write_json(out / "result.json", result)
         return result
 
 
@@ -109,42 +114,6 @@ def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
     return trainers
 
 
-def _prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) -> bool:
-    """Makes the run's folder, or checks that it holds the same run; true if it did."""
-    path = out / "config.json"
-    if not resume:
-        try:
-            out.mkdir(parents=True)
-        except OSError as error:
-            raise InputError(f"{out}: cannot be made ({error.strerror})") from error
-        write_json(path, header)
-        return False
-    try:
-        old = json.loads(path.read_text())
-        saved, data, used = old["experiment"], old["data"], old["versions"]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, so there is no run to resume") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from error
-    # How many seeds train at once may be given anew, as long as it is the same number: states have that shape.
-    changed = list(differences({**saved, "at_once": None}, {**header["experiment"], "at_once": None}))
-    if changed:
-        raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
-    if old.get("at_once", 1) != header["at_once"]:
-        before, now = old.get("at_once", 1), header["at_once"]
-        raise InputError(
-            f"{path}: the run to resume trains {before} seeds at once, here {now}; give --at-once {before}"
-        )
-    if data["hash"] != header["data"]["hash"]:
-        raise InputError(
-            f"{path}: the run to resume had data of hash {data['hash']}, now {header['data']['hash']} "
-            f"({header['data']['origin']})"
-        )
-    for change in differences(used, header["versions"]):
-        console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
-    return True
-
-
 class _Driver:
     """Holds what the loop over phases, seeds and chunks needs; `finish` runs it to the end."""
 
@@ -161,19 +130,21 @@ class _Driver:
         self.interrupt = interrupt
         self.items = [(phase, seeds) for phase in trainers for seeds in experiment.groups]
         self.store = ProgressStore(out / "checkpoints" / "progress")
-        self.standing, self.state = Standing(), None
+        self.standing, self.state = Standing(lanes=trainers[FINAL].lanes), None
         found = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
         if found:
-            self.state, self.standing = found[0], Standing(**found[1])
-        self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows)
+            self.standing = Standing(**{**found[1], "lanes": self.standing.lanes})
+            self.state = trainers[FINAL].adopt(found[0])
+        self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows, writes=is_first())
         self.progress = epoch_progress(console)
         self.clock = self.saved_at = time.monotonic()
 
     def _template(self, record: dict[str, Any]) -> Any:
-        """Shapes of the state in a checkpoint: of the item under way, or of the last one that is done."""
+        """Shapes of the state in a checkpoint, of the item under way or of the last one that is done, on the devices
+        that there are now."""
         item = record["item"] - (record["epoch"] == 0)
         phase, seeds = self.items[item]
-        return jax.eval_shape(lambda: self.trainers[phase].init(seeds))
+        return self.trainers[phase].template(seeds, record["lanes"])
 
     def finish(self) -> dict[str, Any]:
         """Runs what is left and returns the result."""
@@ -214,7 +185,7 @@ class _Driver:
         while standing.epoch < total:
             chunk = trainer.next_chunk(standing.epoch, epochs, self.experiment.train.chunk)
             state, metrics = trainer.fit(state, standing.epoch, chunk, epochs)
-            metrics = {name: np.asarray(values) for name, values in metrics.items()}
+            metrics = on_host(metrics)
             standing.epoch += chunk
             for number, seed in enumerate(seeds):
                 losses = {name: float(values[number]) for name, values in metrics.items()}
@@ -307,8 +278,8 @@ class _Driver:
     def _save_if_due(self, state: Any, item_done: bool) -> None:
         now = time.monotonic()
         due = now - self.saved_at >= self.experiment.train.checkpoint_seconds
-        asked = self.interrupt.signum
-        if item_done or due or asked:
+        asked = agreed(self.interrupt.signum or 0)
+        if item_done or agreed(due) or asked:
             self.standing.seconds += now - self.clock
             self.clock = now
             self.store.save(state, dataclasses.asdict(self.standing))

@@ -12,7 +12,7 @@ from jzsl.evaluation.calibration import calibrated
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.top_k import top_columns
 from jzsl.problem import Problem
-from jzsl.training.mesh import REPLICA, ROWS_MULTIPLE, by_rows, device_mesh, keys_of, on_host, shared
+from jzsl.training.mesh import REPLICA, ROWS_MULTIPLE, by_rows, device_mesh, keys_of, layout, on_host, shared
 from jzsl.training.replicas import replica, replicate
 from jzsl.types import Method, Metrics, Task
 from jzsl.views import View, inductive
@@ -89,6 +89,32 @@ class Trainer:
 
     def _keys(self, seeds: Sequence[int]) -> Any:
         return keys_of([*seeds, *[seeds[-1]] * (self._programs.lanes - len(seeds))], self._programs.mesh)
+
+    @property
+    def lanes(self) -> int:
+        """Replicas in a state, those that only fill up included."""
+        return self._programs.lanes
+
+    def template(self, seeds: Sequence[int], lanes: int) -> Any:
+        """Shapes and places of the states of so many replicas, of which a checkpoint may have others than we."""
+        states = jax.eval_shape(lambda: self.init(seeds))
+        states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape[1:]), leaf.dtype), states)
+        places = layout(states, self._programs.mesh, len(self._pool.x))
+        return jax.tree.map(lambda leaf, place: leaf.update(sharding=place), states, places)
+
+    def adopt(self, states: Any) -> Any:
+        """The states of a checkpoint with as many replicas as we have; seeds keep their numbers."""
+        stored = len(jax.tree.leaves(states)[0])
+        if stored == self.lanes:
+            return states
+        index = np.minimum(np.arange(self.lanes), stored - 1)
+
+        def chosen(states):
+            states = jax.tree.map(lambda leaf: leaf[index], states)
+            places = layout(states, self._programs.mesh, len(self._pool.x))
+            return jax.lax.with_sharding_constraint(states, places)
+
+        return jax.jit(chosen)(states)
 
     def total(self, epochs: int) -> int:
         """Epochs of a whole training."""

@@ -1,0 +1,82 @@
+"""The folder of a run: made once, or found to hold the same run when it is resumed."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from jzsl.config import Experiment, differences
+from jzsl.errors import InputError
+from jzsl.training.checkpoints import write_json
+from jzsl.training.processes import from_first
+
+PLACEMENT = ("at_once", "devices_per_seed")
+"""Fields that say where a run computes, not what; a resumed run may have others."""
+
+
+def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
+    """The experiment; when it resumes, training as many seeds at once as before, unless it names a number itself.
+
+    Raises:
+        InputError: if the folder is there and shall not be resumed, or holds no run.
+    """
+    at_once = from_first(lambda: _saved(out)["at_once"] if resume else _require_new(out))
+    return dataclasses.replace(experiment, at_once=experiment.at_once or at_once)
+
+
+def prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) -> dict[str, Any] | None:
+    """Makes the folder, or checks that it holds the same run; returns the result if that run is done.
+
+    Raises:
+        InputError: naming the field in which the run to resume differs, or why the folder cannot be made.
+    """
+    return from_first(lambda: _check(out, header, console) if resume else _make(out, header))
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it")
+
+
+def _make(out: Path, header: dict[str, Any]) -> None:
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror})") from error
+    write_json(out / "config.json", header)
+
+
+def _saved(out: Path) -> dict[str, Any]:
+    """What config.json holds."""
+    path = out / "config.json"
+    try:
+        old = json.loads(path.read_text())
+        if missing := {"experiment", "data", "versions", "at_once"} - set(old):
+            raise KeyError(", ".join(sorted(missing)))
+        return old
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, so there is no run to resume") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from error
+
+
+def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:
+    path, old = out / "config.json", _saved(out)
+    before, now = ({**part["experiment"], **dict.fromkeys(PLACEMENT)} for part in (old, header))
+    if changed := list(differences(before, now)):
+        raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
+    if old["at_once"] != header["at_once"]:
+        # States have that shape.
+        before, now = old["at_once"], header["at_once"]
+        raise InputError(f"{path}: the run to resume trains {before} seeds at once, here {now}; leave --at-once out")
+    if old["data"].get("hash") != header["data"]["hash"]:
+        raise InputError(
+            f"{path}: the run to resume had data of hash {old['data'].get('hash')}, now {header['data']['hash']} "
+            f"({header['data']['origin']})"
+        )
+    for change in differences(old["versions"], header["versions"]):
+        console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
+    result = out / "result.json"
+    return json.loads(result.read_text()) if result.exists() else None

@@ -1,0 +1,106 @@
+"""Several processes as one run: they start together, agree at the borders of chunks, and the first one writes."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from jzsl.errors import InputError
+
+_HEARTBEAT_SECONDS = 60
+"""After so long a silence the others take a process for lost, where no collective has told them before."""
+_CLUSTER_TROUBLE = re.compile(r"gloo|nccl|rccl|coordination|barrier|heartbeat|socket closed|deadline|unavailable", re.I)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Which process of how many this is."""
+
+    distributed: bool = False
+    """one of several processes that share a run and its folder; SLURM, Open MPI, Kubernetes and cloud TPUs tell the
+    rest by themselves, elsewhere give the next three"""
+    coordinator: str | None = None
+    """HOST:PORT at which the first process waits for the others"""
+    processes: int | None = None
+    """how many there are"""
+    process: int | None = None
+    """which one this is, from 0"""
+
+    def join(self) -> None:
+        """Waits for the other processes; must come before any computation.
+
+        Raises:
+            InputError: if the three fields are not given together, or the processes do not come together.
+        """
+        given = [value is not None for value in (self.coordinator, self.processes, self.process)]
+        if not any(given) and not self.distributed:
+            return
+        if any(given) and not all(given):
+            raise InputError("coordinator, processes, process: some are given and some not, expected all or none")
+        if self.processes is not None and self.process is not None and not 0 <= self.process < self.processes:
+            raise InputError(f"process: {self.process} found, expected 0 to {self.processes - 1}")
+        try:
+            jax.distributed.initialize(
+                self.coordinator, self.processes, self.process, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS
+            )
+        except (RuntimeError, ValueError) as error:
+            raise InputError(f"the processes did not come together: {' '.join(str(error).split())[:300]}") from error
+
+
+def is_first() -> bool:
+    """Whether this process writes files and speaks to the user."""
+    return jax.process_index() == 0
+
+
+def agreed(value: int) -> int:
+    """The largest of all processes' values; each must call this."""
+    if jax.process_count() == 1:
+        return value
+    return int(multihost_utils.process_allgather(np.int32(value)).max())
+
+
+def from_first(action: Callable[[], Any]) -> Any:
+    """What `action` gives in the first process, as JSON values, in every process.
+
+    Raises:
+        InputError: in every process, if `action` raises it in the first.
+    """
+    if jax.process_count() == 1:
+        return action()
+    result, error = None, None
+    if is_first():
+        try:
+            result = action()
+        except InputError as mistake:
+            error = mistake
+    if agreed(error is not None):
+        raise error or InputError("the first process found a mistake and told of it")
+    data = np.frombuffer(json.dumps(result).encode(), np.uint8)
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(data))))
+    data = data if is_first() else np.zeros(size, np.uint8)
+    return json.loads(multihost_utils.broadcast_one_to_all(data).tobytes())
+
+
+def require_same(value: str, what: str) -> None:
+    """Raises an InputError in every process unless all have the same string."""
+    if from_first(lambda: value) != value:
+        agreed(1)
+        raise InputError(f"{what}: {value} found, other than in the first process")
+    if agreed(0):
+        raise InputError(f"{what}: not the same in all processes")
+
+
+def lost_process(error: Exception) -> str | None:
+    """What an error of the libraries underneath means, where it is that another process has gone."""
+    if jax.process_count() == 1 or not _CLUSTER_TROUBLE.search(str(error)):
+        return None
+    reason = " ".join(str(error).split())[:200]
+    return (
+        f"process {jax.process_index()} of {jax.process_count()} lost another one ({reason}); "
+        "--resume goes on from the last checkpoint, with any number of processes and devices"
+    )
