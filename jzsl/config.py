@@ -94,6 +94,8 @@ class Experiment:
     devices_per_seed: int = 1
     """devices that share the rows and the minibatches of a seed (data parallel); a divisor of 64. One is best unless
     a pool is too large for a device"""
+    memory_gb: float | None = None
+    """memory that each device may use; None: what it has, or a CPU's share of the machine's"""
     top: tuple[int, ...] = ()
     """k of the top-k accuracies to report beside T1, for problems of very many classes: test rows are then read and
     scored in chunks"""
@@ -105,6 +107,8 @@ class Experiment:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}: {value} found, expected at least 1")
+        if self.memory_gb is not None and not self.memory_gb > 0:
+            raise InputError(f"memory_gb: {self.memory_gb} found, expected a positive number")
         if self.devices_per_seed < 1 or ROWS_MULTIPLE % self.devices_per_seed:
             raise InputError(f"devices_per_seed: {self.devices_per_seed} found, expected a divisor of {ROWS_MULTIPLE}")
         if not self.tasks:

@@ -36,14 +36,29 @@ def device_mesh(replicas: int, devices_per_replica: int = 1, devices: Sequence[A
     return jax.make_mesh(shape, (REPLICA, DATA), axis_types=kinds, devices=devices[: shape[0] * shape[1]])
 
 
+def whole(mesh: Mesh) -> NamedSharding:
+    """Where `shared` puts arrays."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def cut(mesh: Mesh) -> NamedSharding:
+    """Where `by_rows` puts arrays."""
+    return NamedSharding(mesh, PartitionSpec(DATA))
+
+
+def shapes(value: Any, place: NamedSharding) -> Any:
+    """What programs are compiled for before arrays are put there."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), value)
+
+
 def shared(value: Any, mesh: Mesh) -> Any:
     """Whole on every device of the mesh."""
-    return _put(value, NamedSharding(mesh, PartitionSpec()))
+    return _put(value, whole(mesh))
 
 
 def by_rows(value: Any, mesh: Mesh) -> Any:
     """Every array cut along its first axis over the data axis; its length must be a multiple of `ROWS_MULTIPLE`."""
-    return _put(value, NamedSharding(mesh, PartitionSpec(DATA)))
+    return _put(value, cut(mesh))
 
 
 def keys_of(seeds: Sequence[int], mesh: Mesh) -> Any:

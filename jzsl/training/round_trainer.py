@@ -1,19 +1,20 @@
 """The trainer of self-training runs: the same interface, training cut at the borders of rounds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from jzsl.config import Experiment
 from jzsl.problem import Problem
 from jzsl.refinement.choice import Refinement
-from jzsl.training.mesh import ROWS_MULTIPLE, on_host, shared
+from jzsl.training.mesh import ROWS_MULTIPLE, on_host, shapes, shared, whole
+from jzsl.training.program import Program
 from jzsl.training.replicas import replica, replicate
+from jzsl.training.rounds import pool_of
 from jzsl.training.self_training import STHS
 from jzsl.training.trainer import Programs, Trainer
-from jzsl.types import Metrics, Task
+from jzsl.types import Method, Metrics, Task
 from jzsl.views import domain_adaptation, strict_transductive, transductive
 
 
@@ -30,24 +31,39 @@ class RoundTrainer(Trainer):
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
         self._task, make_view = _SETTINGS[experiment.tasks == (Task.adaptation,), sths.strict]
         view = make_view(problem, experiment.scaling, multiple=ROWS_MULTIPLE)
-        self._set_up(problem, view, experiment, programs)
         self._sths, self._refined = sths, sths.refinement is not Refinement.none
         training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
         mesh, first = programs.mesh, (True, False, False, False)
-        self._start = jax.jit(replicate(training.init, mesh, (*first, False, False)))
-        self._begin = jax.jit(replicate(training.begin, mesh, first), donate_argnums=0)
-        self._fit = jax.jit(replicate(training.fit, mesh, first), donate_argnums=0)
-        self._end = jax.jit(replicate(training.end, mesh, first), donate_argnums=0)
-        self._columns = shared(view.candidates, mesh)
+        self._start = Program(replicate(training.init, mesh, (*first, False, False)))
+        self._begin = Program(replicate(training.begin, mesh, first), uses_up=True)
+        self._fit = Program(replicate(training.fit, mesh, first), uses_up=True)
+        self._end = Program(replicate(training.end, mesh, first), uses_up=True)
+        self._columns = shapes(view.candidates, whole(mesh))
         self._cluster = np.zeros(view.unlabelled, np.int32)
+        self._set_up(problem, view, experiment, programs)
+        self._columns = shared(view.candidates, mesh)
         if sths.needs_clusters:
-            unlabelled = np.asarray(view.pool.x[view.labelled :], np.float32)
+            unlabelled = np.asarray(view.pool.x[view.labelled : view.labelled + view.unlabelled], np.float32)
             self._cluster = sths.clustering.value(unlabelled, len(view.candidates.classes), 0).astype(np.int32)
 
     def init(self, seeds: Sequence[int]) -> Any:
+        return self._start(*self._start_arguments(seeds))
+
+    def _init_shapes(self, seeds: Sequence[int]) -> Any:
+        return self._start.shapes(*self._start_arguments(seeds))
+
+    def _start_arguments(self, seeds: Sequence[int]) -> tuple[Any, ...]:
         cluster = shared(self._cluster, self._programs.mesh)
         schedule = self._sths.schedule(int(self.view.candidates.open.sum()), self.factor)
-        return self._start(self._keys(seeds), self._pool, self._classes, self._columns, cluster, schedule)
+        return self._keys(seeds), self._pool, self._classes, self._columns, cluster, schedule
+
+    def _compile(self, states: Any) -> list[Program]:
+        self._begin.compile(states, self._pool, self._classes, self._columns)
+        self._fit.compile(states, self._pool, self._classes, 1)
+        self._end.compile(states, self._pool, self._classes, self._columns)
+        for program in self._predictor.values():
+            program.compile(*self._predictor_arguments(states))
+        return [self._begin, self._fit, self._end, *self._predictor.values()]
 
     def total(self, epochs: int) -> int:
         return epochs * (self._sths.rounds + 1)
@@ -70,13 +86,12 @@ class RoundTrainer(Trainer):
     def model(self, state: Any, number: int = 0) -> Any:
         return replica(state.model, number)
 
-    def predictors(self, state: Any, number: int = 0) -> dict[Task, Any]:
-        y, w, soft = replica((state.y, state.w, state.soft), number)
-        pool = self._pool._replace(y=y, w=w, soft=soft)
-        return {
-            task: make(state.model, number, pool, self._classes, self._unseen)
-            for task, make in self._programs.predictor.items()
-        }
+    def _predicts(self, method: Method) -> Callable[..., Any]:
+        def of_one(states, number, pool, classes, unseen):
+            state = replica(states, number)
+            return method.predictor(state.model, pool_of(state, pool), classes, unseen)
+
+        return of_one
 
     def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
         """The numbers of the round's predictions, and where they were refined of the method's own, `T1_own`, too.

@@ -126,9 +126,6 @@ def self_train(
     """
     rows = slice(labelled, labelled + unlabelled)
 
-    def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
-        return pool._replace(y=state.y, w=state.w, soft=state.soft)
-
     def gives_soft(classes: int) -> bool:
         """Whether this selector's labels are soft."""
         nothing = Predictions(jnp.zeros((1, classes)), jnp.zeros(1, jnp.int32), angle=jnp.zeros((1, classes)))
@@ -229,6 +226,11 @@ def self_train(
         return state, metrics | more
 
     return SelfTraining(init, begin, fit, end, step)
+
+
+def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
+    """The pool with the labels and multiplicities of the round."""
+    return pool._replace(y=state.y, w=state.w, soft=state.soft)
 
 
 def _entropy(frequency: Float[Array, " k"]) -> Float[Array, ""]:

@@ -12,37 +12,38 @@ from jzsl.evaluation.calibration import calibrated
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.top_k import top_columns
 from jzsl.problem import Problem
-from jzsl.training.mesh import REPLICA, ROWS_MULTIPLE, by_rows, device_mesh, keys_of, layout, on_host, shared
+from jzsl.training.memory import require_fit
+from jzsl.training.mesh import (
+    REPLICA,
+    ROWS_MULTIPLE,
+    by_rows,
+    cut,
+    device_mesh,
+    keys_of,
+    layout,
+    on_host,
+    shapes,
+    shared,
+    whole,
+)
+from jzsl.training.program import Program
 from jzsl.training.replicas import replica, replicate
 from jzsl.types import Method, Metrics, Task
 from jzsl.views import View, inductive
 
 
 class Programs:
-    """The jitted functions of an experiment, compiled once per shape and shared by all seeds and phases.
-
-    `init` and `fit` work on all replicas of a group of seeds, `predictor` on one of them.
-    """
+    """What the phases and seeds of an experiment share: the method, the devices, and its compiled `init` and `fit`,
+    which work on all replicas of a group of seeds."""
 
     def __init__(self, experiment: Experiment):
-        methods = {task: experiment.method.build(task) for task in experiment.tasks}
-        self.method: Method = methods[experiment.tasks[0]]  # tasks differ in their classifiers only
+        self.methods = {task: experiment.method.build(task) for task in experiment.tasks}
+        method = self.methods[experiment.tasks[0]]  # tasks differ in their classifiers only
         self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
         share = self.mesh.shape[REPLICA]
         self.lanes = -(-experiment.replicas // share) * share
-        self.init = jax.jit(replicate(self.method.init, self.mesh, (True, False, False)))
-        self.fit = jax.jit(replicate(self.method.fit, self.mesh, (True, False, False, False)), donate_argnums=0)
-        self.predictor = {task: jax.jit(_of_one(method.predictor)) for task, method in methods.items()}
-        self.logits = {task: jax.jit(method.logits) for task, method in methods.items()}
-
-
-def _of_one(predictor: Callable[..., Any]) -> Callable[..., Any]:
-    """The predictor of one replica; slicing inside the program copies only what it needs."""
-
-    def of_one(states, number, pool, classes, unseen):
-        return predictor(replica(states, number), pool, classes, unseen)
-
-    return of_one
+        self.init = Program(replicate(method.init, self.mesh, (True, False, False)))
+        self.fit = Program(replicate(method.fit, self.mesh, (True, False, False, False)), uses_up=True)
 
 
 class Trainer:
@@ -57,27 +58,74 @@ class Trainer:
 
     Attributes:
         factor: bonus on the scores of unseen classes in the generalized task.
+        bytes: memory that each device will need at most, by the compiler's count.
+
+    Raises:
+        InputError: if that is more than there is, before anything is computed.
     """
 
     def __init__(
         self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int, choosing: bool = False
     ):
-        view = inductive(problem, experiment.scaling, capacity, ROWS_MULTIPLE)
-        self._set_up(problem, view, experiment, programs)
+        self._set_up(problem, inductive(problem, experiment.scaling, capacity, ROWS_MULTIPLE), experiment, programs)
         self._choosing = choosing and experiment.calibration
 
     def _set_up(self, problem: Problem, view: View, experiment: Experiment, programs: Programs) -> None:
+        """Compiles everything from shapes, sees whether it fits, and only then puts the data on the devices."""
         self.view = view
         self.factor, self._choosing = 0.0, False
-        self._programs = programs
+        self._programs, mesh = programs, programs.mesh
         self._protocol = Protocol(problem, view)
-        self._pool = by_rows(view.pool, programs.mesh)
-        self._classes, self._unseen = shared((view.classes, view.unseen), programs.mesh)
         self._top = experiment.top
         self.candidates = {task: self._protocol.candidates(task) for task in experiment.tasks}
-        self._queries = {}
-        if not self._top:
-            self._queries = {task: shared(self._protocol.queries(task), programs.mesh) for task in experiment.tasks}
+        self._predictor = {task: Program(self._predicts(method)) for task, method in programs.methods.items()}
+        self._logits = {task: Program(method.logits) for task, method in programs.methods.items()}
+        queries = {} if self._top else {task: self._protocol.queries(task) for task in experiment.tasks}
+        self._pool = shapes(view.pool, cut(mesh))
+        self._classes, self._unseen = shapes((view.classes, view.unseen), whole(mesh))
+        self._queries = {task: shapes(rows, whole(mesh)) for task, rows in queries.items()}
+        self.bytes = self._peak()
+        require_fit(self.bytes, experiment.memory_gb, self._suggestions(experiment))
+        self._pool = by_rows(view.pool, mesh)
+        self._classes, self._unseen = shared((view.classes, view.unseen), mesh)
+        self._queries = {task: shared(rows, mesh) for task, rows in queries.items()}
+
+    def _predicts(self, method: Method) -> Callable[..., Any]:
+        """The predictor of one replica of the states; slicing inside the program copies only what it needs."""
+
+        def of_one(states, number, pool, classes, unseen):
+            return method.predictor(replica(states, number), pool, classes, unseen)
+
+        return of_one
+
+    def _peak(self) -> int:
+        """Compiles the programs from shapes; bytes of the hungriest, and of the test rows beside it."""
+        states = self.template((0,), self.lanes)
+        programs = self._compile(states)
+        for task, queries in self._queries.items():
+            predictor = self._predictor[task].shapes(*self._predictor_arguments(states))
+            self._logits[task].compile(predictor, queries.x, queries.candidates)
+        return max(program.bytes for program in programs) + sum(
+            leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(list(self._queries.values()))
+        )
+
+    def _compile(self, states: Any) -> list[Program]:
+        """The programs that training and classification spend their memory on."""
+        self._programs.fit.compile(states, self._pool, self._classes, 1)
+        for program in self._predictor.values():
+            program.compile(*self._predictor_arguments(states))
+        return [self._programs.fit, *self._predictor.values()]
+
+    def _suggestions(self, experiment: Experiment) -> list[str]:
+        """What makes a run smaller."""
+        found = []
+        if self.lanes > self._programs.mesh.shape[REPLICA]:
+            found.append(f"--at-once {max(1, experiment.replicas // 2)}")
+        if self._pool.x.dtype == np.float32:
+            found.append("features in half precision")
+        if jax.device_count() > experiment.devices_per_seed:
+            found.append(f"--devices-per-seed {2 * experiment.devices_per_seed}")
+        return [*found, "a smaller hidden layer or batch, or a Subset of the data"]
 
     def init(self, seeds: Sequence[int]) -> Any:
         """The states before training, each a function of its seed alone.
@@ -97,10 +145,13 @@ class Trainer:
 
     def template(self, seeds: Sequence[int], lanes: int) -> Any:
         """Shapes and places of the states of so many replicas, of which a checkpoint may have others than we."""
-        states = jax.eval_shape(lambda: self.init(seeds))
+        states = self._init_shapes(seeds)
         states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape[1:]), leaf.dtype), states)
         places = layout(states, self._programs.mesh, len(self._pool.x))
         return jax.tree.map(lambda leaf, place: leaf.update(sharding=place), states, places)
+
+    def _init_shapes(self, seeds: Sequence[int]) -> Any:
+        return self._programs.init.shapes(self._keys(seeds), self._pool, self._classes)
 
     def adopt(self, states: Any) -> Any:
         """The states of a checkpoint with as many replicas as we have; seeds keep their numbers."""
@@ -140,10 +191,12 @@ class Trainer:
 
     def predictors(self, state: Any, number: int = 0) -> dict[Task, Any]:
         """What classification needs in one replica, for each task."""
-        return {
-            task: make(state, number, self._pool, self._classes, self._unseen)
-            for task, make in self._programs.predictor.items()
-        }
+        arguments = self._predictor_arguments(state, number)
+        return {task: make(*arguments) for task, make in self._predictor.items()}
+
+    def _predictor_arguments(self, state: Any, number: int = 0) -> tuple[Any, ...]:
+        """Of the predictor's programs; shapes give shapes."""
+        return state, number, self._pool, self._classes, self._unseen
 
     def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
         """The protocol's numbers of one replica, in percent."""
@@ -163,13 +216,13 @@ class Trainer:
     def scores(self, task: Task, predictor: Any) -> tuple[Float[Array, "n k"], Float[Array, "n d"]]:
         """Scores of a task's test rows, without calibration, and the rows."""
         queries = self._queries[task]
-        return self._programs.logits[task](predictor, queries.x, queries.candidates), queries.x
+        return self._logits[task](predictor, queries.x, queries.candidates), queries.x
 
     def _score_in_chunks(self, predictor: Any) -> dict[str, float]:
         """Top-k accuracies of the rows of unseen classes, never all scores at once."""
 
         def logits(x):
-            return self._programs.logits[Task.zsl](predictor, x, self.candidates[Task.zsl])
+            return self._logits[Task.zsl](predictor, x, self.candidates[Task.zsl])
 
         best = top_columns(logits, self._protocol.chunks(Task.zsl), max(self._top))
         return self._protocol.score_top(best, self._top)

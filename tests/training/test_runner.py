@@ -19,6 +19,7 @@ from jzsl.config import Experiment, Train, load_config
 from jzsl.errors import DivergedError, InputError
 from jzsl.training import runner
 from jzsl.training.interrupt import Interrupted, InterruptFlag
+from jzsl.training.program import Program
 from jzsl.training.replicas import replicate
 from jzsl.training.runner import run
 from jzsl.training.trainer import Programs, Trainer
@@ -101,7 +102,7 @@ def test_one_compilation_serves_phases_seeds_and_chunks(config, tmp_path, monkey
                 return fit(*arguments)
 
             replicated = replicate(counted, self.mesh, (True, False, False, False))
-            self.fit = jax.jit(replicated, donate_argnums=0)
+            self.fit = Program(replicated, uses_up=True)
 
     monkeypatch.setattr(runner, "Programs", Counting)
     run(config, tmp_path / "run", False, QUIET)

@@ -1,0 +1,50 @@
+"""Whether a run fits: its peak by the compiler's count, before anything is computed, against what a device has."""
+
+import os
+from pathlib import Path
+
+import jax
+
+from jzsl.errors import InputError
+
+_GB = 1e9
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def available(limit_gb: float | None) -> int:
+    """Bytes that each of this process's devices may use: the given limit, what an accelerator has, or on a CPU the
+    machine's memory, which its devices share."""
+    if limit_gb is not None:
+        return int(limit_gb * _GB)
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        return int((device.memory_stats() or {}).get("bytes_limit", 0))
+    return host_memory() // jax.local_device_count()
+
+
+def host_memory() -> int:
+    """Bytes of memory of this machine, or of the container that it is."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(machine, int(_CGROUP.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return machine
+
+
+def require_host(needed: int, what: str) -> None:
+    """Raises an InputError if `needed` bytes are more than the machine has at all."""
+    if needed > host_memory():
+        raise InputError(
+            f"{what}: {needed / _GB:.1f} GB needed, but this machine has {host_memory() / _GB:.1f} GB of memory; "
+            "features in half precision need half of what single precision does, and a Subset of the data less"
+        )
+
+
+def require_fit(needed: int, limit_gb: float | None, suggestions: list[str]) -> None:
+    """Raises an InputError if a device has less than `needed` bytes, with what would help."""
+    there = available(limit_gb)
+    if there and needed > there:
+        raise InputError(
+            f"this run needs {needed / _GB:.3g} GB on a device, which has {there / _GB:.3g} GB; "
+            f"what helps: {'; '.join(suggestions)}"
+        )
