@@ -21,19 +21,20 @@ from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
 from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.report.figures import require_matplotlib
-from jzsl.report.terminal import finding_table, problem_table, result_table
+from jzsl.report.terminal import finding_table, problem_table, result_table, stage_table
 from jzsl.training import model
 from jzsl.training.compilation import keep_programs
 from jzsl.training.interrupt import Interrupted
 from jzsl.training.processes import Cluster, is_first, lost_process
 from jzsl.training.runner import run as run_experiment
+from jzsl.training.stages import Stages
 from jzsl.training.tuning import Grid, tune
 from jzsl.types import Task
 
 USAGE = """\
 usage: jzsl VERB ...
 
-  jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume]
+  jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume] [--profile]
       train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
   jzsl tune CONFIG.py --out DIR [--grid.hard 0.5 0.7 ...]
       choose the settings of self-training on classes treated as unseen
@@ -55,6 +56,8 @@ class RunOptions:
     """folder for the results; by default runs/NAME_OF_THE_CONFIG"""
     resume: bool = False
     """go on with the run in that folder"""
+    profile: bool = False
+    """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
     cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
 
 
@@ -147,9 +150,13 @@ def _run(arguments: list[str]) -> int:
     options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
     out = options.out or Path("runs") / path.stem
     options.cluster.join()
-    result = run_experiment(options.experiment, out, options.resume, Console(stderr=True, quiet=not is_first()))
+    progress, stages = Console(stderr=True, quiet=not is_first()), Stages()
+    result = run_experiment(options.experiment, out, options.resume, progress, stages, options.profile)
     console = Console(quiet=not is_first())
     console.print(result_table(result, options.experiment.numbers))
+    if options.profile:
+        console.print(stage_table(stages.table(5)))
+        console.print(f"trace for Perfetto and TensorBoard in {out / 'profile'}")
     console.print(f"saved in {out}")
     return 0
 

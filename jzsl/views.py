@@ -6,6 +6,7 @@ import numpy as np
 
 from jzsl.problem import Problem
 from jzsl.scaling import CHUNK_ROWS, Scaler, Scaling
+from jzsl.training.memory import require_host
 from jzsl.types import Candidates, ClassTable, Pool
 
 
@@ -111,6 +112,8 @@ def _view(
     visible = None if problem.visible is None else problem.visible[rows]
     scaler = scaling.value(problem.features, problem.visible, rows)
     half = problem.features.dtype == np.float16
+    need = (len(rows) + padding) * problem.features.shape[1] * (2 if half else 4)
+    require_host(need, f"{problem.provenance.origin}: a pool of {len(rows)} rows")
     x = np.zeros((len(rows) + padding, problem.features.shape[1]), np.float16 if half else np.float32)
     for start in range(0, len(rows), CHUNK_ROWS):
         chunk = slice(start, min(start + CHUNK_ROWS, len(rows)))

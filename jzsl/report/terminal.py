@@ -102,3 +102,13 @@ def finding_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ..
     if stride > 1:
         table.caption = f"one of every {stride} rows; all {len(rows)} are in the written table"
     return table
+
+
+def stage_table(rows: list[tuple[str, float, float]]) -> Table:
+    """Stages of a run by the time they took: name, seconds, share in percent."""
+    table = Table(title="most expensive stages")
+    for heading in ("stage", "s", "%"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    for name, seconds, share in rows:
+        table.add_row(name, f"{seconds:.2f}", f"{share:.0f}")
+    return table

@@ -26,13 +26,22 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
     return dataclasses.replace(experiment, at_once=experiment.at_once or at_once)
 
 
-def prepare(out: Path, header: dict[str, Any], resume: bool, console: Console) -> dict[str, Any] | None:
-    """Makes the folder, or checks that it holds the same run; returns the result if that run is done.
+def make(out: Path, header: dict[str, Any]) -> None:
+    """Makes the folder of a new run.
 
     Raises:
-        InputError: naming the field in which the run to resume differs, or why the folder cannot be made.
+        InputError: if that is not possible.
     """
-    return from_first(lambda: _check(out, header, console) if resume else _make(out, header))
+    from_first(lambda: _make(out, header))
+
+
+def check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:
+    """Sees that the folder holds the same run; returns its result if it is done.
+
+    Raises:
+        InputError: naming the field in which the run to resume differs.
+    """
+    return from_first(lambda: _check(out, header, console))
 
 
 def _require_new(out: Path) -> None:

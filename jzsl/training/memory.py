@@ -1,6 +1,7 @@
 """Whether a run fits: its peak by the compiler's count, before anything is computed, against what a device has."""
 
 import os
+import resource
 from pathlib import Path
 
 import jax
@@ -12,14 +13,15 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def available(limit_gb: float | None) -> int:
-    """Bytes that each of this process's devices may use: the given limit, what an accelerator has, or on a CPU the
-    machine's memory, which its devices share."""
+    """Bytes that each of this process's devices may use: the given limit, what an accelerator has, or on a CPU, whose
+    devices share the machine's memory, what the data on the host have left of it."""
     if limit_gb is not None:
         return int(limit_gb * _GB)
     device = jax.local_devices()[0]
     if device.platform != "cpu":
         return int((device.memory_stats() or {}).get("bytes_limit", 0))
-    return host_memory() // jax.local_device_count()
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return (host_memory() - used) // jax.local_device_count()
 
 
 def host_memory() -> int:

@@ -93,18 +93,26 @@ class RoundTrainer(Trainer):
 
         return of_one
 
-    def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
-        """The numbers of the round's predictions, and where they were refined of the method's own, `T1_own`, too.
-
-        The queries of the task that the rounds are about are the unlabelled rows, which `end` has scored.
-        """
+    def test_scores(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, np.ndarray]:
+        """Of the task that the rounds are about they are those of the unlabelled rows, which `end` has found; where
+        predictions were refined, `own` has the method's."""
         others = {task: predictor for task, predictor in predictors.items() if task is not self._task}
-        numbers = super().score(state, others)
+        scores = super().test_scores(state, others, number)
         if self._task in predictors:
-            numbers |= self._protocol.score(self._task, on_host(state.predictions.scores)[number])
+            scores[self._task.name] = on_host(state.predictions.scores)[number]
             if self._refined:
-                name = self._task.headline
-                numbers[f"{name}_own"] = self._protocol.score(self._task, on_host(state.own)[number])[name]
+                scores["own"] = on_host(state.own)[number]
+        return scores
+
+    def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
+        """As elsewhere; T1_own and the like are of the method's own scores."""
+        mine = {self._task.name, "own"}
+        numbers = super().numbers({name: of_task for name, of_task in scores.items() if name not in mine})
+        if self._task.name in scores:
+            numbers |= self._protocol.score(self._task, scores[self._task.name])
+        if "own" in scores:
+            name = self._task.headline
+            numbers[f"{name}_own"] = self._protocol.score(self._task, scores["own"])[name]
         return numbers
 
 

@@ -21,9 +21,11 @@ from jzsl.training import folder, model
 from jzsl.training.checkpoints import ProgressStore, write_json
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
+from jzsl.training.memory import available
 from jzsl.training.mesh import on_host
 from jzsl.training.processes import agreed, is_first, require_same
 from jzsl.training.round_trainer import RoundTrainer
+from jzsl.training.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task
 
@@ -55,22 +57,38 @@ class Standing:
     lanes: int = 1
 
 
-def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> dict[str, Any]:
+def run(
+    experiment: Experiment,
+    out: Path,
+    resume: bool,
+    console: Console,
+    stages: Stages | None = None,
+    profile: bool = False,
+) -> dict[str, Any]:
     """Runs an experiment into the folder `out` and returns what result.json holds.
 
     Nothing is written before config and data have been found good. With `resume`, a run that was stopped or
     killed goes on from its last checkpoint and ends with the same bits.
 
+    Args:
+        experiment: what to run.
+        out: its folder.
+        resume: whether it is there already.
+        console: for progress and warnings.
+        stages: gathers where the time goes.
+        profile: write a trace of one chunk of epochs into the folder `profile` there.
+
     Raises:
-        InputError: for a mistake in config, data or folder.
+        InputError: for a mistake in config, data or folder, or if the run needs more memory than there is.
         DivergedError: if a metric is not finite; the last good checkpoint stays.
         Interrupted: after SIGTERM or SIGINT, once the state is saved.
     """
+    stages = stages or Stages()
     experiment = folder.of_run(out, experiment, resume)
-    with InterruptFlag() as interrupt:
-        problem = experiment.data.load()
-        require_same(problem.hash, "hash of the data")
-        trainers = _trainers(problem, experiment)
+    with InterruptFlag() as interrupt, stages:
+        with stages(LOAD):
+            problem = experiment.data.load()
+            require_same(problem.hash, "hash of the data")
         header = {
             "experiment": encode(experiment),
             "at_once": experiment.replicas,
@@ -81,10 +99,14 @@ def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> di
             },
             "versions": versions(),
         }
-        done = folder.prepare(out, header, resume, console)
-        if done is not None:
+        if resume and (done := folder.check(out, header, console)) is not None:
             return done
-        driver = _Driver(experiment, problem, trainers, out, console, interrupt)
+        with stages(PREPARE), console.status("compiling"):
+            trainers = _trainers(problem, experiment)
+        _tell_memory(trainers, experiment, console)
+        if not resume:
+            folder.make(out, header)
+        driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile)
         try:
             result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
         finally:
@@ -92,6 +114,11 @@ def run(experiment: Experiment, out: Path, resume: bool, console: Console) -> di
         if is_first():
             write_json(out / "result.json", result)
         return result
+
+
+def _tell_memory(trainers: dict[str, Trainer], experiment: Experiment, console: Console) -> None:
+    needed, there = max(trainer.bytes for trainer in trainers.values()), available(experiment.memory_gb)
+    console.print(f"needs {needed / 1e9:.3g} GB of {there / 1e9:.3g} GB on each device")
 
 
 def versions() -> dict[str, str]:
@@ -125,9 +152,11 @@ class _Driver:
         out: Path,
         console: Console,
         interrupt: InterruptFlag,
+        stages: Stages,
+        profile: bool,
     ):
         self.experiment, self.problem, self.trainers, self.out = experiment, problem, trainers, out
-        self.interrupt = interrupt
+        self.interrupt, self.stages = interrupt, stages
         self.items = [(phase, seeds) for phase in trainers for seeds in experiment.groups]
         self.store = ProgressStore(out / "checkpoints" / "progress")
         self.standing, self.state = Standing(lanes=trainers[FINAL].lanes), None
@@ -137,6 +166,8 @@ class _Driver:
             self.state = trainers[FINAL].adopt(found[0])
         self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows, writes=is_first())
         self.progress = epoch_progress(console)
+        self.trace_folder = out / "profile" if profile else None
+        self.fits = 0
         self.clock = self.saved_at = time.monotonic()
 
     def _template(self, record: dict[str, Any]) -> Any:
@@ -184,8 +215,9 @@ class _Driver:
         bar = self.progress.add_task(f"{phase} {title}", total=total, completed=standing.epoch, numbers="")
         while standing.epoch < total:
             chunk = trainer.next_chunk(standing.epoch, epochs, self.experiment.train.chunk)
-            state, metrics = trainer.fit(state, standing.epoch, chunk, epochs)
-            metrics = on_host(metrics)
+            with traced(self._trace_now(chunk, total)), self.stages(TRAIN):
+                state, metrics = trainer.fit(state, standing.epoch, chunk, epochs)
+                metrics = on_host(metrics)
             standing.epoch += chunk
             for number, seed in enumerate(seeds):
                 losses = {name: float(values[number]) for name, values in metrics.items()}
@@ -214,8 +246,11 @@ class _Driver:
     ) -> None:
         """Scores one replica, writes its row, and at the end of the final phase its result and its model."""
         trainer = self.trainers[phase]
-        predictors = trainer.predictors(state, number)
-        numbers = trainer.score(state, predictors, number)
+        with self.stages(CLASSIFY):
+            predictors = trainer.predictors(state, number)
+            scores = trainer.test_scores(state, predictors, number)
+        with self.stages(SCORE):
+            numbers = trainer.numbers(scores)
         self.journal.append({"phase": phase, "seed": seed, **place, **losses, **numbers})
         self.standing.rows = self.journal.rows
         self._show(bar, seed, place, losses, numbers)
@@ -223,8 +258,15 @@ class _Driver:
             self._record_validation(seed, numbers)
         elif last:
             self.standing.results.append(numbers)
-            folder = self.out / "checkpoints" / f"seed-{seed}"
-            model.save(folder, trainer, trainer.model(state, number), predictors, self.problem)
+            with self.stages(SAVE):
+                saved = self.out / "checkpoints" / f"seed-{seed}"
+                model.save(saved, trainer, trainer.model(state, number), predictors, self.problem)
+
+    def _trace_now(self, chunk: int, total: int) -> Path | None:
+        """The folder for a trace, if this chunk is to be traced: the second one of a run, or its only one."""
+        only = len(self.items) == 1 and chunk == total
+        self.fits += 1
+        return self.trace_folder if self.fits == (1 if only else 2) else None
 
     def _show(self, bar: TaskID, seed: int, place: dict[str, int], losses: dict[str, float], numbers: dict[str, float]):
         """The newest numbers beside the bar; of a round also a line of its own that stays."""
@@ -282,7 +324,8 @@ class _Driver:
         if item_done or agreed(due) or asked:
             self.standing.seconds += now - self.clock
             self.clock = now
-            self.store.save(state, dataclasses.asdict(self.standing))
+            with self.stages(SAVE):
+                self.store.save(state, dataclasses.asdict(self.standing))
             self.saved_at = time.monotonic()
         if asked and self.standing.item < len(self.items):
             raise Interrupted(asked)

@@ -200,17 +200,26 @@ class Trainer:
 
     def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
         """The protocol's numbers of one replica, in percent."""
+        return self.numbers(self.test_scores(state, predictors, number))
+
+    def test_scores(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, np.ndarray]:
+        """By the tasks' names the scores of all test rows; where only the best columns are kept, these."""
         del state, number
+        if self._top:
+            return {Task.zsl.name: self._best_columns(predictors[Task.zsl])}
+        return {task.name: on_host(self.scores(task, predictor)[0]) for task, predictor in predictors.items()}
+
+    def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
+        """The protocol's numbers of `test_scores`, in percent."""
+        if self._top:
+            return self._protocol.score_top(scores[Task.zsl.name], self._top)
         numbers = {}
-        for task, predictor in predictors.items():
-            if self._top:
-                numbers |= self._score_in_chunks(predictor)
-                continue
-            scores = on_host(self.scores(task, predictor)[0])
+        for name, of_task in scores.items():
+            task = Task[name]
             if task is Task.gzsl and self._choosing:
-                numbers |= self._protocol.best_factor(scores)
-            scores = calibrated(scores, self.factor, self.view.classes.seen[self.candidates[task]])
-            numbers |= self._protocol.score(task, np.asarray(scores))
+                numbers |= self._protocol.best_factor(of_task)
+            final = calibrated(of_task, self.factor, self.view.classes.seen[self.candidates[task]])
+            numbers |= self._protocol.score(task, np.asarray(final))
         return numbers
 
     def scores(self, task: Task, predictor: Any) -> tuple[Float[Array, "n k"], Float[Array, "n d"]]:
@@ -218,11 +227,10 @@ class Trainer:
         queries = self._queries[task]
         return self._logits[task](predictor, queries.x, queries.candidates), queries.x
 
-    def _score_in_chunks(self, predictor: Any) -> dict[str, float]:
-        """Top-k accuracies of the rows of unseen classes, never all scores at once."""
+    def _best_columns(self, predictor: Any) -> np.ndarray:
+        """The best columns of the rows of unseen classes, never all scores at once."""
 
         def logits(x):
             return self._logits[Task.zsl](predictor, x, self.candidates[Task.zsl])
 
-        best = top_columns(logits, self._protocol.chunks(Task.zsl), max(self._top))
-        return self._protocol.score_top(best, self._top)
+        return top_columns(logits, self._protocol.chunks(Task.zsl), max(self._top))
