@@ -8,8 +8,6 @@ runs in a process of its own, so that its peak of resident memory is its own.
 """
 
 import json
-import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, resident_gb
 
 FEATURES, SEMANTICS = 2048, 300
 _CHUNK = 16_384
@@ -89,30 +87,20 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
     from jzsl.types import Task
     from jzsl.views import inductive
 
-    def peak() -> float:
-        """GB resident at most so far, pages of mapped files included.
-
-        Linux's own mark is of this program alone; that of `getrusage` starts at the parent's.
-        """
-        status = Path("/proc/self/status")
-        if not status.exists():
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 2**20
-
-    start, before = time.perf_counter(), peak()
+    start, before = time.perf_counter(), resident_gb()
     problem = Arrays(folder).load()
-    loaded, load_peak = time.perf_counter(), peak()
+    loaded, load_peak = time.perf_counter(), resident_gb()
     view = inductive(problem)
     pool, classes = jax.device_put((view.pool, view.classes))
     view = view._replace(pool=pool)
-    viewed, view_peak = time.perf_counter(), peak()
+    viewed, view_peak = time.perf_counter(), resident_gb()
     config = Generative(
         ABP(hidden=options.hidden, langevin_steps=2), noise=(), per_class=options.per_class, classes_at_once=1000
     )
     method = config.build(Task.zsl)
     state = method.init(jax.random.key(0), pool, classes)
     state, _ = jax.block_until_ready(jax.jit(method.fit, donate_argnums=0)(state, pool, classes, 1))
-    trained, train_peak = time.perf_counter(), peak()
+    trained, train_peak = time.perf_counter(), resident_gb()
     protocol = Protocol(problem, view)
     predictor = method.predictor(state, pool, classes, view.unseen)
     logits = jax.jit(method.logits)
@@ -124,7 +112,7 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
         "loaded GB": load_peak,
         "pool GB": view_peak,
         "trained GB": train_peak,
-        "scored GB": peak(),
+        "scored GB": resident_gb(),
         "load s": loaded - start,
         "pool s": viewed - loaded,
         "epoch s": trained - viewed,

@@ -2,9 +2,12 @@
 
 import os
 import platform
+import re
+import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -29,6 +32,17 @@ def alternate(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str
             jax.block_until_ready(candidate())
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def resident_gb() -> float:
+    """GB resident at most so far, pages of mapped files included.
+
+    Linux's own mark is of this program alone; that of `getrusage` starts at the parent's.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 2**20
 
 
 def square_product(size: int = 2048) -> tuple[Callable[[], Any], float]:

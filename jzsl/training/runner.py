@@ -209,7 +209,8 @@ class _Driver:
         total = trainer.total(epochs)
         if phase == FINAL:
             trainer.factor = self._factor() or 0.0
-        state = self.state if standing.epoch else trainer.init(seeds)
+        with self.stages(TRAIN):
+            state = self.state if standing.epoch else trainer.init(seeds)
         self.state = None  # fit uses the state up
         title = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
         bar = self.progress.add_task(f"{phase} {title}", total=total, completed=standing.epoch, numbers="")
