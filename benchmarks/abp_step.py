@@ -1,14 +1,18 @@
 """Seconds per ABP training iteration, beside the bare matrix products of the same shapes in the same run.
 
-    python -m benchmarks.abp_step [--sizes cub awa2 sun digits] [--rounds 7] [--out FILE.json]
+    python -m benchmarks.abp_step [--sizes cub awa2 sun digits] [--minibatches 1 8] [--rounds 7] [--out FILE.json]
 
 An iteration is one minibatch of 64: ten Langevin steps and one learning step. The bare products are what any
 implementation must multiply: 2 per Langevin step and 3 per learning step of the large layer, and the small ones.
+The machine's peaks are those of a 2,048-cubed product and of a pass through memory, timed in turn with the rest. The
+roofline's bound is the larger of two times: the products at the one peak, the bytes that the compiler counts
+(each operation's arguments and results, whether or not a cache has them) at the other.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +20,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import alternate, describe, square_product
+from benchmarks.machine import alternate, copy, counts, describe, square_product
 from jzsl.config import GeneratorConfig
 from jzsl.generators.abp import ABP
 from jzsl.types import ClassTable, Pool
@@ -31,8 +35,12 @@ class Options:
 
     sizes: tuple[str, ...] = ("cub", "awa2", "sun", "digits")
     """which of digits, cub, awa2, sun"""
-    iterations: int = 20
-    """iterations in one timed call"""
+    minibatches: tuple[int, ...] = (1, 8)
+    """minibatches whose latents are inferred at once"""
+    precision: tuple[str, ...] = ("default",)
+    """of matrix products: default, highest, tensorfloat32, bfloat16; a CPU knows float32 alone"""
+    iterations: int = 24
+    """iterations in one timed call, a multiple of the minibatches at once"""
     rounds: int = 7
     """timed calls, of which the median counts"""
     out: Path | None = None
@@ -98,14 +106,8 @@ def bare(hyper: ABP, semantics: int, features: int, iterations: int):
 
 def epoch_of(hyper: GeneratorConfig, semantics: int, features: int, classes: int, rows: int):
     """An epoch over so many random rows through the library's own `fit`."""
-    keys = jax.random.split(jax.random.key(2), 3)
-    table = ClassTable(jax.random.normal(keys[0], (classes, semantics)), jnp.ones(classes, bool))
-    x = jax.random.uniform(keys[1], (rows, features))
-    y = jax.random.randint(keys[2], (rows,), 0, classes)
-    pool = Pool(x, y, jnp.ones(rows, jnp.int32))
-    generator = hyper.build()
+    generator, state, pool, table = _arrays(hyper, semantics, features, classes, rows)
     fit = jax.jit(generator.fit, donate_argnums=0)
-    state = jax.jit(generator.init)(jax.random.key(0), pool, table)
 
     def run():
         nonlocal state
@@ -115,38 +117,86 @@ def epoch_of(hyper: GeneratorConfig, semantics: int, features: int, classes: int
     return run
 
 
+def _arrays(hyper: GeneratorConfig, semantics: int, features: int, classes: int, rows: int):
+    keys = jax.random.split(jax.random.key(2), 3)
+    table = ClassTable(jax.random.normal(keys[0], (classes, semantics)), jnp.ones(classes, bool))
+    x = jax.random.uniform(keys[1], (rows, features))
+    y = jax.random.randint(keys[2], (rows,), 0, classes)
+    pool, generator = Pool(x, y, jnp.ones(rows, jnp.int32)), hyper.build()
+    return generator, jax.jit(generator.init)(jax.random.key(0), pool, table), pool, table
+
+
+def compiled_bytes(hyper: ABP, semantics: int, features: int, classes: int) -> float:
+    """Bytes of an iteration by the compiler's count: a program with the loop over Langevin steps has its body once, so
+    the other steps are counted by themselves."""
+    generator, state, pool, table = _arrays(hyper, semantics, features, classes, hyper.batch_size * hyper.minibatches)
+    whole = counts(jax.jit(generator.fit, donate_argnums=0).lower(state, pool, table, 1).compile())[1]
+    net = hyper.network.value(features, hyper.hidden, hyper.latent)
+    rows = hyper.batch_size * hyper.minibatches
+    half, z = jnp.zeros((rows, hyper.hidden)), jnp.zeros((rows, hyper.latent))
+
+    def energy(z, params, half, x):
+        return jnp.sum((x - net.decode(params, half, z)) ** 2)
+
+    one = counts(jax.jit(jax.grad(energy)).lower(z, state.params, half, pool.x).compile())[1]
+    # With several minibatches at once the program has one learning step, of as many.
+    learning = whole - one
+    return hyper.langevin_steps * one / hyper.minibatches + learning
+
+
 def measure(options: Options) -> dict:
     console = Console()
-    hyper = ABP()
-    result = {"machine": describe(), "sizes": {}}
-    table = Table(title=f"ABP iteration, batch {hyper.batch_size}, {hyper.langevin_steps} Langevin steps")
-    headings = ("size", "GFLOP", "ABP ms", "products ms", "% of products", "% of peak")
+    result: dict[str, Any] = {"machine": describe(), "rows": []}
+    table = Table(title="ABP iteration, batch 64, 10 Langevin steps")
+    headings = ("size", "at once", "precision", "GFLOP", "GB", "ABP ms", "products ms", "% of products", "% of peak",
+                "% of roofline")  # fmt: skip
     for heading in headings:
         table.add_column(heading, justify="right")
     for size in options.sizes:
         semantics, features, classes = SIZES[size]
-        flop = sum(2 * rows * inner * columns for rows, inner, columns in products(hyper, semantics, features))
-        square, square_flop = square_product()
-        seconds = alternate(
-            {
-                "abp": epoch_of(hyper, semantics, features, classes, options.iterations * hyper.batch_size),
-                "products": bare(hyper, semantics, features, options.iterations),
-                "square": square,
-            },
-            options.rounds,
-        )
-        abp, product = seconds["abp"] / options.iterations, seconds["products"] / options.iterations
-        peak = square_flop / seconds["square"]
-        result["sizes"][size] = {
-            "gflop": flop / 1e9,
-            "abp_s": abp,
-            "products_s": product,
-            "share_of_products": product / abp,
-            "peak_gflop_s": peak / 1e9,
-            "share_of_peak": flop / abp / peak,
-        }
-        cells = (flop / 1e9, 1e3 * abp, 1e3 * product, 100 * product / abp, 100 * flop / abp / peak)
-        table.add_row(size, *(f"{cell:.2f}" if cell < 10 else f"{cell:.1f}" for cell in cells))
+        flop = sum(2 * rows * inner * columns for rows, inner, columns in products(ABP(), semantics, features))
+        for precision in options.precision:
+            with jax.default_matmul_precision(precision):
+                square, square_flop = square_product()
+                through, through_bytes = copy()
+                candidates = {
+                    str(count): epoch_of(ABP(minibatches=count), semantics, features, classes, options.iterations * 64)
+                    for count in options.minibatches
+                }
+                bare_products = bare(ABP(), semantics, features, options.iterations)
+                seconds = alternate(
+                    {**candidates, "products": bare_products, "square": square, "copy": through}, options.rounds
+                )
+                moved = {
+                    count: compiled_bytes(ABP(minibatches=count), semantics, features, classes)
+                    for count in options.minibatches
+                }
+            peak, bandwidth = square_flop / seconds["square"], through_bytes / seconds["copy"]
+            product = seconds["products"] / options.iterations
+            for count in options.minibatches:
+                abp = seconds[str(count)] / options.iterations
+                bound = max(flop / peak, moved[count] / bandwidth)
+                result["rows"].append(
+                    {
+                        "size": size,
+                        "minibatches": count,
+                        "precision": precision,
+                        "gflop": flop / 1e9,
+                        "compiled_gb": moved[count] / 1e9,
+                        "abp_s": abp,
+                        "products_s": product,
+                        "share_of_products": product / abp,
+                        "peak_gflop_s": peak / 1e9,
+                        "copy_gb_s": bandwidth / 1e9,
+                        "share_of_peak": flop / abp / peak,
+                        "share_of_roofline": bound / abp,
+                    }
+                )
+                shares = (product / abp, flop / abp / peak, bound / abp)
+                cells = (flop / 1e9, moved[count] / 1e9, 1e3 * abp, 1e3 * product, *(100 * share for share in shares))
+                shown = (f"{cell:.2f}" if cell < 10 else f"{cell:.1f}" for cell in cells)
+                table.add_row(size, str(count), precision, *shown)
+            console.print(f"{size}: peaks {peak / 1e9:.0f} GFLOP/s and {bandwidth / 1e9:.1f} GB/s")
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
     if options.out:

@@ -34,6 +34,26 @@ def alternate(candidates: dict[str, Callable[[], Any]], rounds: int) -> dict[str
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def copy(size: int = 1 << 26, passes: int = 8) -> tuple[Callable[[], Any], float]:
+    """Passes through memory, more than any cache holds, that show its peak; and the bytes that they read and write.
+
+    Several passes in one call, and the sum of their result, so that fresh pages are no matter.
+    """
+    array = jnp.zeros(size, jnp.float32)
+
+    @jax.jit
+    def through(values):
+        return jnp.sum(jax.lax.fori_loop(0, passes, lambda _, values: values + 1, values))
+
+    return lambda: through(array), 4.0 * size * (2 * passes + 1)
+
+
+def counts(compiled: Any) -> tuple[float, float]:
+    """Floating-point operations and bytes of memory traffic by the compiler's count, each loop's body counted once."""
+    cost = compiled.cost_analysis() or {}
+    return float(cost.get("flops", 0.0)), float(cost.get("bytes accessed", 0.0))
+
+
 def resident_gb() -> float:
     """GB resident at most so far, pages of mapped files included.
 

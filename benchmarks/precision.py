@@ -1,0 +1,115 @@
+"""What products of lower precision cost in accuracy: T1 of ABP in float32, TF32 and bfloat16, seed by seed.
+
+    python -m benchmarks.precision --data ../shared/data/caltech101 --features effnetlite0 --hidden 1024 --epochs 5
+
+A CPU multiplies in float32 whatever it is asked. There the networks' operands, results and the gradients that
+flow back through them are rounded to the 10 or 7 bits that TF32 and bfloat16 keep, a little more than an accelerator
+rounds. An accelerator is asked for the precision itself.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import flax.linen.linear
+import jax
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from benchmarks.machine import describe
+from jzsl.analysis.experiments import inductive_numbers
+from jzsl.config import Experiment, Train
+from jzsl.data.locate import locate
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.scaling import Scaling
+
+MANTISSA = {"highest": 23, "tensorfloat32": 10, "bfloat16": 7}
+"""Bits after the point that a factor keeps."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare precisions of matrix products."""
+
+    data: str = "digits"
+    """a source, as `jzsl study` takes it"""
+    features: str | None = None
+    """xlsa17: the file of features, without .mat"""
+    splits: str | None = None
+    """xlsa17: the file of splits, without .mat"""
+    hidden: int = 1024
+    """nodes of the hidden layer"""
+    epochs: int = 5
+    """of training"""
+    seeds: int = 5
+    """seeds of each precision"""
+    scaling: Scaling = Scaling.minmax
+    """of the features"""
+    out: Path | None = None
+    """also write the numbers as JSON"""
+
+
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Networks multiply with so much precision."""
+    if jax.default_backend() != "cpu":
+        with jax.default_matmul_precision(name):
+            yield
+        return
+
+    def rounded(array):
+        return jax.lax.reduce_precision(array, 8, MANTISSA[name])
+
+    def dot_general(a, b, dimensions, precision=None, **options):
+        # The gradient of rounding rounds the gradient: what flows back enters the products rounded, too.
+        return rounded(jax.lax.dot_general(rounded(a), rounded(b), dimensions, precision=precision, **options))
+
+    with mock.patch.object(flax.linen.linear, "lax", mock.Mock(wraps=jax.lax, dot_general=dot_general)):
+        yield
+
+
+def main(options: Options) -> None:
+    problem = locate(options.data, options.features, options.splits).load()
+
+    @dataclass(frozen=True)
+    class Loaded:
+        def load(self):
+            return problem
+
+    experiment = Experiment(
+        Loaded(),
+        Generative(ABP(hidden=options.hidden)),
+        Train(epochs=options.epochs),
+        scaling=options.scaling,
+        seeds=options.seeds,
+        at_once=1,
+    )
+    found: dict[str, list[float]] = {}
+    with Console(stderr=True).status("") as status:
+        for name in MANTISSA:
+            status.update(name)
+            with precision(name):
+                found[name] = [numbers["T1"] for numbers in inductive_numbers(experiment)]
+    table = Table(title=f"T1 of ABP, {options.data}, {options.epochs} epochs, hidden layer {options.hidden}")
+    for heading in ("precision", "T1", "std", "against float32", "p, paired"):
+        table.add_column(heading, justify="left" if heading == "precision" else "right")
+    base = np.array(found["highest"])
+    for name, values in found.items():
+        change = np.array(values) - base
+        p = "" if not change.any() else f"{stats.ttest_rel(values, base).pvalue:.2f}"
+        spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+        table.add_row(name, f"{np.mean(values):.1f}", f"{spread:.1f}", f"{change.mean():+.2f}", p)
+    Console().print(table)
+    if options.out:
+        options.out.write_text(json.dumps({"machine": describe(), "T1": found}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
