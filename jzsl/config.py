@@ -94,6 +94,9 @@ class Experiment:
     devices_per_seed: int = 1
     """devices that share the rows and the minibatches of a seed (data parallel); a divisor of 64. One is best unless
     a pool is too large for a device"""
+    rows_at_once: int | None = None
+    """training rows that are on the devices at a time; None: all. With fewer, an epoch takes them in blocks, drawn anew
+    each time and read from the host's memory or disk while the block before is learned"""
     memory_gb: float | None = None
     """memory that each device may use; None: what it has, or a CPU's share of the machine's"""
     top: tuple[int, ...] = ()
@@ -103,10 +106,12 @@ class Experiment:
     """rounds of self-training on unlabelled rows; None is inductive"""
 
     def __post_init__(self):
-        for name in ("seeds", "at_once"):
+        for name in ("seeds", "at_once", "rows_at_once"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}: {value} found, expected at least 1")
+        if self.rows_at_once and (self.self_training or self.tasks != (Task.zsl,)):
+            raise InputError("rows_at_once: given, but only inductive runs of the zsl task alone take rows in blocks")
         if self.memory_gb is not None and not self.memory_gb > 0:
             raise InputError(f"memory_gb: {self.memory_gb} found, expected a positive number")
         if self.devices_per_seed < 1 or ROWS_MULTIPLE % self.devices_per_seed:

@@ -108,6 +108,8 @@ class Method(NamedTuple):
         sample: (state, key, semantics[m, a]) -> x[m, d], for methods that generate features, else None.
         embedding: (predictor, x[n, d], candidates[k]) -> Embedding, for methods with class weights or prototypes.
         takes_soft: whether the loss takes a pool's soft labels.
+        whole_pool: whether some function needs all rows of the pool at once; else `fit` may be called on some of them
+            after others, with the state's entries of those rows.
     """
 
     init: Callable[..., State]
@@ -118,6 +120,7 @@ class Method(NamedTuple):
     sample: Callable[..., Float[Array, "m d"]] | None = None
     embedding: Callable[..., Embedding] | None = None
     takes_soft: bool = False
+    whole_pool: bool = False
 
 
 class LatentModel(NamedTuple):
@@ -138,7 +141,7 @@ class Generator(NamedTuple):
     """A model of p(x | class semantics).
 
     Attributes:
-        init, fit, relabel: as in `Method`.
+        init, fit, relabel, whole_pool: as in `Method`.
         sample: (state, key, semantics[m, a], noise) -> x[m, d], one feature vector for each row of semantics. With
             `noise` they carry the observation noise of the model, where it has one; without, they are its mean
             given the latents.
@@ -150,6 +153,7 @@ class Generator(NamedTuple):
     sample: Callable[..., Float[Array, "m d"]]
     relabel: Callable[..., State] = keep
     latent_model: Callable[..., LatentModel] | None = None
+    whole_pool: bool = False
 
 
 class Classifier(NamedTuple):

@@ -39,7 +39,11 @@ class View(NamedTuple):
 
 
 def inductive(
-    problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None, multiple: int = 1
+    problem: Problem,
+    scaling: Scaling = Scaling.minmax,
+    capacity: int | None = None,
+    multiple: int = 1,
+    resident: bool = True,
 ) -> View:
     """Labelled rows only.
 
@@ -48,9 +52,11 @@ def inductive(
         scaling: of the features, fitted on the view's rows.
         capacity: pads the pool, so that one compilation serves several problems; None: no more rows than needed.
         multiple: and on, to a multiple of it.
+        resident: whether the pool holds the features; else zeros that take no memory stand for them, and row i of the
+            pool is row train[i] of the problem.
     """
     nothing = np.zeros(0, np.int64)
-    return _view(problem, nothing, problem.unseen_classes, "inductive", scaling, capacity, multiple)
+    return _view(problem, nothing, problem.unseen_classes, "inductive", scaling, capacity, multiple, resident)
 
 
 def transductive(
@@ -102,6 +108,7 @@ def _view(
     scaling: Scaling,
     capacity: int | None,
     multiple: int,
+    resident: bool = True,
 ) -> View:
     train = problem.splits.train
     rows = np.concatenate([train, unlabelled])
@@ -111,13 +118,16 @@ def _view(
     padding = -(-capacity // multiple) * multiple - len(rows)
     visible = None if problem.visible is None else problem.visible[rows]
     scaler = scaling.value(problem.features, problem.visible, rows)
-    half = problem.features.dtype == np.float16
-    need = (len(rows) + padding) * problem.features.shape[1] * (2 if half else 4)
-    require_host(need, f"{problem.provenance.origin}: a pool of {len(rows)} rows")
-    x = np.zeros((len(rows) + padding, problem.features.shape[1]), np.float16 if half else np.float32)
-    for start in range(0, len(rows), CHUNK_ROWS):
-        chunk = slice(start, min(start + CHUNK_ROWS, len(rows)))
-        x[chunk] = scaler(problem.features[rows[chunk]], None if visible is None else visible[chunk])
+    dtype = np.dtype(np.float16 if problem.features.dtype == np.float16 else np.float32)
+    shape = (len(rows) + padding, problem.features.shape[1])
+    if resident:
+        require_host(shape[0] * shape[1] * dtype.itemsize, f"{problem.provenance.origin}: a pool of {len(rows)} rows")
+        x = np.zeros(shape, dtype)
+        for start in range(0, len(rows), CHUNK_ROWS):
+            chunk = slice(start, min(start + CHUNK_ROWS, len(rows)))
+            x[chunk] = scaler(problem.features[rows[chunk]], None if visible is None else visible[chunk])
+    else:
+        x = np.broadcast_to(dtype.type(0), shape)
 
     def padded(array, fill=0):
         return np.pad(array, [(0, padding)] + [(0, 0)] * (array.ndim - 1), constant_values=fill)

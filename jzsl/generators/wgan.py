@@ -225,4 +225,4 @@ def wgan(hyper: WGAN) -> Generator:
         latents = jax.random.normal(stream(key, "latents"), (len(semantics), _latents(semantics.shape[1])))
         return net.decode(state.params, net.class_half(state.params, semantics), latents)
 
-    return Generator(init, fit, sample)
+    return Generator(init, fit, sample, whole_pool=hyper.classification > 0)

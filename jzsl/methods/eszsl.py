@@ -80,4 +80,4 @@ def eszsl(hyper: ESZSL) -> Method:
     def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, weight[:, candidates].T)
 
-    return Method(init, fit, predictor, logits, embedding=embedding)
+    return Method(init, fit, predictor, logits, embedding=embedding, whole_pool=True)

@@ -117,4 +117,5 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
     def sample(state: GenerativeState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
         return generator.sample(state.generator, key, semantics, noise)
 
-    return Method(init, fit, predictor, classifier.logits, relabel, sample, classifier.embedding)
+    whole_pool = generator.whole_pool or real_rows
+    return Method(init, fit, predictor, classifier.logits, relabel, sample, classifier.embedding, whole_pool=whole_pool)

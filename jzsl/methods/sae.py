@@ -82,4 +82,4 @@ def sae(hyper: SAE) -> Method:
     def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, weight[:, candidates].T)
 
-    return Method(init, fit, predictor, logits, embedding=embedding)
+    return Method(init, fit, predictor, logits, embedding=embedding, whole_pool=True)

@@ -26,6 +26,7 @@ from jzsl.training.mesh import on_host
 from jzsl.training.processes import agreed, is_first, require_same
 from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
+from jzsl.training.stream_trainer import StreamTrainer
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task
 
@@ -132,10 +133,15 @@ def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
     """A trainer a phase. Both pools have the capacity of the whole training set: one compilation serves both."""
     programs, capacity = Programs(experiment), len(problem.splits.train)
     trainers: dict[str, Trainer] = {}
-    if experiment.train.epochs is None or experiment.calibration:
+    blocks = experiment.rows_at_once is not None and experiment.rows_at_once < capacity
+    if experiment.train.epochs is None and blocks:
+        trainers[VALIDATION] = StreamTrainer(problem.validation(), experiment, programs, capacity)
+    elif experiment.train.epochs is None or experiment.calibration:
         trainers[VALIDATION] = Trainer(problem.validation(), experiment, programs, capacity, choosing=True)
     if experiment.self_training:
         trainers[FINAL] = RoundTrainer(problem, experiment, programs, experiment.self_training)
+    elif blocks:
+        trainers[FINAL] = StreamTrainer(problem, experiment, programs, capacity)
     else:
         trainers[FINAL] = Trainer(problem, experiment, programs, capacity)
     return trainers

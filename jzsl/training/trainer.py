@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from jzsl.config import Experiment
@@ -39,11 +40,17 @@ class Programs:
     def __init__(self, experiment: Experiment):
         self.methods = {task: experiment.method.build(task) for task in experiment.tasks}
         method = self.methods[experiment.tasks[0]]  # tasks differ in their classifiers only
+        self.whole_pool = any(method.whole_pool for method in self.methods.values())
         self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
         share = self.mesh.shape[REPLICA]
         self.lanes = -(-experiment.replicas // share) * share
         self.init = Program(replicate(method.init, self.mesh, (True, False, False)))
         self.fit = Program(replicate(method.fit, self.mesh, (True, False, False, False)), uses_up=True)
+
+
+def placed(states: Any, mesh: Mesh, rows: int) -> Any:
+    """Shapes of states, with the places that `layout` gives them."""
+    return jax.tree.map(lambda leaf, place: leaf.update(sharding=place), states, layout(states, mesh, rows))
 
 
 class Trainer:
@@ -100,7 +107,7 @@ class Trainer:
 
     def _peak(self) -> int:
         """Compiles the programs from shapes; bytes of the hungriest, and of the test rows beside it."""
-        states = self.template((0,), self.lanes)
+        states = placed(self._init_shapes((0,)), self._programs.mesh, len(self._pool.x))
         programs = self._compile(states)
         for task, queries in self._queries.items():
             predictor = self._predictor[task].shapes(*self._predictor_arguments(states))
@@ -125,6 +132,8 @@ class Trainer:
             found.append("features in half precision")
         if jax.device_count() > experiment.devices_per_seed:
             found.append(f"--devices-per-seed {2 * experiment.devices_per_seed}")
+        if not (experiment.self_training or self._programs.whole_pool):
+            found.append(f"--rows-at-once {max(1, len(self._pool.x) // 4)}")
         return [*found, "a smaller hidden layer or batch, or a Subset of the data"]
 
     def init(self, seeds: Sequence[int]) -> Any:
@@ -147,8 +156,7 @@ class Trainer:
         """Shapes and places of the states of so many replicas, of which a checkpoint may have others than we."""
         states = self._init_shapes(seeds)
         states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape[1:]), leaf.dtype), states)
-        places = layout(states, self._programs.mesh, len(self._pool.x))
-        return jax.tree.map(lambda leaf, place: leaf.update(sharding=place), states, places)
+        return placed(states, self._programs.mesh, len(self._pool.x))
 
     def _init_shapes(self, seeds: Sequence[int]) -> Any:
         return self._programs.init.shapes(self._keys(seeds), self._pool, self._classes)
