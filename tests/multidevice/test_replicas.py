@@ -10,11 +10,13 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from rich.console import Console
 
 from jzsl.config import load_config
 from jzsl.errors import InputError
+from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
 from jzsl.training.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
@@ -70,6 +72,24 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
 @pytest.mark.parametrize("batched", [False, True])
 def test_one_device(batched):
     assert_equal_to_single_runs(batched, 1, 1e-5)
+
+
+def test_swept_scalars_are_replicas():
+    """Three values of sigma in one program, each the training of a config that has it."""
+    config = load_config(TINY)
+    view, mesh, sigmas = inductive(config.data.load()), device_mesh(1), (0.1, 0.3, 0.9)
+    pool, classes = shared((view.pool, view.classes), mesh)
+    method = config.method.build(Task.zsl)
+    init = jax.jit(replicate(method.init, mesh, (True, False, False)))
+    states = optax.tree.set(init(keys_of((0, 0, 0), mesh), pool, classes), sigma=jnp.float32(sigmas))
+    _, metrics = jax.jit(replicate(method.fit, mesh, (True, False, False, False)))(states, pool, classes, 2)
+    assert isinstance(config.method, Generative)
+    assert isinstance(config.method.generator, ABP)
+    for sigma, loss in zip(sigmas, metrics["loss"], strict=True):
+        generator = dataclasses.replace(config.method.generator, sigma=sigma)
+        single = dataclasses.replace(config.method, generator=generator).build(Task.zsl)
+        _, alone = jax.jit(single.fit)(single.init(jax.random.key(0), pool, classes), pool, classes, 2)
+        assert float(loss) == pytest.approx(float(alone["loss"]), rel=1e-5)
 
 
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
