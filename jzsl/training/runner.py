@@ -4,7 +4,6 @@ import dataclasses
 import importlib.metadata
 import platform
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,36 +25,11 @@ from jzsl.training.mesh import on_host
 from jzsl.training.processes import agreed, is_first, require_same
 from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
+from jzsl.training.standing import Standing, epochs, factor, record
 from jzsl.training.stream_trainer import StreamTrainer
 from jzsl.training.trainer import Programs, Trainer
-from jzsl.types import Task
 
 VALIDATION, FINAL = "validation", "final"
-
-
-@dataclass
-class Standing:
-    """Where a run stands; saved as JSON beside the arrays of every checkpoint.
-
-    Attributes:
-        item: how many (phase, group of seeds) items are done.
-        epoch: epochs done of the current item.
-        rows: rows of metrics.jsonl.
-        validation: for each seed, the headline number after each chunk; with calibration the best calibrated H.
-        factors: for each seed, the factor of that H after each chunk, with calibration.
-        results: for each seed done, its final numbers.
-        seconds: time spent so far.
-        lanes: replicas in the arrays, those that only fill up included.
-    """
-
-    item: int = 0
-    epoch: int = 0
-    rows: int = 0
-    validation: list[list[float]] = field(default_factory=list)
-    factors: list[list[float]] = field(default_factory=list)
-    results: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    lanes: int = 1
 
 
 def run(
@@ -169,18 +143,20 @@ class _Driver:
         found = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
         if found:
             self.standing = Standing(**{**found[1], "lanes": self.standing.lanes})
-            self.state = trainers[FINAL].adopt(found[0])
+            self.state = trainers[self._item(found[1])[0]].adopt(found[0])
         self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows, writes=is_first())
         self.progress = epoch_progress(console)
         self.trace_folder = out / "profile" if profile else None
         self.fits = 0
         self.clock = self.saved_at = time.monotonic()
 
+    def _item(self, record: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
+        """Phase and seeds of a checkpoint: the item under way, or the last one that is done."""
+        return self.items[record["item"] - (record["epoch"] == 0)]
+
     def _template(self, record: dict[str, Any]) -> Any:
-        """Shapes of the state in a checkpoint, of the item under way or of the last one that is done, on the devices
-        that there are now."""
-        item = record["item"] - (record["epoch"] == 0)
-        phase, seeds = self.items[item]
+        """Shapes of the state in a checkpoint, on the devices that there are now."""
+        phase, seeds = self._item(record)
         return self.trainers[phase].template(seeds, record["lanes"])
 
     def finish(self) -> dict[str, Any]:
@@ -195,9 +171,9 @@ class _Driver:
             "features": {"name": self.problem.provenance.features, "hash": self.problem.hash},
             "semantics": self.problem.provenance.semantics,
             "seeds": list(range(self.experiment.seeds)),
-            "epochs": self._epochs(FINAL),
+            "epochs": epochs(self.experiment, self.standing),
             "epochs_chosen": self.experiment.train.epochs is None,
-            "factor": self._factor(),
+            "factor": factor(self.experiment, self.standing),
             "class_prior": self.experiment.self_training.class_prior.name
             if self.experiment.self_training
             else "uniform",
@@ -211,25 +187,25 @@ class _Driver:
         return result
 
     def _run_item(self, phase: str, seeds: tuple[int, ...]) -> None:
-        trainer, standing, epochs = self.trainers[phase], self.standing, self._epochs(phase)
-        total = trainer.total(epochs)
+        trainer, standing, count = self.trainers[phase], self.standing, self._epochs_of(phase)
+        total = trainer.total(count)
         if phase == FINAL:
-            trainer.factor = self._factor() or 0.0
+            trainer.factor = factor(self.experiment, self.standing) or 0.0
         with self.stages(TRAIN):
             state = self.state if standing.epoch else trainer.init(seeds)
         self.state = None  # fit uses the state up
         title = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
         bar = self.progress.add_task(f"{phase} {title}", total=total, completed=standing.epoch, numbers="")
         while standing.epoch < total:
-            chunk = trainer.next_chunk(standing.epoch, epochs, self.experiment.train.chunk)
+            chunk = trainer.next_chunk(standing.epoch, count, self.experiment.train.chunk)
             with traced(self._trace_now(chunk, total)), self.stages(TRAIN):
-                state, metrics = trainer.fit(state, standing.epoch, chunk, epochs)
+                state, metrics = trainer.fit(state, standing.epoch, chunk, count)
                 metrics = on_host(metrics)
             standing.epoch += chunk
             for number, seed in enumerate(seeds):
                 losses = {name: float(values[number]) for name, values in metrics.items()}
                 self._require_finite(losses, phase, seed, standing.epoch)
-            if (place := trainer.place(standing.epoch, epochs)) is not None:
+            if (place := trainer.place(standing.epoch, count)) is not None:
                 for number, seed in enumerate(seeds):
                     losses = {name: float(values[number]) for name, values in metrics.items()}
                     self._look(bar, phase, seed, place, losses, state, number, last=standing.epoch == total)
@@ -262,7 +238,7 @@ class _Driver:
         self.standing.rows = self.journal.rows
         self._show(bar, seed, place, losses, numbers)
         if phase == VALIDATION:
-            self._record_validation(seed, numbers)
+            record(self.experiment, self.standing, seed, numbers)
         elif last:
             self.standing.results.append(numbers)
             with self.stages(SAVE):
@@ -286,35 +262,11 @@ class _Driver:
                 f"class entropy {losses['frequency_entropy']:.2f}{relabelled}"
             )
 
-    def _epochs(self, phase: str) -> int:
-        """How many epochs a phase trains. The choice is the number whose mean over seeds is best, the first of them."""
+    def _epochs_of(self, phase: str) -> int:
         train = self.experiment.train
-        if train.epochs is not None:
-            return train.epochs
-        if phase == VALIDATION:
+        if phase == VALIDATION and train.epochs is None:
             return train.max_epochs
-        return min((self._best_chunk() + 1) * train.chunk, train.max_epochs)
-
-    def _best_chunk(self) -> int:
-        return int(np.mean(self.standing.validation, axis=0).argmax())
-
-    def _factor(self) -> float | None:
-        """The median over seeds of the factors that were best on validation classes, after the chosen epochs."""
-        if not self.experiment.calibration:
-            return None
-        chunk = self._best_chunk() if self.experiment.train.epochs is None else -1
-        return float(np.median([factors[chunk] for factors in self.standing.factors]))
-
-    def _record_validation(self, seed: int, numbers: dict[str, float]) -> None:
-        curves = self.standing.validation
-        if len(curves) == seed:
-            curves.append([])
-        calibrates = self.experiment.calibration and self.experiment.tasks[0] is Task.gzsl
-        curves[seed].append(numbers["H_calibrated" if calibrates else self.experiment.tasks[0].headline])
-        if self.experiment.calibration:
-            if len(self.standing.factors) == seed:
-                self.standing.factors.append([])
-            self.standing.factors[seed].append(numbers["factor"])
+        return epochs(self.experiment, self.standing)
 
     def _require_finite(self, losses: dict[str, float], phase: str, seed: int, epoch: int) -> None:
         wrong = [f"{name} is {value}" for name, value in losses.items() if not np.isfinite(value)]
