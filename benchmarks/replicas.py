@@ -22,9 +22,9 @@ from rich.table import Table
 
 from benchmarks.abp_step import SIZES
 from benchmarks.machine import describe
+from jzsl.devices.mesh import device_mesh, keys_of, shared
+from jzsl.devices.replicas import replicate
 from jzsl.generators.abp import ABP
-from jzsl.training.mesh import device_mesh, keys_of, shared
-from jzsl.training.replicas import replicate
 from jzsl.types import ClassTable, Pool
 
 _ROWS = 1536

@@ -19,15 +19,15 @@ from jzsl.analysis.tuning import tuning_finding
 from jzsl.config import Experiment, decode, encode, load_config
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
+from jzsl.devices.compilation import keep_programs
+from jzsl.devices.processes import Cluster, is_first, lost_process
+from jzsl.devices.stages import Stages
 from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.terminal import finding_table, problem_table, result_table, stage_table
 from jzsl.training import model
-from jzsl.training.compilation import keep_programs
 from jzsl.training.interrupt import Interrupted
-from jzsl.training.processes import Cluster, is_first, lost_process
 from jzsl.training.runner import run as run_experiment
-from jzsl.training.stages import Stages
 from jzsl.training.tuning import Grid, tune
 from jzsl.types import Task
 

@@ -12,11 +12,11 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import tyro
 
+from jzsl.devices.mesh import ROWS_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem import Problem
 from jzsl.scaling import Scaling
-from jzsl.training.mesh import ROWS_MULTIPLE
 from jzsl.training.self_training import STHS
 from jzsl.types import Classifier, Generator, Method, Task
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jzsl.devices.memory import require_host
 from jzsl.problem import Problem
 from jzsl.scaling import CHUNK_ROWS, Scaler, Scaling
-from jzsl.training.memory import require_host
 from jzsl.types import Candidates, ClassTable, Pool
 
 

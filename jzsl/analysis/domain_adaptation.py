@@ -6,11 +6,11 @@ import numpy as np
 
 from jzsl.analysis.experiments import experiment_of, self_trained
 from jzsl.analysis.study import Finding, Setting, compared, paired
+from jzsl.devices.replicas import replica
 from jzsl.errors import InputError
 from jzsl.hardness.scores import hardness
 from jzsl.report.figures import COLOURS
 from jzsl.selection.choice import Prior, Selection
-from jzsl.training.replicas import replica
 from jzsl.training.self_training import STHS
 from jzsl.types import Task
 from jzsl.views import domain_adaptation as view_of

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from jzsl.devices.mesh import over_data
 from jzsl.keys import stream
-from jzsl.training.mesh import over_data
 from jzsl.types import Metrics, Pool
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from jzsl.config import Experiment, differences
+from jzsl.devices.processes import from_first
 from jzsl.errors import InputError
 from jzsl.training.checkpoints import write_json
-from jzsl.training.processes import from_first
 
 PLACEMENT = ("at_once", "devices_per_seed", "memory_gb")
 """Fields that say where a run computes, not what; a resumed run may have others."""

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from jzsl.config import Experiment
+from jzsl.devices.mesh import ROWS_MULTIPLE, on_host, shapes, shared, whole
+from jzsl.devices.program import Program
+from jzsl.devices.replicas import replica, replicate
 from jzsl.problem import Problem
 from jzsl.refinement.choice import Refinement
-from jzsl.training.mesh import ROWS_MULTIPLE, on_host, shapes, shared, whole
-from jzsl.training.program import Program
-from jzsl.training.replicas import replica, replicate
 from jzsl.training.rounds import pool_of
 from jzsl.training.self_training import STHS
 from jzsl.training.trainer import Programs, Trainer

@@ -13,6 +13,10 @@ from rich.console import Console
 from rich.progress import TaskID
 
 from jzsl.config import Experiment, encode
+from jzsl.devices.memory import available
+from jzsl.devices.mesh import on_host
+from jzsl.devices.processes import agreed, is_first, require_same
+from jzsl.devices.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
 from jzsl.errors import DivergedError
 from jzsl.problem import Problem
 from jzsl.report.terminal import epoch_progress
@@ -20,11 +24,7 @@ from jzsl.training import folder, model
 from jzsl.training.checkpoints import ProgressStore, write_json
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
-from jzsl.training.memory import available
-from jzsl.training.mesh import on_host
-from jzsl.training.processes import agreed, is_first, require_same
 from jzsl.training.round_trainer import RoundTrainer
-from jzsl.training.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
 from jzsl.training.standing import Standing, epochs, factor, record
 from jzsl.training.stream_trainer import StreamTrainer
 from jzsl.training.trainer import Programs, Trainer

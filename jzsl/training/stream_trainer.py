@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from jzsl.config import Experiment
+from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, layout, on_host
 from jzsl.errors import InputError
 from jzsl.keys import stream
 from jzsl.problem import Problem
-from jzsl.training.mesh import ROWS_MULTIPLE, by_rows, layout, on_host
 from jzsl.training.trainer import Programs, Trainer, placed
 from jzsl.types import Metrics, Pool, Task
 from jzsl.views import View, inductive

@@ -9,12 +9,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from jzsl.config import Experiment
-from jzsl.evaluation.calibration import calibrated
-from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.top_k import top_columns
-from jzsl.problem import Problem
-from jzsl.training.memory import require_fit
-from jzsl.training.mesh import (
+from jzsl.devices.memory import require_fit
+from jzsl.devices.mesh import (
     REPLICA,
     ROWS_MULTIPLE,
     by_rows,
@@ -27,8 +23,12 @@ from jzsl.training.mesh import (
     shared,
     whole,
 )
-from jzsl.training.program import Program
-from jzsl.training.replicas import replica, replicate
+from jzsl.devices.program import Program
+from jzsl.devices.replicas import replica, replicate
+from jzsl.evaluation.calibration import calibrated
+from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.top_k import top_columns
+from jzsl.problem import Problem
 from jzsl.types import Method, Metrics, Task
 from jzsl.views import View, inductive
 

@@ -16,11 +16,11 @@ import pytest
 from rich.console import Console
 
 from jzsl.config import Experiment, Train, load_config
+from jzsl.devices.program import Program
+from jzsl.devices.replicas import replicate
 from jzsl.errors import DivergedError, InputError
 from jzsl.training import runner
 from jzsl.training.interrupt import Interrupted, InterruptFlag
-from jzsl.training.program import Program
-from jzsl.training.replicas import replicate
 from jzsl.training.runner import run
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
+from jzsl.devices.mesh import device_mesh
+from jzsl.devices.processes import Cluster
 from jzsl.errors import InputError
-from jzsl.training.mesh import device_mesh
-from jzsl.training.processes import Cluster
 
 TINY = Path(__file__).parents[1] / "training" / "tiny.py"
 LONG = ("--train.epochs", "80", "--seeds", "1", "--tasks", "zsl")

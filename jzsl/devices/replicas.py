@@ -12,7 +12,7 @@ import jax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Int
 
-from jzsl.training.mesh import REPLICA, layout
+from jzsl.devices.mesh import REPLICA, layout
 from jzsl.types import Pool
 
 
@@ -24,7 +24,7 @@ def replicate(
     Args:
         function: of arrays, for one replica.
         mesh: over whose replica axis the replicas are dealt out evenly. The devices of its data axis share each one's
-            work as the compiler sees fit, guided by `jzsl.training.mesh.over_data`.
+            work as the compiler sees fit, guided by `jzsl.devices.mesh.over_data`.
         replicated: for each argument, whether its leaves have the leading axis; the others are shared.
         batched: vectorise; None does so on accelerators.
 

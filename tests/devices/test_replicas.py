@@ -15,12 +15,12 @@ import pytest
 from rich.console import Console
 
 from jzsl.config import load_config
+from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
+from jzsl.devices.replicas import replica, replicate
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.training.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
-from jzsl.training.replicas import replica, replicate
 from jzsl.training.runner import run
 from jzsl.types import Task
 from jzsl.views import inductive
@@ -127,7 +127,7 @@ def test_eight_host_devices():
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
     }
     found = subprocess.run(
-        [sys.executable, "-m", "tests.multidevice.test_replicas"],
+        [sys.executable, "-m", "tests.devices.test_replicas"],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
