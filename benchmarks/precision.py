@@ -85,7 +85,7 @@ def main(options: Options) -> None:
 
     experiment = Experiment(
         Loaded(),
-        Generative(ABP(hidden=options.hidden)),
+        Generative(ABP(hidden=options.hidden), noise=()),
         Train(epochs=options.epochs),
         scaling=options.scaling,
         seeds=options.seeds,

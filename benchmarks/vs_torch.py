@@ -65,7 +65,8 @@ class Problem:
         self.x = self.rows(self.y, random)
 
     def rows(self, y: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        means = 0.5 + 0.2 * self.semantics[y] @ self.map
+        """Like scaled features of a network: about half of them zero, few near one."""
+        means = 0.2 * self.semantics[y] @ self.map
         return np.clip(means + 0.1 * random.normal(size=means.shape), 0, 1).astype(np.float32)
 
 

@@ -135,7 +135,7 @@ def test_eight_host_devices():
         timeout=300,
     )
     assert found.returncode == 0, found.stderr[-3000:]
-    assert found.stdout.split() == ["4", "2", "8", "4", "wgan", "run", "data"]
+    assert found.stdout.split() == ["4", "2", "8", "4", "vectorised", "wgan", "run", "data"]
 
 
 def on_devices():
@@ -145,6 +145,9 @@ def on_devices():
     for devices, each in ((4, 1), (2, 1), (8, 4), (4, 4)):
         assert_equal_to_single_runs(None, devices, 1e-5, each)
         print(devices)
+    # Vectorised, as on accelerators, four replicas on two groups of two devices.
+    assert_equal_to_single_runs(True, 4, 1e-5, 2)
+    print("vectorised")
     wgan = Generative(generator=WGAN(hidden=16, batch_size=32, classification=0))
     assert_equal_to_single_runs(None, 4, 1e-5, 2, dataclasses.replace(load_config(TINY), method=wgan))
     print("wgan")
