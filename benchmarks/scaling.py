@@ -149,6 +149,9 @@ def _alone(point: dict[str, int], hidden: int) -> dict[str, Any]:
 
 def draw(figure: Any, found: list[dict[str, Any]]) -> None:
     """Seconds above and memory below, a column for each size that is varied."""
+    from matplotlib.ticker import EngFormatter  # an extra
+
+    short = EngFormatter(sep="")
     panels = figure.subplots(2, len(BASE), sharey="row")
     for column, varied in enumerate(BASE):
         points = [point for point in found if point["varied"] == varied and "refused" not in point]
@@ -160,8 +163,9 @@ def draw(figure: Any, found: list[dict[str, Any]]) -> None:
         for panel in (above, below):
             panel.set(xscale="log", yscale="log")
             panel.minorticks_off()
+            panel.set_xticks(sizes, [short(size) if size >= 10_000 else str(size) for size in sizes], fontsize="small")
         below.set_xlabel(varied)
-    panels[0, 0].set_ylabel("s an epoch")
+    panels[0, 0].set_ylabel("seconds per epoch")
     panels[1, 0].set_ylabel("GB")
     panels[1, 0].legend(fontsize="x-small")
 
