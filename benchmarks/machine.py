@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jzsl.training.runner import versions
+from jzsl.training.versions import versions
 
 
 def describe() -> dict[str, Any]:

@@ -27,6 +27,7 @@ from jzsl.report.figures import require_matplotlib
 from jzsl.report.terminal import finding_table, problem_table, result_table, stage_table
 from jzsl.training import model
 from jzsl.training.interrupt import Interrupted
+from jzsl.training.repeat import changes, recorded
 from jzsl.training.runner import run as run_experiment
 from jzsl.training.tuning import Grid, tune
 from jzsl.types import Task
@@ -36,6 +37,8 @@ usage: jzsl VERB ...
 
   jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume] [--profile]
       train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
+  jzsl run --from RUN_DIR [--out DIR]
+      repeat a run from its folder, and compare the numbers
   jzsl tune CONFIG.py --out DIR [--grid.hard 0.5 0.7 ...]
       choose the settings of self-training on classes treated as unseen
   jzsl study NAME --data SOURCE --out DIR
@@ -54,6 +57,19 @@ class RunOptions:
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
     out: Path | None = None
     """folder for the results; by default runs/NAME_OF_THE_CONFIG"""
+    resume: bool = False
+    """go on with the run in that folder"""
+    profile: bool = False
+    """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
+    cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
+
+
+@dataclass(frozen=True)
+class RepeatOptions:
+    """Repeat a run from its folder, and compare the numbers."""
+
+    out: Path | None = None
+    """folder for the results; by default runs/NAME_OF_THE_RUN-again"""
     resume: bool = False
     """go on with the run in that folder"""
     profile: bool = False
@@ -142,23 +158,47 @@ def _fail(message: str, status: int) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] == "--from":
+        return _repeat(arguments[1:])
     if not arguments or arguments[0].startswith("-"):
         print(USAGE, end="", file=sys.stdout if "-h" in arguments or "--help" in arguments else sys.stderr)
         return 0 if "-h" in arguments or "--help" in arguments else 2
     path = Path(arguments[0])
     default = RunOptions(load_config(path))
     options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
-    out = options.out or Path("runs") / path.stem
+    _run_into(options.experiment, options.out or Path("runs") / path.stem, options)
+    return 0
+
+
+def _repeat(arguments: list[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        return _fail("run --from: the next argument is the folder of a run", 2)
+    run_dir = Path(arguments[0])
+    options = tyro.cli(RepeatOptions, args=arguments[1:], prog=f"jzsl run --from {run_dir}")
+    experiment, header = recorded(run_dir)
+    result = _run_into(experiment, options.out or Path("runs") / f"{run_dir.resolve().name}-again", options, header)
+    different = changes(run_dir, result, experiment.numbers)
+    for line in different:
+        _fail(f"{run_dir}: {line}", 1)
+    if not different:
+        Console(quiet=not is_first()).print(f"every number equals that of {run_dir}")
+    return 1 if different else 0
+
+
+def _run_into(
+    experiment: Experiment, out: Path, options: RunOptions | RepeatOptions, like: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Runs, prints the table, and returns the result."""
     options.cluster.join()
     progress, stages = Console(stderr=True, quiet=not is_first()), Stages()
-    result = run_experiment(options.experiment, out, options.resume, progress, stages, options.profile)
+    result = run_experiment(experiment, out, options.resume, progress, stages, options.profile, like)
     console = Console(quiet=not is_first())
-    console.print(result_table(result, options.experiment.numbers))
+    console.print(result_table(result, experiment.numbers))
     if options.profile:
         console.print(stage_table(stages.table(5)))
         console.print(f"trace for Perfetto and TensorBoard in {out / 'profile'}")
     console.print(f"saved in {out}")
-    return 0
+    return result
 
 
 def _predict(arguments: list[str]) -> int:

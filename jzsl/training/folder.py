@@ -22,7 +22,7 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
     Raises:
         InputError: if the folder is there and shall not be resumed, or holds no run.
     """
-    at_once = from_first(lambda: _saved(out)["at_once"] if resume else _require_new(out))
+    at_once = from_first(lambda: saved(out)["at_once"] if resume else _require_new(out))
     return dataclasses.replace(experiment, at_once=experiment.at_once or at_once)
 
 
@@ -44,6 +44,17 @@ def check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any]
     return from_first(lambda: _check(out, header, console))
 
 
+def require_like(old: dict[str, Any], header: dict[str, Any], name: str, console: Console) -> None:
+    """Raises an InputError unless both have the same data, and warns of other versions."""
+    if old["data"].get("hash") != header["data"]["hash"]:
+        raise InputError(
+            f"{name} had data of hash {old['data'].get('hash')}, now {header['data']['hash']} "
+            f"({header['data']['origin']})"
+        )
+    for change in differences(old["versions"], header["versions"]):
+        console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
+
+
 def _require_new(out: Path) -> None:
     if out.exists():
         raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it")
@@ -57,8 +68,12 @@ def _make(out: Path, header: dict[str, Any]) -> None:
     write_json(out / "config.json", header)
 
 
-def _saved(out: Path) -> dict[str, Any]:
-    """What config.json holds."""
+def saved(out: Path) -> dict[str, Any]:
+    """What the config.json of a run holds.
+
+    Raises:
+        InputError: if there is none, or it is no run's.
+    """
     path = out / "config.json"
     try:
         old = json.loads(path.read_text())
@@ -66,13 +81,13 @@ def _saved(out: Path) -> dict[str, Any]:
             raise KeyError(", ".join(sorted(missing)))
         return old
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file, so there is no run to resume") from None
+        raise InputError(f"{path}: no such file, so this is not the folder of a run") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from error
 
 
 def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:
-    path, old = out / "config.json", _saved(out)
+    path, old = out / "config.json", saved(out)
     before, now = ({**part["experiment"], **dict.fromkeys(PLACEMENT)} for part in (old, header))
     if changed := list(differences(before, now)):
         raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
@@ -80,12 +95,6 @@ def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any
         # States have that shape.
         before, now = old["at_once"], header["at_once"]
         raise InputError(f"{path}: the run to resume trains {before} seeds at once, here {now}; leave --at-once out")
-    if old["data"].get("hash") != header["data"]["hash"]:
-        raise InputError(
-            f"{path}: the run to resume had data of hash {old['data'].get('hash')}, now {header['data']['hash']} "
-            f"({header['data']['origin']})"
-        )
-    for change in differences(old["versions"], header["versions"]):
-        console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
+    require_like(old, header, f"{path}: the run to resume", console)
     result = out / "result.json"
     return json.loads(result.read_text()) if result.exists() else None

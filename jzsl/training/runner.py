@@ -1,13 +1,10 @@
 """The driver of a run: phases and seeds one after another, in chunks of epochs that end in numbers and checkpoints."""
 
 import dataclasses
-import importlib.metadata
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from rich.console import Console
 from rich.progress import TaskID
@@ -15,7 +12,7 @@ from rich.progress import TaskID
 from jzsl.config import Experiment, encode
 from jzsl.devices.memory import available
 from jzsl.devices.mesh import on_host
-from jzsl.devices.processes import agreed, is_first, require_same
+from jzsl.devices.processes import agreed, from_first, is_first, require_same
 from jzsl.devices.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
 from jzsl.errors import DivergedError
 from jzsl.problem import Problem
@@ -28,6 +25,7 @@ from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.standing import Standing, epochs, factor, record
 from jzsl.training.stream_trainer import StreamTrainer
 from jzsl.training.trainer import Programs, Trainer
+from jzsl.training.versions import versions
 
 VALIDATION, FINAL = "validation", "final"
 
@@ -39,6 +37,7 @@ def run(
     console: Console,
     stages: Stages | None = None,
     profile: bool = False,
+    like: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Runs an experiment into the folder `out` and returns what result.json holds.
 
@@ -52,6 +51,7 @@ def run(
         console: for progress and warnings.
         stages: gathers where the time goes.
         profile: write a trace of one chunk of epochs into the folder `profile` there.
+        like: what config.json says of another run, which this one repeats; then the data must be the same.
 
     Raises:
         InputError: for a mistake in config, data or folder, or if the run needs more memory than there is.
@@ -74,6 +74,8 @@ def run(
             },
             "versions": versions(),
         }
+        if like is not None:
+            from_first(lambda: folder.require_like(like, header, "the run to repeat", console))
         if resume and (done := folder.check(out, header, console)) is not None:
             return done
         with stages(PREPARE), console.status("compiling"):
@@ -94,13 +96,6 @@ def run(
 def _tell_memory(trainers: dict[str, Trainer], experiment: Experiment, console: Console) -> None:
     needed, there = max(trainer.bytes for trainer in trainers.values()), available(experiment.memory_gb)
     console.print(f"needs {needed / 1e9:.3g} GB of {there / 1e9:.3g} GB on each device")
-
-
-def versions() -> dict[str, str]:
-    """Versions and device that a result depends on."""
-    packages = ("jzsl", "jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "orbax-checkpoint")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind}
 
 
 def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:

@@ -199,7 +199,7 @@ def test_resuming_another_run_is_refused_by_field_name(whole, config, tmp_path):
     (out / "config.json").write_text("{")
     with pytest.raises(InputError, match="not the config of a run"):
         run(config, out, True, QUIET)
-    with pytest.raises(InputError, match="no run to resume"):
+    with pytest.raises(InputError, match="this is not the folder of a run"):
         run(config, tmp_path / "none", True, QUIET)
 
 

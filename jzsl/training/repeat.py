@@ -1,0 +1,41 @@
+"""A run that repeats another one from what that wrote into its folder."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from jzsl.config import Experiment, decode, differences
+from jzsl.errors import InputError
+from jzsl.training.folder import saved
+
+
+def recorded(run_dir: Path) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment of a run, training as many seeds at once, and all that its config.json says.
+
+    Raises:
+        InputError: if the folder is no run's, or this version has no such config.
+    """
+    header = saved(run_dir)
+    try:
+        experiment = decode(header["experiment"])
+    except InputError as error:
+        raise InputError(f"{run_dir / 'config.json'}: {error}") from error
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{run_dir / 'config.json'}: experiment: not an Experiment")
+    return dataclasses.replace(experiment, at_once=header["at_once"]), header
+
+
+def changes(run_dir: Path, result: dict[str, Any], numbers: list[str]) -> list[str]:
+    """The numbers of a result, seed by seed, that are not those in the folder's result.json.
+
+    Raises:
+        InputError: if that run has no result.
+    """
+    path = run_dir / "result.json"
+    try:
+        old = json.loads(path.read_text())
+        before, now = ({name: found[name]["values"] for name in numbers} for found in (old, result))
+        return list(differences(before, now))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the result of a run ({type(error).__name__}: {error})") from error
