@@ -51,30 +51,26 @@ usage: jzsl VERB ...
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """Train and score an experiment."""
+class Execution:
+    """Where the results go, and what comes with them."""
 
-    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
     out: Path | None = None
-    """folder for the results; by default runs/NAME_OF_THE_CONFIG"""
+    """folder for the results; by default runs/NAME_OF_THE_CONFIG, or runs/NAME_OF_THE_RUN-again"""
     resume: bool = False
     """go on with the run in that folder"""
     profile: bool = False
     """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
+    tensorboard: bool = False
+    """write TensorBoard's event files into the folder, too"""
     cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
 
 
 @dataclass(frozen=True)
-class RepeatOptions:
-    """Repeat a run from its folder, and compare the numbers."""
+class RunOptions:
+    """Train and score an experiment."""
 
-    out: Path | None = None
-    """folder for the results; by default runs/NAME_OF_THE_RUN-again"""
-    resume: bool = False
-    """go on with the run in that folder"""
-    profile: bool = False
-    """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
-    cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    execution: tyro.conf.OmitArgPrefixes[Execution] = Execution()
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,7 @@ def _run(arguments: list[str]) -> int:
     path = Path(arguments[0])
     default = RunOptions(load_config(path))
     options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
-    _run_into(options.experiment, options.out or Path("runs") / path.stem, options)
+    _run_into(options.experiment, Path("runs") / path.stem, options.execution)
     return 0
 
 
@@ -174,9 +170,14 @@ def _repeat(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         return _fail("run --from: the next argument is the folder of a run", 2)
     run_dir = Path(arguments[0])
-    options = tyro.cli(RepeatOptions, args=arguments[1:], prog=f"jzsl run --from {run_dir}")
+    options = tyro.cli(
+        Execution,
+        args=arguments[1:],
+        prog=f"jzsl run --from {run_dir}",
+        description="Repeat a run from its folder, and compare the numbers.",
+    )
     experiment, header = recorded(run_dir)
-    result = _run_into(experiment, options.out or Path("runs") / f"{run_dir.resolve().name}-again", options, header)
+    result = _run_into(experiment, Path("runs") / f"{run_dir.resolve().name}-again", options, header)
     different = changes(run_dir, result, experiment.numbers)
     for line in different:
         _fail(f"{run_dir}: {line}", 1)
@@ -186,15 +187,16 @@ def _repeat(arguments: list[str]) -> int:
 
 
 def _run_into(
-    experiment: Experiment, out: Path, options: RunOptions | RepeatOptions, like: dict[str, Any] | None = None
+    experiment: Experiment, default: Path, how: Execution, like: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Runs, prints the table, and returns the result."""
-    options.cluster.join()
+    out = how.out or default
+    how.cluster.join()
     progress, stages = Console(stderr=True, quiet=not is_first()), Stages()
-    result = run_experiment(experiment, out, options.resume, progress, stages, options.profile, like)
+    result = run_experiment(experiment, out, how.resume, progress, stages, how.profile, like, how.tensorboard)
     console = Console(quiet=not is_first())
     console.print(result_table(result, experiment.numbers))
-    if options.profile:
+    if how.profile:
         console.print(stage_table(stages.table(5)))
         console.print(f"trace for Perfetto and TensorBoard in {out / 'profile'}")
     console.print(f"saved in {out}")

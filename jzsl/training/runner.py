@@ -16,6 +16,7 @@ from jzsl.devices.processes import agreed, from_first, is_first, require_same
 from jzsl.devices.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
 from jzsl.errors import DivergedError
 from jzsl.problem import Problem
+from jzsl.report.tensorboard import EventFiles, require_tensorboard
 from jzsl.report.terminal import epoch_progress
 from jzsl.training import folder, model
 from jzsl.training.checkpoints import ProgressStore, write_json
@@ -38,6 +39,7 @@ def run(
     stages: Stages | None = None,
     profile: bool = False,
     like: dict[str, Any] | None = None,
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Runs an experiment into the folder `out` and returns what result.json holds.
 
@@ -51,6 +53,7 @@ def run(
         console: for progress and warnings.
         stages: gathers where the time goes.
         profile: write a trace of one chunk of epochs into the folder `profile` there.
+        tensorboard: write event files into the folder `tensorboard` there.
         like: what config.json says of another run, which this one repeats; then the data must be the same.
 
     Raises:
@@ -59,6 +62,8 @@ def run(
         Interrupted: after SIGTERM or SIGINT, once the state is saved.
     """
     stages = stages or Stages()
+    if tensorboard:
+        require_tensorboard()
     experiment = folder.of_run(out, experiment, resume)
     with InterruptFlag() as interrupt, stages:
         with stages(LOAD):
@@ -83,11 +88,11 @@ def run(
         _tell_memory(trainers, experiment, console)
         if not resume:
             folder.make(out, header)
-        driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile)
+        driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile, tensorboard)
         try:
             result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
         finally:
-            driver.store.close()
+            driver.close()
         if is_first():
             write_json(out / "result.json", result)
         return result
@@ -129,6 +134,7 @@ class _Driver:
         interrupt: InterruptFlag,
         stages: Stages,
         profile: bool,
+        tensorboard: bool,
     ):
         self.experiment, self.problem, self.trainers, self.out = experiment, problem, trainers, out
         self.interrupt, self.stages = interrupt, stages
@@ -140,6 +146,9 @@ class _Driver:
             self.standing = Standing(**{**found[1], "lanes": self.standing.lanes})
             self.state = trainers[self._item(found[1])[0]].adopt(found[0])
         self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows, writes=is_first())
+        self.events = None
+        if tensorboard and is_first():
+            self.events = EventFiles(out / "tensorboard", out / "metrics.jsonl")
         self.progress = epoch_progress(console)
         self.trace_folder = out / "profile" if profile else None
         self.fits = 0
@@ -153,6 +162,12 @@ class _Driver:
         """Shapes of the state in a checkpoint, on the devices that there are now."""
         phase, seeds = self._item(record)
         return self.trainers[phase].template(seeds, record["lanes"])
+
+    def close(self) -> None:
+        """Releases the files."""
+        self.store.close()
+        if self.events:
+            self.events.close()
 
     def finish(self) -> dict[str, Any]:
         """Runs what is left and returns the result."""
@@ -229,7 +244,10 @@ class _Driver:
             scores = trainer.test_scores(state, predictors, number)
         with self.stages(SCORE):
             numbers = trainer.numbers(scores)
-        self.journal.append({"phase": phase, "seed": seed, **place, **losses, **numbers})
+        row = {"phase": phase, "seed": seed, **place, **losses, **numbers}
+        self.journal.append(row)
+        if self.events:
+            self.events.append(row)
         self.standing.rows = self.journal.rows
         self._show(bar, seed, place, losses, numbers)
         if phase == VALIDATION:

@@ -1,0 +1,50 @@
+"""TensorBoard event files of a run: the rows of metrics.jsonl as scalars, a TensorBoard run for each seed."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jzsl.errors import InputError
+
+_PLACES = ("phase", "seed", "epoch", "round")
+
+
+def require_tensorboard() -> None:
+    """Raises an InputError if event files cannot be written."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise InputError('--tensorboard needs tensorboardX, which is not installed: pip install "jzsl[tensorboard]"')
+
+
+class EventFiles:
+    """Writes rows as they come. What an interrupted run left is written anew from its journal: no row is there twice.
+
+    Args:
+        folder: for the event files; an older one is replaced.
+        journal: metrics.jsonl, whose rows come first.
+    """
+
+    def __init__(self, folder: Path, journal: Path):
+        require_tensorboard()
+        if folder.exists():
+            shutil.rmtree(folder)
+        self._folder = folder
+        self._writers: dict[int, Any] = {}
+        for line in journal.read_text().splitlines():
+            self.append(json.loads(line))
+
+    def append(self, row: dict[str, Any]) -> None:
+        """A row of the journal: each number under PHASE/NAME, at its epoch or round."""
+        from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+
+        seed, step = row["seed"], row.get("epoch", row.get("round", 0))
+        if seed not in self._writers:
+            self._writers[seed] = SummaryWriter(str(self._folder / f"seed-{seed}"))
+        for name, value in row.items():
+            if name not in _PLACES:
+                self._writers[seed].add_scalar(f"{row['phase']}/{name}", value, step)
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
