@@ -1,7 +1,6 @@
 """Whether a run fits: its peak by the compiler's count, before anything is computed, against what a device has."""
 
 import os
-import resource
 from pathlib import Path
 
 import jax
@@ -20,8 +19,7 @@ def available(limit_gb: float | None) -> int:
     device = jax.local_devices()[0]
     if device.platform != "cpu":
         return int((device.memory_stats() or {}).get("bytes_limit", 0))
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return (host_memory() - used) // jax.local_device_count()
+    return (host_memory() - _resident()) // jax.local_device_count()
 
 
 def host_memory() -> int:
@@ -31,6 +29,14 @@ def host_memory() -> int:
         return min(machine, int(_CGROUP.read_text()))
     except (OSError, ValueError):  # no container, or one without a limit
         return machine
+
+
+def _resident() -> int:
+    """Bytes of this process that are in memory now, where the system tells; else none."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def require_host(needed: int, what: str) -> None:

@@ -85,9 +85,9 @@ def run(
             return done
         with stages(PREPARE), console.status("compiling"):
             trainers = _trainers(problem, experiment)
-        _tell_memory(trainers, experiment, console)
         if not resume:
             folder.make(out, header)
+        _tell_memory(trainers, experiment, console)
         driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile, tensorboard)
         try:
             result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
