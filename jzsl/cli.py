@@ -1,4 +1,4 @@
-"""The command line: `jzsl run`, `jzsl predict`, `jzsl data`. Thin; every verb calls a function of the library."""
+"""The command line: `jzsl VERB`. Thin; every verb calls a function of the library."""
 
 import csv
 import json
@@ -24,6 +24,7 @@ from jzsl.devices.processes import Cluster, is_first, lost_process
 from jzsl.devices.stages import Stages
 from jzsl.errors import DivergedError, InputError, require_positive
 from jzsl.report.figures import require_matplotlib
+from jzsl.report.paper_table import FORMATS, rows_of
 from jzsl.report.terminal import finding_table, problem_table, result_table, stage_table
 from jzsl.training import model
 from jzsl.training.interrupt import Interrupted
@@ -45,6 +46,8 @@ usage: jzsl VERB ...
       answer one question of the papers with a table and a figure; `jzsl study -h` lists them
   jzsl predict RUN_DIR FEATURES --out predictions.csv
       classify new feature rows with a saved run
+  jzsl table RUN_DIR... [--format markdown|latex|csv] [--out FILE]
+      finished runs as a table for a paper
   jzsl data info|check SOURCE
       sizes, classes, splits and hash of a data source, and the problems found in it
 """
@@ -90,6 +93,18 @@ class PredictOptions:
 
 
 @dataclass(frozen=True)
+class TableOptions:
+    """Finished runs as a table for a paper, beside published numbers of the same setting, data, features and split."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """folders of the runs"""
+    format: Literal["markdown", "latex", "csv"] = "markdown"
+    """latex needs the package booktabs"""
+    out: Path | None = None
+    """a file; by default the table is printed"""
+
+
+@dataclass(frozen=True)
 class DataOptions:
     """Look at a data source."""
 
@@ -121,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "tune": _tune,
         "study": _study,
         "predict": _predict,
+        "table": _table,
         "data": _data,
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -291,6 +307,21 @@ def _study(arguments: list[str]) -> int:
     screen.print(finding_table(finding.question, finding.rows, finding.columns))
     for line in (finding.answer, *finding.notes, f"saved in {options.out}"):
         screen.print(line)
+    return 0
+
+
+def _table(arguments: list[str]) -> int:
+    options = tyro.cli(TableOptions, args=arguments, prog="jzsl table")
+    if not options.runs:
+        return _fail("table: no run given, expected the folders of finished runs", 2)
+    text = FORMATS[options.format](rows_of(list(options.runs)))
+    if options.out is None:
+        print(text, end="")
+        return 0
+    try:
+        options.out.write_text(text)
+    except OSError as error:
+        raise InputError(f"{options.out}: cannot be written ({error.strerror})") from error
     return 0
 
 

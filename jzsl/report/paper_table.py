@@ -1,0 +1,121 @@
+"""Runs side by side as a table for a paper: Markdown, LaTeX or CSV, each row with its setting and its features."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from jzsl.errors import InputError
+from jzsl.report.published import comparable
+
+_TEX = str.maketrans({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
+                      "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"})  # fmt: skip
+COLUMNS = ("setting", "data", "features", "split", "method", "seeds", "epochs", "class prior")
+
+
+def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What config.json and result.json of a run hold.
+
+    Raises:
+        InputError: naming the file.
+    """
+    found = []
+    for name, needed in (("config.json", ("experiment",)), ("result.json", ("setting", "data", "features", "seeds"))):
+        path = run_dir / name
+        try:
+            value = json.loads(path.read_text())
+            if missing := [key for key in needed if key not in value]:
+                raise KeyError(missing[0])
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file; expected the folder of a finished run") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not readable ({type(error).__name__}: {error})") from error
+        found.append(value)
+    return found[0], found[1]
+
+
+def rows_of(run_dirs: list[Path]) -> list[dict[str, str]]:
+    """A row for each run, below it the published ones of the same setting, data, features and split.
+
+    Numbers are percent, mean ± standard deviation over seeds. A setting, a data set and its features are columns of
+    every row: numbers of different ones stand in one table only with their names.
+
+    Raises:
+        InputError: if a folder is no finished run's.
+    """
+    runs, rows = [read_run(run_dir) for run_dir in run_dirs], []
+    names = list(dict.fromkeys(name for _, result in runs for name in _numbers(result)))
+    published = set()
+    for run_dir, (config, result) in zip(run_dirs, runs, strict=True):
+        split = str(result.get("semantics", "")).partition(":")[0]
+        place = (result["setting"], result["data"]["name"], result["features"]["name"], split)
+        chosen = " (validation)" if result.get("epochs_chosen") else ""
+        own = {
+            **dict(zip(COLUMNS, place, strict=False)),
+            "method": f"{_method(config['experiment'])} ({run_dir.resolve().name})",
+            "seeds": str(len(result["seeds"])),
+            "epochs": f"{result.get('epochs')}{chosen}",
+            "class prior": str(result.get("class_prior", "")) if result.get("rounds") else "",
+        }
+        rows.append({**own, **{name: _shown(result[name]) if name in result else "" for name in names}})
+        if place not in published:
+            published.add(place)
+            for row in comparable(*place):
+                if row.number in names:
+                    empty = dict.fromkeys((*COLUMNS, *names), "")
+                    number = f"{row.percent[place[1].upper()]:.1f}"
+                    rows.append({**empty, **dict(zip(COLUMNS, place, strict=False)),
+                                 "method": f"{row.method}, published", row.number: number})  # fmt: skip
+    return rows
+
+
+def _numbers(result: dict[str, Any]) -> list[str]:
+    return [name for name, value in result.items() if isinstance(value, dict) and {"mean", "std"} <= set(value)]
+
+
+def _shown(number: dict[str, Any]) -> str:
+    one = f"{number['mean']:.1f}"
+    return f"{one} ± {number['std']:.1f}" if len(number["values"]) > 1 else one
+
+
+def _method(experiment: dict[str, Any]) -> str:
+    """The names of the classes that the config is made of, such as STHS around ABP."""
+
+    def named(value: Any) -> str:
+        return str(value.get("type", "")).rpartition(":")[2] if isinstance(value, dict) else ""
+
+    method = experiment.get("method") or {}
+    base = named(method.get("generator")) or named(method)
+    training = experiment.get("self_training")
+    return f"STHS around {base}, {training.get('selection')}" if isinstance(training, dict) else base
+
+
+def markdown(rows: list[dict[str, str]]) -> str:
+    """A pipe table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
+
+
+def latex(rows: list[dict[str, str]]) -> str:
+    """A tabular with the rules of booktabs."""
+
+    def line(cells) -> str:
+        return " & ".join(cell.translate(_TEX).replace("±", r"$\pm$") for cell in cells) + r" \\"
+
+    words = "l" * len(COLUMNS) + "r" * (len(rows[0]) - len(COLUMNS))
+    body = [line(row.values()) for row in rows]
+    lines = [rf"\begin{{tabular}}{{{words}}}", r"\toprule", line(rows[0]), r"\midrule", *body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def comma_separated(rows: list[dict[str, str]]) -> str:
+    """CSV with a line of headings."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+FORMATS = {"markdown": markdown, "latex": latex, "csv": comma_separated}
