@@ -22,7 +22,7 @@ from jzsl.data.locate import locate
 from jzsl.devices.compilation import keep_programs
 from jzsl.devices.processes import Cluster, is_first, lost_process
 from jzsl.devices.stages import Stages
-from jzsl.errors import DivergedError, InputError, require_positive
+from jzsl.errors import DivergedError, InputError, WriteError, require_positive
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.paper_table import FORMATS, rows_of
 from jzsl.report.terminal import finding_table, problem_table, result_table, stage_table
@@ -129,7 +129,8 @@ class TuneOptions:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a verb and returns the exit status: 0, 1 if training diverged, 2 for the user's mistakes, 128 + signal."""
+    """Runs a verb and returns the exit status: 0, 1 if training diverged or a file cannot be written, 2 for the user's
+    mistakes, 128 + signal."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbs: dict[str, Callable[[list[str]], int]] = {
         "run": _run,
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return verbs[arguments[0]](arguments[1:])
     except InputError as error:
         return _fail(str(error), 2)
-    except DivergedError as error:
+    except (DivergedError, WriteError) as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

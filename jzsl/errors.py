@@ -1,6 +1,8 @@
-"""The two ways in which a run ends early: the user's input is wrong, or training diverged."""
+"""The ways in which a run ends early: the user's input is wrong, training diverged, or a file cannot be written."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 
 class InputError(Exception):
@@ -27,3 +29,20 @@ def require_positive(config: object, *fields: str) -> None:
     for name in fields:
         if not getattr(config, name) > 0:
             raise InputError(f"{name}: {getattr(config, name)} found, expected a positive number")
+
+
+class WriteError(Exception):
+    """A file of a run cannot be written, such as for a full disk; what was saved before is whole."""
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises a WriteError that names the path, where writing fails as an OSError or as the array store tells it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        short = "no space left" if "No space left" in reason or "RESOURCE_EXHAUSTED" in reason else reason[:200]
+        raise WriteError(
+            f"{path}: cannot be written ({short}); what was saved before is whole, and --resume goes on from it"
+        ) from error

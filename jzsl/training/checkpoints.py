@@ -12,10 +12,11 @@ import jax
 import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
-from jzsl.errors import InputError
+from jzsl.errors import InputError, writing
 
-# Orbax logs to absl what is raised here, or told in one line.
+# Orbax logs to absl, and its tasks to asyncio, what is raised here, or told in one line.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 _KEPT = 2
 
@@ -33,8 +34,9 @@ class ProgressStore:
         """Writes state and record as the newest checkpoint."""
         step = max(self._manager.all_steps(), default=0) + 1
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
-        self._manager.save(step, args=arguments, force=True)
-        self._manager.wait_until_finished()
+        with writing(Path(self._manager.directory)):
+            self._manager.save(step, args=arguments, force=True)
+            self._manager.wait_until_finished()
 
     def restore(
         self, template: Callable[[dict[str, Any]], Any], tell: Callable[[str], None]
@@ -67,7 +69,7 @@ class ProgressStore:
 
 def save_model(folder: Path, model: Any, record: dict[str, Any]) -> None:
     """Writes a finished model and its record as one folder, replacing an older one."""
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+    with writing(folder), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         arguments = ocp.args.Composite(model=ocp.args.StandardSave(model), record=ocp.args.JsonSave(record))
         checkpointer.save(folder.resolve(), arguments, force=True)
 
@@ -106,9 +108,10 @@ def _restore(folder: Path, **items) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that the file is either the old or the new one, whole."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w") as file:
-        json.dump(value, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with writing(path):
+        with temporary.open("w") as file:
+            json.dump(value, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)

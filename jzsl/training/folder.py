@@ -1,7 +1,10 @@
 """The folder of a run: made once, or found to hold the same run when it is resumed."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ from rich.console import Console
 
 from jzsl.config import Experiment, differences
 from jzsl.devices.processes import from_first
-from jzsl.errors import InputError
+from jzsl.errors import InputError, writing
 from jzsl.training.checkpoints import write_json
 
 PLACEMENT = ("at_once", "devices_per_seed", "memory_gb")
@@ -42,6 +45,29 @@ def check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any]
         InputError: naming the field in which the run to resume differs.
     """
     return from_first(lambda: _check(out, header, console))
+
+
+@contextlib.contextmanager
+def held(out: Path) -> Iterator[None]:
+    """The folder belongs to this run alone, until it ends in whatever way.
+
+    Raises:
+        InputError: if another process is running in it.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def lock() -> None:
+            with writing(out / ".lock"):
+                file = stack.enter_context((out / ".lock").open("w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{out}: another process is running in it") from None
+            except OSError:  # some network file systems have no locks
+                pass
+
+        from_first(lock)
+        yield
 
 
 def require_like(old: dict[str, Any], header: dict[str, Any], name: str, console: Console) -> None:

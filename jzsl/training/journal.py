@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jzsl.errors import writing
+
 
 class Journal:
     """Appends rows to a JSON-lines file.
@@ -21,11 +23,12 @@ class Journal:
             return
         kept = path.read_text().splitlines(keepends=True)[:keep] if path.exists() else []
         temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text("".join(kept))
-        temporary.replace(path)
+        with writing(path):
+            temporary.write_text("".join(kept))
+            temporary.replace(path)
 
     def append(self, row: dict[str, Any]) -> None:
         if self._writes:
-            with self._path.open("a") as file:
+            with writing(self._path), self._path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
         self.rows += 1

@@ -58,6 +58,7 @@ def run(
 
     Raises:
         InputError: for a mistake in config, data or folder, or if the run needs more memory than there is.
+        WriteError: if a file cannot be written; what was saved before is whole.
         DivergedError: if a metric is not finite; the last good checkpoint stays.
         Interrupted: after SIGTERM or SIGINT, once the state is saved.
     """
@@ -88,14 +89,15 @@ def run(
         if not resume:
             folder.make(out, header)
         _tell_memory(trainers, experiment, console)
-        driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile, tensorboard)
-        try:
-            result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
-        finally:
-            driver.close()
-        if is_first():
-            write_json(out / "result.json", result)
-        return result
+        with folder.held(out):
+            driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile, tensorboard)
+            try:
+                result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
+            finally:
+                driver.close()
+            if is_first():
+                write_json(out / "result.json", result)
+            return result
 
 
 def _tell_memory(trainers: dict[str, Trainer], experiment: Experiment, console: Console) -> None:
