@@ -20,7 +20,7 @@ from jzsl.config import Experiment, decode, encode, load_config
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
 from jzsl.devices.compilation import keep_programs
-from jzsl.devices.processes import Cluster, is_first, lost_process
+from jzsl.devices.processes import Cluster, is_first, leave_at_once, lost_process
 from jzsl.devices.stages import Stages
 from jzsl.errors import DivergedError, InputError, WriteError, require_positive
 from jzsl.report.figures import require_matplotlib
@@ -160,9 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lost = lost_process(error)
         if lost is None:
             raise
-        _fail(str(lost), 1)
-        # An orderly end would wait for the process that is gone.
-        os._exit(1)
+        leave_at_once(_fail(lost, 1))
 
 
 def _fail(message: str, status: int) -> int:

@@ -37,12 +37,15 @@ class WriteError(Exception):
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raises a WriteError that names the path, where writing fails as an OSError or as the array store tells it."""
+    """Raises a WriteError that names the path, where writing fails, or the array store finds the disk full."""
     try:
         yield
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
-        short = "no space left" if "No space left" in reason or "RESOURCE_EXHAUSTED" in reason else reason[:200]
+        full = "No space left" in reason or "RESOURCE_EXHAUSTED" in reason
+        if isinstance(error, ValueError) and not full:
+            raise  # the store tells everything by this class, such as a lost process
+        short = "no space left" if full else reason[:200]
         raise WriteError(
             f"{path}: cannot be written ({short}); what was saved before is whole, and --resume goes on from it"
         ) from error

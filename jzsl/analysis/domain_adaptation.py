@@ -119,7 +119,8 @@ def domain_adaptation(setting: Setting) -> Finding:
 
 def _selected(state: Any, before: Any, labelled: int, seen: np.ndarray, truth: np.ndarray) -> list[float]:
     """Share of right labels and mean AVH, confidence and norm of the selected rows."""
-    weight = np.asarray(state.w)[0, labelled:].astype(float)
-    right = np.asarray(state.y)[0, labelled:] == seen[truth]
+    unlabelled = slice(labelled, labelled + len(truth))
+    weight = np.asarray(state.w)[0, unlabelled].astype(float)
+    right = np.asarray(state.y)[0, unlabelled] == seen[truth]
     columns = (right, before.avh, -np.asarray(before.confidence), -np.asarray(before.norm))
     return [float(np.average(np.asarray(column), weights=weight)) for column in columns]

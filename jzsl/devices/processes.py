@@ -1,10 +1,15 @@
 """Several processes as one run: they start together, agree at the borders of chunks, and the first one writes."""
 
+import atexit
+import contextlib
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -14,7 +19,11 @@ from jzsl.errors import InputError
 
 _HEARTBEAT_SECONDS = 60
 """After so long a silence the others take a process for lost, where no collective has told them before."""
+_RESUME = "--resume goes on from the last checkpoint, with any number of processes and devices"
 _CLUSTER_TROUBLE = re.compile(r"gloo|nccl|rccl|coordination|barrier|heartbeat|socket closed|deadline|unavailable", re.I)
+
+
+_child: subprocess.Popen | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,33 @@ class Cluster:
             )
         except (RuntimeError, ValueError) as error:
             raise InputError(f"the processes did not come together: {' '.join(str(error).split())[:300]}") from error
+        _leave_word()
+
+
+def _leave_word() -> None:
+    """Has the last word if this process is aborted: where no collective fails first, JAX ends a process that way when
+    another one is silent for too long. A child waits for the end of its input, which tells it of an orderly one."""
+    word = (
+        f"jzsl: process {jax.process_index()} of {jax.process_count()} was ended from outside, "
+        f"or since another one was lost; {_RESUME}\n"
+    )
+    program = "import sys; sys.stdin.read() or sys.stderr.write(sys.argv[1])"
+    global _child
+    _child = subprocess.Popen([sys.executable, "-c", program, word], stdin=subprocess.PIPE, start_new_session=True)
+    atexit.register(_say_orderly)
+
+
+def _say_orderly() -> None:
+    if _child is not None and _child.stdin is not None:
+        with contextlib.suppress(OSError):  # the child may have been ended
+            _child.stdin.write(b"done")
+            _child.stdin.close()
+
+
+def leave_at_once(status: int) -> NoReturn:
+    """Ends a process that has told why; an orderly end would wait for the process that is gone."""
+    _say_orderly()
+    os._exit(status)
 
 
 def is_first() -> bool:
@@ -100,7 +136,4 @@ def lost_process(error: Exception) -> str | None:
     if jax.process_count() == 1 or not _CLUSTER_TROUBLE.search(str(error)):
         return None
     reason = " ".join(str(error).split())[:200]
-    return (
-        f"process {jax.process_index()} of {jax.process_count()} lost another one ({reason}); "
-        "--resume goes on from the last checkpoint, with any number of processes and devices"
-    )
+    return f"process {jax.process_index()} of {jax.process_count()} lost another one ({reason}); {_RESUME}"

@@ -65,8 +65,10 @@ def test_a_lost_process_ends_the_run_and_one_alone_resumes_it(tmp_path):
     finally:
         first.kill()
         second.kill()
-    assert first.returncode == 1
-    assert re.search(r"jzsl: process 0 of 2 lost another one \(.+\); --resume goes on", message)
+    # A collective fails at once; whoever waits without one is aborted by JAX after a while. Either way there is a word.
+    assert first.returncode in (1, -signal.SIGABRT)
+    words = r"(lost another one \(.+\)|was ended from outside, or since another one was lost)"
+    assert len(re.findall(f"jzsl: process 0 of 2 {words}; --resume goes on", message)) == 1, message[-3000:]
     assert "Traceback" not in message
     done = len(journal(out))
     assert 10 < done < 80

@@ -121,7 +121,8 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
     for done in range(0, 9, 3):
         state, _ = trainer.fit(state, done, 3, 3)
     labelled = trainer.view.labelled
-    soft, w = np.asarray(state.soft)[0], np.asarray(state.w)[0]
+    rows = labelled + trainer.view.unlabelled
+    soft, w = np.asarray(state.soft)[0, :rows], np.asarray(state.w)[0, :rows]
     np.testing.assert_array_equal(soft[:labelled], np.eye(10)[problem.labels[problem.splits.train]])
     np.testing.assert_allclose(soft[labelled:].sum(1), 1.1, rtol=1e-5)
     assert w[labelled:].sum() > 100
