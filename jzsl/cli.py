@@ -146,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[0] not in verbs:
         return _fail(f"{arguments[0]}: no such verb, expected {', '.join(verbs)}", 2)
     keep_programs()
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _leave_out_closed_loops
     try:
         return verbs[arguments[0]](arguments[1:])
     except InputError as error:
@@ -161,6 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if lost is None:
             raise
         leave_at_once(_fail(lost, 1))
+
+
+def _leave_out_closed_loops(unraisable: Any) -> None:
+    """After a failed write the checkpoint's other tasks find their event loop gone, which is no news."""
+    if "Event loop is closed" not in str(unraisable.exc_value):
+        sys.__unraisablehook__(unraisable)
 
 
 def _fail(message: str, status: int) -> int:
