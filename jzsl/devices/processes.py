@@ -22,7 +22,6 @@ _HEARTBEAT_SECONDS = 60
 _RESUME = "--resume goes on from the last checkpoint, with any number of processes and devices"
 _CLUSTER_TROUBLE = re.compile(r"gloo|nccl|rccl|coordination|barrier|heartbeat|socket closed|deadline|unavailable", re.I)
 
-
 _child: subprocess.Popen | None = None
 
 
@@ -124,11 +123,8 @@ def from_first(action: Callable[[], Any]) -> Any:
 
 def require_same(value: str, what: str) -> None:
     """Raises an InputError in every process unless all have the same string."""
-    if from_first(lambda: value) != value:
-        agreed(1)
-        raise InputError(f"{what}: {value} found, other than in the first process")
-    if agreed(0):
-        raise InputError(f"{what}: not the same in all processes")
+    if agreed(from_first(lambda: value) != value):
+        raise InputError(f"{what}: {value} here, not the same in all processes")
 
 
 def lost_process(error: Exception) -> str | None:

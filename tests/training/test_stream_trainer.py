@@ -79,7 +79,8 @@ def test_it_learns_as_the_resident_training_does(config, problem):
     for trainer in (streaming(config, problem, 32), Trainer(problem, config, Programs(config), count)):
         _, metrics = trainer.fit(trainer.init((0,)), 0, 20, 20)
         losses.append(float(np.asarray(metrics["loss"])[0]))
-    assert losses[0] == pytest.approx(losses[1], rel=0.15)
+    # Other minibatches in another order: 0.2 to 3 % over four seeds, which among themselves differ by 10 %.
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
 def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, problem, tmp_path, monkeypatch):
