@@ -48,8 +48,9 @@ def rows_of(run_dirs: list[Path]) -> list[dict[str, str]]:
     names = list(dict.fromkeys(name for _, result in runs for name in _numbers(result)))
     published = set()
     for run_dir, (config, result) in zip(run_dirs, runs, strict=True):
-        split = str(result.get("semantics", "")).partition(":")[0]
-        place = (result["setting"], result["data"]["name"], result["features"]["name"], split)
+        # Semantics of the xlsa17 layout are named after their file, which is the split's; others have no such name.
+        split, colon, _ = str(result.get("semantics", "")).partition(":")
+        place = (result["setting"], result["data"]["name"], result["features"]["name"], split if colon else "")
         chosen = " (validation)" if result.get("epochs_chosen") else ""
         own = {
             **dict(zip(COLUMNS, place, strict=False)),

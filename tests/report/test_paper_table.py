@@ -64,6 +64,10 @@ def test_nothing_published_stands_beside_other_files_or_settings(changes, tmp_pa
     assert len(table(capsys, a_run(tmp_path / "mine", **changes))) == 1
 
 
+def test_semantics_without_a_file_name_no_split(tmp_path, capsys):
+    assert table(capsys, a_run(tmp_path / "mine", semantics="18 stroke semantics"))[0]["split"] == ""
+
+
 def test_settings_keep_their_own_published_rows(tmp_path, capsys):
     strict = {"setting": "transductive (strict)", "rounds": 4, "class_prior": "uniform", "T1": None}
     strict["H"] = {"mean": 40.0, "std": 0.0, "values": [40.0]}
