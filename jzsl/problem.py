@@ -1,5 +1,6 @@
 """Problem: a zero-shot benchmark with its splits, class semantics and provenance, checked when it is made."""
 
+import enum
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -33,14 +34,25 @@ class Splits(NamedTuple):
     validation_seen: np.ndarray
 
 
+class Backbone(enum.Enum):
+    """What the network that made the features had seen of the unseen classes; results tell it."""
+
+    unstated = "nobody said what the features' network had seen"
+    none = "no network made the features"
+    blind = "the features' network never saw the unseen classes"
+    informed = "the features' network was trained on unseen classes, too"
+
+
 class Provenance(NamedTuple):
-    """Where a problem comes from: names for tables, the files read, and what the source had to decide."""
+    """Where a problem comes from: names for tables, the files read, what the source had to decide, and what the
+    features' network had seen."""
 
     name: str
     features: str
     semantics: str
     origin: str
     notes: tuple[str, ...] = ()
+    backbone: Backbone = Backbone.unstated
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +67,7 @@ class Problem:
         splits: see `Splits`.
         provenance: see `Provenance`.
         visible: bool[n, d] or None: which entries of `features` were observed.
+        image: height and width, where a row of features is the picture itself, or None.
 
     Raises:
         InputError: naming the field, what was found and what was expected.
@@ -67,6 +80,7 @@ class Problem:
     splits: Splits
     provenance: Provenance
     visible: np.ndarray | None = None
+    image: tuple[int, int] | None = None
 
     def __post_init__(self):
         found = list(find_problems(self))
@@ -144,6 +158,7 @@ class Problem:
             ),
             self.provenance._replace(name=f"{self.provenance.name} ({name})"),
             self.visible,
+            self.image,
         )
 
 
@@ -192,6 +207,8 @@ def _array_problems(problem: Problem) -> Iterator[str]:
     if visible is not None and (visible.shape != features.shape or visible.dtype != bool):
         yield f"visible: {visible.dtype} array of shape {visible.shape}, expected bool of shape {(rows, size)}"
         return
+    if problem.image is not None and problem.image[0] * problem.image[1] != size:
+        yield f"image: {problem.image} found, but a row has {size} features"
     for start in range(0, rows, _CHUNK_ROWS):
         finite = np.isfinite(features[start : start + _CHUNK_ROWS])
         if visible is not None:

@@ -21,7 +21,7 @@ import numpy as np
 from jzsl.data.holdout import holdout_classes, holdout_rows
 from jzsl.data.matfile import MatFile
 from jzsl.errors import InputError
-from jzsl.problem import Problem, Provenance, Splits
+from jzsl.problem import Backbone, Problem, Provenance, Splits
 
 FORMATS = ".npz, .h5, .hdf5, .npy or .mat"
 
@@ -32,6 +32,8 @@ class Arrays:
 
     path: Path = Path("data.npz")
     """the file or folder"""
+    backbone: Backbone = Backbone.unstated
+    """what the network that made the features had seen of the unseen classes; results tell it"""
 
     def load(self) -> Problem:
         """The problem.
@@ -85,7 +87,7 @@ class Arrays:
                 classes,
                 index("validation_seen") if "validation_seen" in entries else holdout_rows(rest, labels, 0.2),
             ),
-            provenance=Provenance(self.path.stem, "features", "semantics", str(self.path), tuple(notes)),
+            provenance=Provenance(self.path.stem, "features", "semantics", str(self.path), tuple(notes), self.backbone),
             visible=entries["visible"].astype(bool) if "visible" in entries else None,
         )
 

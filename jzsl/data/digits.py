@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from jzsl.data.holdout import holdout_rows
 from jzsl.errors import InputError
-from jzsl.problem import Problem, Provenance, Splits
+from jzsl.problem import Backbone, Problem, Provenance, Splits
 
 STROKES = (
     # Seven segments, as one writes the digit rather than as a display shows it.
@@ -97,5 +97,6 @@ class Digits:
                 validation_classes=np.array(self.validation, np.int64),
                 validation_seen=holdout_rows(rest, labels, 0.2, seed=1),
             ),
-            provenance=Provenance("digits", "8 x 8 pixels", "18 stroke semantics", "digits"),
+            provenance=Provenance("digits", "8 x 8 pixels", "18 stroke semantics", "digits", backbone=Backbone.none),
+            image=(8, 8),
         )

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from jzsl.data.digits import SEMANTICS
 from jzsl.data.holdout import holdout_rows
 from jzsl.errors import InputError
-from jzsl.problem import Problem, Provenance, Splits
+from jzsl.problem import Backbone, Problem, Provenance, Splits
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,7 @@ class DigitsShift:
                 "18 stroke semantics",
                 "digits_shift",
                 (f"target: contrast {self.contrast}, turned by {self.rotation} degrees, noise {self.noise}",),
+                Backbone.none,
             ),
+            image=(8, 8),
         )

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import multivariate_normal
 
 from jzsl.data.holdout import holdout_classes, holdout_rows
-from jzsl.problem import Problem, Provenance, Splits
+from jzsl.problem import Backbone, Problem, Provenance, Splits
 
 
 class Truth(NamedTuple):
@@ -86,5 +86,5 @@ class LinearGaussian:
             semantics,
             tuple(f"class {number}" for number in range(self.classes)),
             Splits(train, test_seen, np.flatnonzero(is_unseen), validation, holdout_rows(rest, labels, 0.2)),
-            Provenance("linear-gaussian", "synthetic", "synthetic", "synthetic"),
+            Provenance("linear-gaussian", "synthetic", "synthetic", "synthetic", backbone=Backbone.none),
         )

@@ -14,7 +14,7 @@ import numpy as np
 from jzsl.data.holdout import holdout_classes, holdout_rows
 from jzsl.data.matfile import MatFile
 from jzsl.errors import InputError
-from jzsl.problem import Problem, Provenance, Splits
+from jzsl.problem import Backbone, Problem, Provenance, Splits
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Xlsa17:
     """name of the file with splits and semantics, without .mat"""
     semantics: Literal["att", "original_att"] = "att"
     """key of the class semantics: att (scaled to unit length in the published files) or original_att (raw)"""
+    backbone: Backbone = Backbone.unstated
+    """what the network that made the features had seen of the unseen classes; results tell it"""
 
     def load(self) -> Problem:
         """The problem.
@@ -79,6 +81,7 @@ class Xlsa17:
                 semantics=f"{self.splits}: {self.semantics}",
                 origin=f"{feature_path} and {split_path}",
                 notes=(*published.notes, *notes),
+                backbone=self.backbone,
             ),
         )
 

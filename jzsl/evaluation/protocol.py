@@ -117,6 +117,23 @@ class Protocol:
         }
         return {name: 100 * value for name, value in found.items()}
 
+    def pseudo_label_accuracy(
+        self, task: Task, label: Int[np.ndarray, " n"], multiplicity: Int[np.ndarray, " n"]
+    ) -> float | None:
+        """Share in percent of the pseudo-labelled rows taken that have their true class; None where none was taken.
+
+        Args:
+            task: whose test rows the unlabelled ones are.
+            label: the class that each is taken for.
+            multiplicity: how often it was taken.
+        """
+        right = multiplicity @ (label == self._truth[task])
+        return 100 * float(right / multiplicity.sum()) if multiplicity.any() else None
+
+    def truth(self, task: Task) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+        """Rows of the problem that a task asks about, and their classes: for the record, once a run has ended."""
+        return self._rows[task], self._truth[task]
+
     def curve(self, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
         """U and S under every factor of calibrated stacking, from scores of the generalized task."""
         candidates = self.candidates(Task.gzsl)

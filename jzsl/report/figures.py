@@ -11,27 +11,46 @@ import numpy as np
 from jzsl.errors import InputError
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
+STYLE: dict[Any, Any] = {
+    "axes.prop_cycle": f"cycler('color', {list(COLOURS)})",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.axisbelow": True,
+}
+"""Matplotlib's settings for every figure."""
 
 
 def require_matplotlib() -> None:
-    """Raises InputError if figures cannot be made, for callers that work long before they draw."""
+    """Raises InputError if figures cannot be made."""
     if importlib.util.find_spec("matplotlib") is None:
         raise InputError('figures need Matplotlib, which is not installed: pip install "jzsl[figures]"')
 
 
+def require_room(out: Path) -> None:
+    """Raises InputError unless the folder is free and a figure can be drawn, for callers that work long before."""
+    if out.exists():
+        raise InputError(f"{out}: exists already; choose another --out")
+    require_matplotlib()
+
+
 def save_figure(draw: Callable[[Any], None], title: str, path: Path) -> None:
     """Lets `draw` fill a figure and writes `path`.png and `path`.svg."""
+    write_figure(draw, title, path, (7.5, 4.5))
+
+
+def write_figure(draw: Callable[[Any], None], title: str, path: Path, size: tuple[float, float]) -> None:
+    """As `save_figure`, of a size in inches."""
     import matplotlib as mpl
-    from cycler import cycler
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"axes.prop_cycle": cycler(color=COLOURS), "axes.spines.top": False,
-                         "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}):  # fmt: skip
-        figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure)
-        figure.suptitle("\n".join(textwrap.wrap(title, 80)), fontsize="medium")
+        figure.suptitle("\n".join(textwrap.wrap(title, round(80 * size[0] / 7.5))), fontsize="medium")
         for suffix in (".png", ".svg"):
-            figure.savefig(path.with_suffix(suffix), dpi=150)
+            figure.savefig(path.with_name(path.name + suffix), dpi=150)
 
 
 def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label: str) -> None:

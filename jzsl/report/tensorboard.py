@@ -35,14 +35,14 @@ class EventFiles:
             self.append(json.loads(line))
 
     def append(self, row: dict[str, Any]) -> None:
-        """A row of the journal: each number under PHASE/NAME, at its epoch or round."""
+        """A row of the journal: each number that is no list under PHASE/NAME, at its epoch or round."""
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
 
         seed, step = row["seed"], row.get("epoch", row.get("round", 0))
         if seed not in self._writers:
             self._writers[seed] = SummaryWriter(str(self._folder / f"seed-{seed}"))
         for name, value in row.items():
-            if name not in _PLACES:
+            if name not in _PLACES and not isinstance(value, list):
                 self._writers[seed].add_scalar(f"{row['phase']}/{name}", value, step)
 
     def close(self) -> None:

@@ -23,20 +23,31 @@ class Model(NamedTuple):
     Attributes:
         method: the configuration that trained it.
         task: what it was asked for.
+        state: the trained method's, as it was before classification.
         predictor: the classifier's parameters.
         scaler: applied to features first.
         candidates: class indices, one a column of the scores.
-        names: their names.
+        classes: the class table.
+        class_names: of all its classes.
+        unseen: those without labelled rows.
         bonus: added to each column's scores: the factor of calibrated stacking.
     """
 
     method: MethodConfig
     task: Task
+    state: Any
     predictor: Any
     scaler: Scaler
     candidates: np.ndarray
-    names: tuple[str, ...]
+    classes: ClassTable
+    class_names: tuple[str, ...]
+    unseen: np.ndarray
     bonus: np.ndarray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the candidates."""
+        return tuple(self.class_names[index] for index in self.candidates)
 
     def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """Scores of unscaled feature rows.
@@ -73,6 +84,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "state": state,
         "predictors": {task.name: predictor for task, predictor in predictors.items()},
         "scaler": tuple(view.scaler),
+        "classes": tuple(view.classes),
     }
     save_model(folder, model, record)
 
@@ -93,10 +105,13 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
     return Model(
         method,
         task,
+        model["state"],
         model["predictors"][task.name],
         Scaler(*map(np.asarray, model["scaler"])),
         candidates,
-        tuple(record["class_names"][index] for index in candidates),
+        ClassTable(*map(np.asarray, model["classes"])),
+        tuple(record["class_names"]),
+        np.array(record["unseen"], np.int32),
         np.where(np.isin(candidates, record["unseen"]), np.float32(record.get("factor", 0.0)), np.float32(0)),
     )
 
@@ -113,6 +128,6 @@ def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Ta
         unseen = jnp.zeros(len(record["unseen"]), jnp.int32)
         state = methods[tasks[0]].init(jax.random.key(0), pool, table)
         predictors = {task.name: made.predictor(state, pool, table, unseen) for task, made in methods.items()}
-        return {"state": state, "predictors": predictors, "scaler": (x[0], x[0])}
+        return {"state": state, "predictors": predictors, "scaler": (x[0], x[0]), "classes": tuple(table)}
 
     return jax.eval_shape(model)

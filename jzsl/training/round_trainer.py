@@ -104,16 +104,34 @@ class RoundTrainer(Trainer):
                 scores["own"] = on_host(state.own)[number]
         return scores
 
+    def decisive(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As elsewhere; those of the unlabelled rows have their bonus from the rounds."""
+        mine = {self._task.name, "own"}
+        others = super().decisive({name: found for name, found in scores.items() if name not in mine})
+        return others | {name: found for name, found in scores.items() if name in mine}
+
     def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
         """As elsewhere; T1_own and the like are of the method's own scores."""
-        mine = {self._task.name, "own"}
-        numbers = super().numbers({name: of_task for name, of_task in scores.items() if name not in mine})
-        if self._task.name in scores:
-            numbers |= self._protocol.score(self._task, scores[self._task.name])
+        numbers = super().numbers({name: found for name, found in scores.items() if name != "own"})
         if "own" in scores:
             name = self._task.headline
             numbers[f"{name}_own"] = self._protocol.score(self._task, scores["own"])[name]
         return numbers
+
+    def details(self, state: Any, number: int = 0) -> dict[str, float | list[float]]:
+        """Of a finished round: the share of rows predicted as each candidate class, the prior estimated from that,
+        and, after round 0, how many in a hundred of the pseudo-labels trained on are right."""
+        label, prior, y, w = (
+            on_host(part)[number] for part in (state.predictions.label, state.prior, state.y, state.w)
+        )
+        frequency = np.bincount(label, minlength=len(prior)) / len(label)
+        found: dict[str, float | list[float]] = {
+            "class_frequency": frequency.tolist(),
+            "class_prior": prior.tolist(),
+        }
+        rows = slice(self.view.labelled, self.view.labelled + self.view.unlabelled)
+        right = self._protocol.pseudo_label_accuracy(self._task, y[rows], w[rows])
+        return found if right is None else found | {"pseudo_label_accuracy": right}
 
 
 _SETTINGS = {

@@ -57,6 +57,7 @@ class SelfTrainingState(NamedTuple):
         soft: soft labels of the pool's rows, where selector and method use them.
         predictions: of the unlabelled rows, by the last finished round, refined.
         own: the scores before refinement.
+        prior: the class prior estimated from these predictions; uniform before the first round has ended.
         cluster: of each unlabelled row, for priors that need it.
         graph: of the unlabelled rows, for refinements that need it.
         confusion: of the base on rows that it generates itself; zeros for a base that does not.
@@ -71,6 +72,7 @@ class SelfTrainingState(NamedTuple):
     soft: Float[Array, "n c"] | None
     predictions: Predictions
     own: Float[Array, "m k"]
+    prior: Float[Array, " k"]
     graph: NeighbourGraph | None
     cluster: Int[Array, " m"]
     confusion: Float[Array, "k k"]
@@ -155,6 +157,7 @@ def self_train(
             soft=jax.nn.one_hot(pool.y, len(classes.semantics)) if soft else None,
             predictions=nothing,
             own=scores,
+            prior=jnp.full(count, 1 / count),
             graph=None if neighbours is None else neighbour_graph(x, neighbours),
             cluster=cluster,
             confusion=jnp.zeros((count, count)),
@@ -167,8 +170,7 @@ def self_train(
         predictions = state.predictions
         n = state.schedule.rows(state.round, jnp.sum(predictions.selectable))
         key = stream(state.key, "selection", state.round)
-        estimate = prior(predictions, state.cluster, state.confusion)
-        chosen = selector(key, predictions, Request(estimate, state.schedule.hard, n))
+        chosen = selector(key, predictions, Request(state.prior, state.schedule.hard, n))
         label, soft = chosen.label, state.soft
         if soft is not None:
             own = jnp.zeros((unlabelled, len(classes.semantics))).at[:, candidates.classes].set(chosen.soft)
@@ -215,7 +217,13 @@ def self_train(
             "frequency_entropy": _entropy(jnp.bincount(label, length=len(columns)) / unlabelled),
             "changed": jnp.where(state.round > 0, changed, 1.0),
         }
-        after = state._replace(predictions=refined, own=scores, confusion=confusion, round=state.round + 1)
+        after = state._replace(
+            predictions=refined,
+            own=scores,
+            prior=prior(refined, state.cluster, confusion),
+            confusion=confusion,
+            round=state.round + 1,
+        )
         return after, metrics
 
     def step(

@@ -18,7 +18,7 @@ from jzsl.errors import DivergedError
 from jzsl.problem import Problem
 from jzsl.report.tensorboard import EventFiles, require_tensorboard
 from jzsl.report.terminal import epoch_progress
-from jzsl.training import folder, model
+from jzsl.training import folder, model, predictions
 from jzsl.training.checkpoints import ProgressStore, write_json
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
@@ -180,7 +180,11 @@ class _Driver:
         result: dict[str, Any] = {
             "setting": self.trainers[FINAL].view.setting,
             "tasks": [task.name for task in self.experiment.tasks],
-            "features": {"name": self.problem.provenance.features, "hash": self.problem.hash},
+            "features": {
+                "name": self.problem.provenance.features,
+                "hash": self.problem.hash,
+                "backbone": self.problem.provenance.backbone.name,
+            },
             "semantics": self.problem.provenance.semantics,
             "seeds": list(range(self.experiment.seeds)),
             "epochs": epochs(self.experiment, self.standing),
@@ -246,7 +250,7 @@ class _Driver:
             scores = trainer.test_scores(state, predictors, number)
         with self.stages(SCORE):
             numbers = trainer.numbers(scores)
-        row = {"phase": phase, "seed": seed, **place, **losses, **numbers}
+        row = {"phase": phase, "seed": seed, **place, **losses, **numbers, **trainer.details(state, number)}
         self.journal.append(row)
         if self.events:
             self.events.append(row)
@@ -259,6 +263,7 @@ class _Driver:
             with self.stages(SAVE):
                 saved = self.out / "checkpoints" / f"seed-{seed}"
                 model.save(saved, trainer, trainer.model(state, number), predictors, self.problem)
+                predictions.save(self.out, seed, trainer, scores)
 
     def _trace_now(self, chunk: int, total: int) -> Path | None:
         """The folder for a trace, if this chunk is to be traced: the second one of a run, or its only one."""

@@ -222,13 +222,27 @@ class Trainer:
         if self._top:
             return self._protocol.score_top(scores[Task.zsl.name], self._top)
         numbers = {}
-        for name, of_task in scores.items():
-            task = Task[name]
-            if task is Task.gzsl and self._choosing:
-                numbers |= self._protocol.best_factor(of_task)
-            final = calibrated(of_task, self.factor, self.view.classes.seen[self.candidates[task]])
-            numbers |= self._protocol.score(task, np.asarray(final))
+        if Task.gzsl.name in scores and self._choosing:
+            numbers |= self._protocol.best_factor(scores[Task.gzsl.name])
+        for name, of_task in self.decisive(scores).items():
+            numbers |= self._protocol.score(Task[name], of_task)
         return numbers
+
+    def decisive(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """`test_scores` with the bonus of calibrated stacking: the best one decides."""
+        if self._top:
+            return scores
+        seen = {name: self.view.classes.seen[self.candidates[Task[name]]] for name in scores}
+        return {name: np.asarray(calibrated(found, self.factor, seen[name])) for name, found in scores.items()}
+
+    def details(self, state: Any, number: int = 0) -> dict[str, float | list[float]]:
+        """What else the journal tells of one replica, lists with an entry a candidate class."""
+        del state, number
+        return {}
+
+    def truth(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the problem that the scores are of, and their classes."""
+        return self._protocol.truth(task)
 
     def scores(self, task: Task, predictor: Any) -> tuple[Float[Array, "n k"], Float[Array, "n d"]]:
         """Scores of a task's test rows, without calibration, and the rows."""

@@ -1,0 +1,155 @@
+"""What a finished run left behind, read for its report."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from sklearn.metrics import confusion_matrix
+
+from jzsl.config import Experiment
+from jzsl.errors import InputError
+from jzsl.evaluation.accuracy import per_class_accuracy
+from jzsl.problem import Problem
+from jzsl.report.paper_table import read_run
+from jzsl.training import model, predictions
+from jzsl.training.model import Model
+from jzsl.training.predictions import TaskPredictions
+from jzsl.training.repeat import recorded
+from jzsl.types import Task
+
+
+class Evidence(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        name: of its folder.
+        experiment: what was run.
+        header: what config.json says.
+        result: what result.json says.
+        journal: the rows of metrics.jsonl.
+        predictions: of each seed, by task.
+        class_names: of all classes.
+        unseen: the classes without labelled rows.
+        model: of the first seed, for its first task.
+        problem: the data, or None where they are not at hand.
+        absent: why not.
+    """
+
+    name: str
+    experiment: Experiment
+    header: dict[str, Any]
+    result: dict[str, Any]
+    journal: list[dict[str, Any]]
+    predictions: list[dict[Task, TaskPredictions]]
+    class_names: tuple[str, ...]
+    unseen: Int[np.ndarray, " u"]
+    model: Model
+    problem: Problem | None
+    absent: str
+
+    @property
+    def task(self) -> Task:
+        """The task of the headline."""
+        return self.experiment.tasks[0]
+
+    def of(self, task: Task) -> list[TaskPredictions]:
+        """A task's predictions, a seed each."""
+        return [found[task] for found in self.predictions]
+
+    @property
+    def has_rounds(self) -> bool:
+        return bool(self.result.get("rounds"))
+
+    def rows(self, phase: str = "final") -> list[dict[str, Any]]:
+        """The journal's rows of a phase."""
+        return [row for row in self.journal if row["phase"] == phase]
+
+
+class ClassNumbers(NamedTuple):
+    """What a task's predictions say of its classes, in percent; a row a seed.
+
+    Attributes:
+        classes: those with test rows.
+        accuracy: of each of them.
+        candidates: the classes that a row may be taken for.
+        predicted: share of the test rows that are predicted as each candidate.
+        true: share of the test rows that belong to it.
+        confusion: of classes (rows) with candidates (columns), mean over seeds; rows add up to 100.
+    """
+
+    classes: Int[np.ndarray, " c"]
+    accuracy: Float[np.ndarray, "s c"]
+    candidates: Int[np.ndarray, " k"]
+    predicted: Float[np.ndarray, "s k"]
+    true: Float[np.ndarray, " k"]
+    confusion: Float[np.ndarray, "c k"]
+
+
+def read(run_dir: Path) -> Evidence:
+    """Everything that a report needs of a finished run.
+
+    Raises:
+        InputError: naming the file that is missing or damaged.
+    """
+    experiment, header = recorded(run_dir)
+    _, result = read_run(run_dir)
+    path = run_dir / "metrics.jsonl"
+    try:
+        journal = [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable ({error})") from error
+    first = run_dir / "checkpoints" / f"seed-{result['seeds'][0]}"
+    saved = model.load(first, experiment.method, experiment.tasks[0])
+    problem, absent = _data(experiment, header["data"]["hash"])
+    return Evidence(
+        run_dir.resolve().name,
+        experiment,
+        header,
+        result,
+        journal,
+        [predictions.load(run_dir, seed) for seed in result["seeds"]],
+        saved.class_names,
+        saved.unseen,
+        saved,
+        problem,
+        absent,
+    )
+
+
+def _data(experiment: Experiment, known: str) -> tuple[Problem | None, str]:
+    try:
+        problem = experiment.data.load()
+    except InputError as error:
+        return None, f"the data are not at hand ({error})"
+    if problem.hash != known:
+        return None, f"the data have changed: the run's hash is {known}, now {problem.hash}"
+    return problem, ""
+
+
+def class_numbers(found: list[TaskPredictions]) -> ClassNumbers:
+    """Of one task, from the predictions of all seeds."""
+    truth, candidates = found[0].truth, found[0].candidates
+    classes = np.unique(truth)
+    shares = [np.bincount(one.predicted, minlength=candidates.max() + 1)[candidates] for one in found]
+    true = np.bincount(truth, minlength=candidates.max() + 1)[candidates]
+    every = np.union1d(classes, candidates)
+    tables = [confusion_matrix(one.truth, one.predicted, labels=every, normalize="true") for one in found]
+    table = 100 * np.mean(tables, axis=0)
+    return ClassNumbers(
+        classes,
+        100 * np.array([per_class_accuracy(one.truth, one.predicted, classes) for one in found]),
+        candidates,
+        100 * np.array(shares) / len(truth),
+        100 * true / len(truth),
+        table[np.searchsorted(every, classes)][:, np.searchsorted(every, candidates)],
+    )
+
+
+def estimated_prior(evidence: Evidence) -> Float[np.ndarray, "s k"] | None:
+    """The class prior that the last round of each seed ended with, in percent; None where none was estimated."""
+    if not evidence.has_rounds or evidence.result.get("class_prior") in (None, "uniform"):
+        return None
+    last = {row["seed"]: row["class_prior"] for row in evidence.rows() if "class_prior" in row}
+    return 100 * np.array([last[seed] for seed in sorted(last)]) if last else None

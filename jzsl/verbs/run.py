@@ -1,0 +1,90 @@
+"""`jzsl run`: train and score an experiment, or repeat a run from its folder."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from jzsl.config import Experiment, load_config
+from jzsl.devices.processes import Cluster, is_first
+from jzsl.devices.stages import Stages
+from jzsl.report.terminal import result_table, stage_table
+from jzsl.training.repeat import changes, recorded
+from jzsl.training.runner import run as run_experiment
+from jzsl.verbs.status import USAGE, fail
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where the results go, and what comes with them."""
+
+    out: Path | None = None
+    """folder for the results; by default runs/NAME_OF_THE_CONFIG, or runs/NAME_OF_THE_RUN-again"""
+    resume: bool = False
+    """go on with the run in that folder"""
+    profile: bool = False
+    """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
+    tensorboard: bool = False
+    """write TensorBoard's event files into the folder, too"""
+    cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Train and score an experiment."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    execution: tyro.conf.OmitArgPrefixes[Execution] = Execution()
+
+
+def run(arguments: list[str]) -> int:
+    if arguments and arguments[0] == "--from":
+        return _repeat(arguments[1:])
+    if not arguments or arguments[0].startswith("-"):
+        print(USAGE, end="", file=sys.stdout if "-h" in arguments or "--help" in arguments else sys.stderr)
+        return 0 if "-h" in arguments or "--help" in arguments else 2
+    path = Path(arguments[0])
+    default = RunOptions(load_config(path))
+    options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
+    _run_into(options.experiment, Path("runs") / path.stem, options.execution)
+    return 0
+
+
+def _repeat(arguments: list[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        return fail("run --from: the next argument is the folder of a run", 2)
+    run_dir = Path(arguments[0])
+    options = tyro.cli(
+        Execution,
+        args=arguments[1:],
+        prog=f"jzsl run --from {run_dir}",
+        description="Repeat a run from its folder, and compare the numbers.",
+    )
+    experiment, header = recorded(run_dir)
+    result = _run_into(experiment, Path("runs") / f"{run_dir.resolve().name}-again", options, header)
+    different = changes(run_dir, result, experiment.numbers)
+    for line in different:
+        fail(f"{run_dir}: {line}", 1)
+    if not different:
+        Console(quiet=not is_first()).print(f"every number equals that of {run_dir}")
+    return 1 if different else 0
+
+
+def _run_into(
+    experiment: Experiment, default: Path, how: Execution, like: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Runs, prints the table, and returns the result."""
+    out = how.out or default
+    how.cluster.join()
+    progress, stages = Console(stderr=True, quiet=not is_first()), Stages()
+    result = run_experiment(experiment, out, how.resume, progress, stages, how.profile, like, how.tensorboard)
+    console = Console(quiet=not is_first())
+    console.print(result_table(result, experiment.numbers))
+    if how.profile:
+        console.print(stage_table(stages.table(5)))
+        console.print(f"trace for Perfetto and TensorBoard in {out / 'profile'}")
+    console.print(f"saved in {out}")
+    return result

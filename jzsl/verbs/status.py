@@ -1,0 +1,30 @@
+"""What every verb says when it is called without arguments, and how it fails."""
+
+import sys
+
+USAGE = """\
+usage: jzsl VERB ...
+
+  jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume] [--profile]
+      train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
+  jzsl run --from RUN_DIR [--out DIR]
+      repeat a run from its folder, and compare the numbers
+  jzsl tune CONFIG.py --out DIR [--grid.hard 0.5 0.7 ...]
+      choose the settings of self-training on classes treated as unseen
+  jzsl study NAME --data SOURCE --out DIR
+      answer one question of the papers with a table and a figure; `jzsl study -h` lists them
+  jzsl predict RUN_DIR FEATURES --out predictions.csv
+      classify new feature rows with a saved run
+  jzsl table RUN_DIR... [--format markdown|latex|csv] [--out FILE]
+      finished runs as a table for a paper
+  jzsl report RUN_DIR... [--out PAGE.html]
+      finished runs as one page with figures
+  jzsl data info|check SOURCE
+      sizes, classes, splits and hash of a data source, and the problems found in it
+"""
+
+
+def fail(message: str, status: int) -> int:
+    """One line on standard error; returns the exit status."""
+    print(f"jzsl: {' '.join(message.split())}", file=sys.stderr)
+    return status

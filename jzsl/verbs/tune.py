@@ -1,0 +1,51 @@
+"""`jzsl tune`: choose the settings of self-training on classes treated as unseen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from jzsl.analysis.study import write
+from jzsl.analysis.tuning import tuning_finding
+from jzsl.config import Experiment, encode, load_config
+from jzsl.report.figures import require_room
+from jzsl.report.terminal import finding_table
+from jzsl.training.tuning import Grid
+from jzsl.training.tuning import tune as try_all
+from jzsl.verbs.status import fail
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """Choose the settings of self-training on classes treated as unseen."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    out: Path
+    """folder for table.csv, table.json, figure.png and figure.svg"""
+    grid: Grid = Grid()
+
+
+def tune(arguments: list[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        return fail("tune: the first argument is a config file", 2)
+    path = Path(arguments[0])
+    default: Any = {"experiment": load_config(path), "out": tyro.MISSING}
+    options = tyro.cli(TuneOptions, default=TuneOptions(**default), args=arguments[1:], prog=f"jzsl tune {path}")
+    require_room(options.out)
+    problem = options.experiment.data.load()
+    with Console(stderr=True).status("") as status:
+        candidates = try_all(options.experiment, problem, options.grid, status.update)
+    finding = tuning_finding(candidates)
+    write(finding, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
+    screen = Console()
+    screen.print(finding_table(finding.question, finding.rows, finding.columns))
+    best = candidates[0]
+    screen.print(finding.answer)
+    screen.print(
+        f"jzsl run {path} --train.epochs {best.epochs} --self-training.rounds {best.rounds} "
+        f"--self-training.hard {best.hard} --selection {best.selection.name} "
+        f"--self-training.refinement {best.refinement.name}"
+    )
+    return 0

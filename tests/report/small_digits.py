@@ -1,0 +1,19 @@
+"""A transductive run on digits that takes seconds."""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.digits import Digits
+from jzsl.generators.abp import ABP
+from jzsl.methods.generative import Generative
+from jzsl.scaling import Scaling
+from jzsl.selection.three_c import Clustering
+from jzsl.training.self_training import STHS
+from jzsl.types import Task
+
+CONFIG = Experiment(
+    data=Digits(),
+    method=Generative(ABP(hidden=256, langevin_steps=5), per_class=50, noise=(Task.gzsl,)),
+    scaling=Scaling.none,
+    train=Train(epochs=1),
+    seeds=2,
+    self_training=STHS(rounds=2, hard=0.67, clustering=Clustering.pca_kmeans),
+)

@@ -1,0 +1,238 @@
+"""The report: its numbers against the run's, and the page itself in a browser."""
+
+import base64
+import json
+import re
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from jzsl.cli import main
+from jzsl.data.digits import Digits
+from jzsl.evaluation.accuracy import per_class_accuracy
+from jzsl.report.class_charts import class_table
+from jzsl.report.comparison import differences
+from jzsl.report.evidence import class_numbers, read
+from jzsl.report.sample_charts import ranked_rows
+from jzsl.report.words import badges
+from jzsl.training import predictions
+from jzsl.types import Task
+
+TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+ROUNDS = Path(__file__).parent / "small_digits.py"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """Two transductive runs on digits and an inductive one of both tasks."""
+    folder = tmp_path_factory.mktemp("report")
+    assert main(["run", str(ROUNDS), "--out", str(folder / "cfbs")]) == 0
+    assert main(["run", str(ROUNDS), "--selection", "pn_cfbs", "--out", str(folder / "normalised")]) == 0
+    assert main(["run", str(TINY), "--out", str(folder / "both"), "--train.max-epochs", "2"]) == 0
+    return folder / "cfbs", folder / "normalised", folder / "both"
+
+
+@pytest.fixture(scope="module")
+def pages(runs) -> tuple[Path, Path]:
+    """Of the first two runs side by side, and of the third."""
+    compared = runs[0].parent / "compared.html"
+    assert main(["report", *map(str, runs[:2]), "--out", str(compared)]) == 0
+    assert main(["report", str(runs[2]), "--embedding", "tsne"]) == 0
+    return compared, runs[2] / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, or a skip where there is none."""
+    binary, service = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (binary and service):
+        pytest.skip("no Chromium with its driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = binary
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+                     "disable-component-update", "disable-sync", "disable-quic"):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(service))
+    yield driver
+    driver.quit()
+
+
+def test_predictions_give_the_numbers_of_the_result(runs):
+    """What a run keeps of its test rows is enough to find its numbers again, by hand."""
+    for run_dir, task, number in ((runs[0], Task.zsl, "T1"), (runs[2], Task.gzsl, "U")):
+        result = json.loads((run_dir / "result.json").read_text())
+        for seed, value in enumerate(result[number]["values"]):
+            found = predictions.load(run_dir, seed)[task]
+            unseen = np.unique(found.truth) if task is Task.zsl else read(run_dir).unseen
+            rates = [np.mean(found.predicted[found.truth == number] == number) for number in unseen]
+            assert 100 * np.mean(rates) == pytest.approx(value)
+    labels = Digits().load().labels
+    found = predictions.load(runs[0], 0)[Task.zsl]
+    assert (labels[found.rows] == found.truth).all()
+
+
+def test_class_numbers_against_counting(runs):
+    evidence = read(runs[0])
+    found = evidence.of(Task.zsl)
+    numbers = class_numbers(found)
+    assert numbers.accuracy[1] == pytest.approx(
+        100 * per_class_accuracy(found[1].truth, found[1].predicted, numbers.classes)
+    )
+    for row, true in enumerate(numbers.classes):
+        for column, taken in enumerate(numbers.candidates):
+            rates = [100 * np.mean(one.predicted[one.truth == true] == taken) for one in found]
+            assert numbers.confusion[row, column] == pytest.approx(np.mean(rates))
+    assert numbers.predicted.sum(1) == pytest.approx(100)
+    assert numbers.true.sum() == pytest.approx(100)
+    headings, rows = class_table(evidence)
+    assert len(rows) == 3
+    assert "estimated prior" not in headings
+    assert "estimated prior" in class_table(read(runs[1]))[0]
+
+
+def test_every_round_tells_how_good_its_pseudo_labels_are(runs):
+    rows = [json.loads(line) for line in (runs[1] / "metrics.jsonl").read_text().splitlines()]
+    assert all("pseudo_label_accuracy" not in row for row in rows if row["round"] == 0)
+    later = [row for row in rows if row["round"] > 0]
+    assert later
+    for row in later:
+        # Far above chance, 33 %, and below certainty.
+        assert 40 < row["pseudo_label_accuracy"] <= 100
+    for row in rows:
+        assert sum(row["class_frequency"]) == pytest.approx(1)
+        assert sum(row["class_prior"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_hardness_orders_rows(runs):
+    evidence = read(runs[0])
+    ranked = ranked_rows(evidence)
+    assert sorted(row.row for row in ranked) == sorted(evidence.of(Task.zsl)[0].rows)
+    hardness = [row.hardness for row in ranked]
+    assert hardness == sorted(hardness)
+    right = [row.truth == row.predicted for row in ranked]
+    third = len(right) // 3
+    assert np.mean(right[:third]) > np.mean(right[-third:])
+
+
+def test_paired_differences_against_scipy(runs):
+    first, second = read(runs[0]), read(runs[1])
+    (found,) = differences([first, second])
+    before, now = (run.result["T1"]["values"] for run in (first, second))
+    test = ttest_rel(now, before)
+    interval = test.confidence_interval(0.95)
+    assert found.mean == pytest.approx(np.mean(now) - np.mean(before))
+    assert found.p == pytest.approx(test.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    other = differences([read(runs[2]), second])[0]
+    assert other.mean is None
+    assert other.reason == "other data, features or splits"
+
+
+def test_badges_say_what_the_number_is_of(runs):
+    texts = [badge.text for badge in badges(read(runs[1]))]
+    assert "1 epochs a round, fixed beforehand" in texts
+    assert "unlabelled pool of unseen classes alone" in texts
+    assert "class prior estimated by three_c_edges" in texts
+    assert "no network made the features" in texts
+    inductive = badges(read(runs[2]))
+    assert any("chosen on validation classes" in badge.text for badge in inductive)
+    assert any(badge.caution and "2 seeds" in badge.text for badge in inductive)
+
+
+def test_the_page_needs_nothing_else(pages):
+    """No address but those of XML's own names, no markup from data, and every figure as PNG and SVG."""
+    for page in pages:
+        text = page.read_text()
+        assert not re.findall(r"""(?:src|href)=["'](?!#|data:)""", text)
+        assert not re.findall(r"https?://(?!www\.w3\.org/)", text)
+        assert "<script src" not in text
+        names = re.findall(r'<figure id="([^"]+)"', text)
+        folder = page.with_name(f"{page.stem}_figures")
+        for name in names:
+            assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+            ElementTree.parse(folder / f"{name}.svg")
+    for name in ("comparison", "run1-confusion", "run2-progress", "run1-hardest-easiest", "run1-features"):
+        assert f'<figure id="{name}"' in pages[0].read_text()
+    for name in ("seen-unseen-curve", "langevin", "latents", "class-accuracy", "class-share"):
+        assert f'<figure id="{name}"' in pages[1].read_text()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_in_a_browser(pages, browser, width, scheme, tmp_path):
+    """No errors, nothing wider than the screen, text of a legible size and contrast, figures of some height."""
+    for page in pages:
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        browser.get(page.as_uri())
+        assert browser.get_log("browser") == []
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+        sizes = browser.execute_script(
+            "return [...document.querySelectorAll('figure svg')].map(e => [e.getBoundingClientRect().width,"
+            "e.getBoundingClientRect().height, e.querySelectorAll('path').length])"
+        )
+        assert len(sizes) >= 7
+        assert all(300 < wide <= width and high > 100 and paths > 5 for wide, high, paths in sizes)
+        texts = browser.execute_script(
+            "return [...document.querySelectorAll('figure svg text')].map(e => e.getBoundingClientRect().height)"
+        )
+        assert np.percentile(texts, 5) > 8
+        ink, ground = browser.execute_script(
+            "const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]"
+        )
+        light, dark = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ground, ink))
+        assert (light > dark + 500) if scheme == "light" else (dark > light + 500)
+        picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+        assert len(base64.b64decode(picture["data"])) > 20_000
+
+
+def test_tables_sort_and_marks_have_tooltips(pages, browser):
+    browser.get(pages[1].as_uri())
+    script = """
+    const table = [...document.querySelectorAll('table')].find(t => t.caption.textContent.startsWith('Classes'));
+    const column = [...table.tHead.rows[0].cells].findIndex(c => c.textContent.startsWith('accuracy'));
+    table.tHead.rows[0].cells[column].querySelector('button').click();
+    if (arguments[0]) table.tHead.rows[0].cells[column].querySelector('button').click();
+    return [...table.tBodies[0].rows].map(r => Number(r.cells[column].textContent));
+    """
+    down = browser.execute_script(script, False)
+    assert down == sorted(down, reverse=True)
+    browser.get(pages[1].as_uri())
+    assert browser.execute_script(script, True) == down[::-1]
+    tips = browser.execute_script("return [...document.querySelectorAll('svg title')].map(e => e.textContent)")
+    assert any(re.fullmatch(r"class \d: [\d.]+ %, \d+ rows", text) for text in tips)
+
+
+def test_mistakes(runs, tmp_path, capsys):
+    assert main(["report"]) == 2
+    assert main(["report", str(tmp_path / "none")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    copy = tmp_path / "copy"
+    shutil.copytree(runs[0], copy)
+    (copy / "predictions" / "seed-1.npz").write_bytes(b"PK\x03\x04 foreign")
+    assert main(["report", str(copy)]) == 2
+    assert "not the predictions of a run" in " ".join(capsys.readouterr().err.split())
+
+
+def test_without_the_data_the_page_says_what_is_missing(runs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(runs[2], copy)
+    config = json.loads((copy / "config.json").read_text())
+    config["data"]["hash"] = "another"
+    (copy / "config.json").write_text(json.dumps(config))
+    assert main(["report", str(copy), "--out", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text()
+    assert "the data have changed" in text
+    assert '<figure id="features"' not in text
+    assert '<figure id="confusion"' in text
