@@ -9,6 +9,7 @@ from jzsl.devices.processes import leave_at_once, lost_process
 from jzsl.errors import DivergedError, InputError, WriteError
 from jzsl.training.interrupt import Interrupted
 from jzsl.verbs.data import data
+from jzsl.verbs.export import export
 from jzsl.verbs.predict import predict
 from jzsl.verbs.report import report
 from jzsl.verbs.run import run
@@ -22,6 +23,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "tune": tune,
     "study": study,
     "predict": predict,
+    "export": export,
     "report": report,
     "table": table,
     "data": data,

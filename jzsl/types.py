@@ -89,6 +89,41 @@ class Embedding(NamedTuple):
     weights: Float[Array, "k e"]
 
 
+class LinearHead(NamedTuple):
+    """Scores x W + b of scaled rows, of unit length if `unit_rows`.
+
+    Attributes:
+        weight, bias: a column a candidate class.
+        unit_rows: whether rows are divided by their length first.
+        joint: whether the classes were trained together, so that none can be added alone.
+    """
+
+    weight: Float[Array | np.ndarray, "d k"]
+    bias: Float[Array | np.ndarray, " k"]
+    unit_rows: bool = False
+    joint: bool = False
+
+
+class NeighbourHead(NamedTuple):
+    """The vote of the most similar rows, as `jzsl.classifiers.knn` counts it.
+
+    Attributes:
+        x: rows of unit length.
+        column: the candidate class of each; -1: of none.
+        w: how many votes each has.
+        neighbours: K, the number of votes cast.
+    """
+
+    x: Float[Array | np.ndarray, "n d"]
+    column: Int[Array | np.ndarray, " n"]
+    w: Int[Array | np.ndarray, " n"]
+    neighbours: int
+
+
+Head = LinearHead | NeighbourHead
+"""A classifier so plain that NumPy can stand in for it."""
+
+
 def keep(state: State, key: Array, changed: Array) -> State:
     """The relabelling of a method that remembers nothing about single rows."""
     del key, changed
@@ -107,6 +142,7 @@ class Method(NamedTuple):
         relabel: (state, key, changed[n]) -> state in which nothing is left of the rows whose label changed.
         sample: (state, key, semantics[m, a]) -> x[m, d], for methods that generate features, else None.
         embedding: (predictor, x[n, d], candidates[k]) -> Embedding, for methods with class weights or prototypes.
+        head: (predictor, candidates[k]) -> Head that gives the same scores, for methods that have one.
         takes_soft: whether the loss takes a pool's soft labels.
         whole_pool: whether some function needs all rows of the pool at once; else `fit` may be called on some of them
             after others, with the state's entries of those rows.
@@ -119,6 +155,7 @@ class Method(NamedTuple):
     relabel: Callable[..., State] = keep
     sample: Callable[..., Float[Array, "m d"]] | None = None
     embedding: Callable[..., Embedding] | None = None
+    head: Callable[..., Head] | None = None
     takes_soft: bool = False
     whole_pool: bool = False
 
@@ -164,12 +201,14 @@ class Classifier(NamedTuple):
         logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
         streamed: (draw, per_class, classes_at_once) -> StreamedClassifier, with draw: (source, key, y[b]) -> x[b, d].
         embedding: (parameters, x[m, d], candidates[k]) -> Embedding.
+        head: (parameters, candidates[k]) -> Head that gives the same scores.
     """
 
     fit: Callable[..., Any]
     logits: Callable[..., Float[Array, "m k"]]
     streamed: Callable[..., "StreamedClassifier"] | None = None
     embedding: Callable[..., Embedding] | None = None
+    head: Callable[..., Head] | None = None
 
 
 class StreamedClassifier(NamedTuple):

@@ -134,7 +134,7 @@ MISTAKES = {
     "data not a .mat": (["run", "configs/xlsa17_abp.py", "--data.root", "{tmp}/mat"], "res101.mat: not a readable"),
     "source missing": (["data", "info", "{tmp}/none"], "none: no such file"),
     "source of no known kind": (["data", "check", "{tmp}/empty.py"], "unknown kind of file"),
-    "run missing": (["predict", "{tmp}", "x.npy", "--out", "y.csv"], "config.json: cannot be read"),
+    "run missing": (["predict", "{tmp}", "x.npy", "--out", "y.csv"], "config.json: no such file"),
     "features missing": (["predict", "{run}", "{tmp}/none.npy", "--out", "y.csv"], "none.npy: no such file"),
     "features of another size": (["predict", "{run}", "{tmp}/wide.npy", "--out", "y.csv"], "rows of 6 features"),
     "features not finite": (["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"], "row 1, feature 2 is not finite"),
@@ -173,7 +173,9 @@ def test_predict_needs_a_run_whose_config_is_whole(finished, tmp_path, capsys):
     broken = tmp_path / "run"
     shutil.copytree(finished, broken)
     np.save(tmp_path / "x.npy", np.ones((2, 6)))
-    (broken / "config.json").write_text('{"experiment": {"type": "os:system"}}')
+    config = json.loads((broken / "config.json").read_text())
+    config["experiment"]["type"] = "os:system"
+    (broken / "config.json").write_text(json.dumps(config))
     assert main(["predict", str(broken), str(tmp_path / "x.npy"), "--out", str(tmp_path / "y.csv")]) == 2
     assert "jzsl package" in capsys.readouterr().err
     shutil.copy(finished / "config.json", broken)

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.keys import stream
-from jzsl.types import Classifier, ClassTable, Embedding, StreamedClassifier
+from jzsl.types import Classifier, ClassTable, Embedding, NeighbourHead, StreamedClassifier
 
 _QUERIES = 256
 _REFERENCES = 8192
@@ -63,10 +63,8 @@ def knn(neighbours: int) -> Classifier:
         return References(unit(x), y, w)
 
     def logits(references: References, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
-        order = jnp.argsort(candidates)
-        place = jnp.searchsorted(candidates[order], references.y)
-        column = order[jnp.minimum(place, len(candidates) - 1)]
-        votes = jnp.where(candidates[column] == references.y, references.w, 0)
+        column, known = column_of(references.y, candidates)
+        votes = jnp.where(known, references.w, 0)
         rows = len(votes)
         block = min(_REFERENCES, rows)
 
@@ -84,6 +82,10 @@ def knn(neighbours: int) -> Classifier:
         """Neighbours have no weights of classes; the mean directions of the classes' rows stand for them."""
         member = jnp.where(references.y[:, None] == candidates, references.w[:, None], 0).astype(references.x.dtype)
         return Embedding(x, jnp.dot(member.T, references.x, precision=jax.lax.Precision.HIGHEST))
+
+    def head(references: References, candidates: Int[Array, " k"]) -> NeighbourHead:
+        column, known = column_of(references.y, candidates)
+        return NeighbourHead(references.x, jnp.where(known, column, -1), references.w, neighbours)
 
     def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
         """Rows are drawn block by block of classes while queries are compared, and forgotten."""
@@ -107,7 +109,15 @@ def knn(neighbours: int) -> Classifier:
 
         return StreamedClassifier(fit_stream, logits_stream)
 
-    return Classifier(fit, logits, streamed, embedding)
+    return Classifier(fit, logits, streamed, embedding, head)
+
+
+def column_of(y: Int[Array, " n"], candidates: Int[Array, " k"]) -> tuple[Int[Array, " n"], Bool[Array, " n"]]:
+    """The column of each label among the candidates, and whether there is one."""
+    order = jnp.argsort(candidates)
+    place = jnp.searchsorted(candidates[order], y)
+    column = order[jnp.minimum(place, len(candidates) - 1)]
+    return column, candidates[column] == y
 
 
 def vote(

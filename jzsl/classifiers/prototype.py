@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jzsl.types import Classifier, ClassTable, Embedding
+from jzsl.types import Classifier, ClassTable, Embedding, LinearHead
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,19 @@ def prototype() -> Classifier:
     def embedding(prototypes: Prototypes, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, prototypes.mean[candidates])
 
-    return Classifier(fit, logits, embedding=embedding)
+    def head(prototypes: Prototypes, candidates: Int[Array, " k"]) -> LinearHead:
+        near = nearest(prototypes.mean[candidates])
+        return near._replace(bias=jnp.where(prototypes.known[candidates], near.bias, -jnp.inf))
+
+    return Classifier(fit, logits, embedding=embedding, head=head)
 
 
 def negative_distance(x: Float[Array, "m d"], prototypes: Float[Array, "k d"]) -> Float[Array, "m k"]:
     """x'p - ||p||^2 / 2 = (||x||^2 - ||x - p||^2) / 2: the nearest prototype has the largest value."""
-    product = jnp.dot(x, prototypes.T, precision=jax.lax.Precision.HIGHEST)
-    return product - jnp.sum(prototypes**2, -1) / 2
+    linear = nearest(prototypes)
+    return jnp.dot(x, linear.weight, precision=jax.lax.Precision.HIGHEST) + linear.bias
+
+
+def nearest(prototypes: Float[Array, "k d"]) -> LinearHead:
+    """`negative_distance` as a linear map of x."""
+    return LinearHead(prototypes.T, -jnp.sum(prototypes**2, -1) / 2)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.training.epochs import run_epochs
-from jzsl.types import Classifier, ClassTable, Embedding, StreamedClassifier
+from jzsl.types import Classifier, ClassTable, Embedding, LinearHead, StreamedClassifier
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ def softmax(hyper: Softmax) -> Classifier:
     def embedding(linear: Linear, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, linear.weight[:, candidates].T)
 
+    def head(linear: Linear, candidates: Int[Array, " k"]) -> LinearHead:
+        return LinearHead(linear.weight[:, candidates], linear.bias[candidates], joint=True)
+
     def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
         """Every minibatch is drawn anew, so that an epoch sees as many rows but none twice; columns are of `unseen`."""
         del at_once
@@ -108,4 +111,4 @@ def softmax(hyper: Softmax) -> Classifier:
 
         return StreamedClassifier(fit_stream, logits_stream)
 
-    return Classifier(fit, logits, streamed, embedding)
+    return Classifier(fit, logits, streamed, embedding, head)

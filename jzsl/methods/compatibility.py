@@ -17,7 +17,7 @@ from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.keys import stream
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool
+from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
 """Hinges, minus infinity where a class does not count, to the loss of each row."""
@@ -112,4 +112,7 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
     def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, weight[:, candidates].T)
 
-    return Method(init, fit, predictor, logits, embedding=embedding)
+    def head(weight: Float[Array, "d c"], candidates: Int[Array, " k"]) -> LinearHead:
+        return LinearHead(weight[:, candidates], jnp.zeros(len(candidates)), unit_rows=True)
+
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head)

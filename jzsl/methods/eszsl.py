@@ -9,7 +9,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -80,4 +80,7 @@ def eszsl(hyper: ESZSL) -> Method:
     def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, weight[:, candidates].T)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, whole_pool=True)
+    def head(weight: Float[Array, "d c"], candidates: Int[Array, " k"]) -> LinearHead:
+        return LinearHead(weight[:, candidates], jnp.zeros(len(candidates)))
+
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head, whole_pool=True)

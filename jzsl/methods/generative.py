@@ -81,7 +81,7 @@ def streamed(generator: Generator, classifier: Classifier, per_class: int, noise
         source = (state.generator, jnp.asarray(classes.semantics))
         return stream_of.fit(stream(state.key, "classifier"), source, jnp.asarray(unseen))
 
-    return whole._replace(predictor=predictor, logits=stream_of.logits, embedding=None)
+    return whole._replace(predictor=predictor, logits=stream_of.logits, embedding=None, head=None)
 
 
 def generative(generator: Generator, classifier: Classifier, per_class: int, noise: bool, real_rows: bool) -> Method:
@@ -118,4 +118,14 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         return generator.sample(state.generator, key, semantics, noise)
 
     whole_pool = generator.whole_pool or real_rows
-    return Method(init, fit, predictor, classifier.logits, relabel, sample, classifier.embedding, whole_pool=whole_pool)
+    return Method(
+        init,
+        fit,
+        predictor,
+        classifier.logits,
+        relabel,
+        sample,
+        classifier.embedding,
+        classifier.head,
+        whole_pool=whole_pool,
+    )

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.classifiers.prototype import negative_distance
+from jzsl.classifiers.prototype import nearest, negative_distance
 from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,7 @@ def s2v(hyper: S2V) -> Method:
     def embedding(prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, prototypes[candidates])
 
-    return Method(init, fit, predictor, logits, embedding=embedding)
+    def head(prototypes: Float[Array, "c d"], candidates: Int[Array, " k"]) -> LinearHead:
+        return nearest(prototypes[candidates])
+
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head)

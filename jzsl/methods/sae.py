@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -82,4 +82,7 @@ def sae(hyper: SAE) -> Method:
     def embedding(weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, weight[:, candidates].T)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, whole_pool=True)
+    def head(weight: Float[Array, "d c"], candidates: Int[Array, " k"]) -> LinearHead:
+        return LinearHead(weight[:, candidates], jnp.zeros(len(candidates)), unit_rows=True)
+
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head, whole_pool=True)

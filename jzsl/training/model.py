@@ -30,7 +30,7 @@ class Model(NamedTuple):
         classes: the class table.
         class_names: of all its classes.
         unseen: those without labelled rows.
-        bonus: added to each column's scores: the factor of calibrated stacking.
+        factor: of calibrated stacking.
     """
 
     method: MethodConfig
@@ -42,7 +42,12 @@ class Model(NamedTuple):
     classes: ClassTable
     class_names: tuple[str, ...]
     unseen: np.ndarray
-    bonus: np.ndarray
+    factor: float
+
+    @property
+    def bonus(self) -> np.ndarray:
+        """Added to each column's scores."""
+        return np.where(np.isin(self.candidates, self.unseen), np.float32(self.factor), np.float32(0))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,16 +60,20 @@ class Model(NamedTuple):
         Raises:
             InputError: if these are no finite numbers, or the feature size is not the one trained on.
         """
-        size = len(self.scaler.low)
-        if not np.issubdtype(features.dtype, np.number):
-            raise InputError(f"features: {features.dtype} found, expected numbers")
-        if features.ndim != 2 or features.shape[1] != size:
-            raise InputError(f"features: shape {features.shape} found, expected rows of {size} features")
-        bad = np.argwhere(~np.isfinite(features))
-        if len(bad):
-            raise InputError(f"features: row {bad[0][0]}, feature {bad[0][1]} is not finite")
+        require_rows(features, len(self.scaler.low))
         logits = jax.jit(self.method.build(self.task).logits)
         return np.asarray(logits(self.predictor, self.scaler(features), self.candidates)) + self.bonus
+
+
+def require_rows(features: np.ndarray, size: int) -> None:
+    """Raises an InputError unless these are rows of so many finite numbers."""
+    if not np.issubdtype(features.dtype, np.number):
+        raise InputError(f"features: {features.dtype} found, expected numbers")
+    if features.ndim != 2 or features.shape[1] != size:
+        raise InputError(f"features: shape {features.shape} found, expected rows of {size} features")
+    bad = np.argwhere(~np.isfinite(features))
+    if len(bad):
+        raise InputError(f"features: row {bad[0][0]}, feature {bad[0][1]} is not finite")
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
@@ -112,7 +121,7 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
         ClassTable(*map(np.asarray, model["classes"])),
         tuple(record["class_names"]),
         np.array(record["unseen"], np.int32),
-        np.where(np.isin(candidates, record["unseen"]), np.float32(record.get("factor", 0.0)), np.float32(0)),
+        record.get("factor", 0.0),
     )
 
 

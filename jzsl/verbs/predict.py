@@ -1,17 +1,18 @@
 """`jzsl predict`: classify new feature rows with a saved run."""
 
 import csv
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tyro
 
-from jzsl.config import decode
 from jzsl.data.arrays import read_entries
 from jzsl.errors import InputError
+from jzsl.export.read import Classifies, is_exported, of_run, read_exported
 from jzsl.training import model
+from jzsl.training.repeat import recorded
 from jzsl.types import Task
 
 
@@ -19,31 +20,46 @@ from jzsl.types import Task
 class PredictOptions:
     """Classify new feature rows with a saved run."""
 
-    run_dir: tyro.conf.Positional[Path]
-    """folder of the run"""
+    model_dir: tyro.conf.Positional[Path]
+    """folder of the run, or of an exported model"""
     features: tyro.conf.Positional[Path]
     """feature rows, unscaled: .npy, or `features` in an .npz, .h5 or .mat file"""
     out: Path
     """the table to write: row, class, score, and a column of scores for each class"""
+    add_class: tuple[str, ...] = ()
+    """NAME=VECTOR.npy, more classes to choose from, known by their semantics alone"""
     seed: int = 0
-    """whose model"""
+    """whose model, of a run"""
     task: Task | None = None
-    """zsl: among unseen classes; gzsl: among all; by default the run's first task"""
+    """of a run, zsl: among unseen classes; gzsl: among all; by default the run's first task"""
+
+
+def _model(options: PredictOptions) -> Classifies:
+    if is_exported(options.model_dir):
+        return read_exported(options.model_dir)
+    experiment, _ = recorded(options.model_dir)
+    saved = options.model_dir / "checkpoints" / f"seed-{options.seed}"
+    return of_run(model.load(saved, experiment.method, options.task))
+
+
+def _new_class(text: str) -> tuple[str, np.ndarray]:
+    name, equals, file = text.rpartition("=")
+    if not (name and equals and file):
+        raise InputError(f"add_class: {text!r} found, expected NAME=VECTOR.npy")
+    try:
+        return name, np.load(file, allow_pickle=False).ravel()
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"add_class: {file}: not a readable .npy file ({error})") from error
 
 
 def predict(arguments: list[str]) -> int:
     options = tyro.cli(PredictOptions, args=arguments, prog="jzsl predict")
-    path = options.run_dir / "config.json"
-    try:
-        experiment = decode(json.loads(path.read_text())["experiment"])
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected the folder of a run") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the config of a run ({error})") from error
+    trained = _model(options)
+    for text in options.add_class:
+        trained = trained.with_class(*_new_class(text))
     entries = read_entries(options.features)
     if "features" not in entries:
         raise InputError(f"{options.features}: features: missing; found {', '.join(sorted(entries)) or 'nothing'}")
-    trained = model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task)
     try:
         scores = trained.scores(entries["features"])
     except InputError as error:

@@ -13,8 +13,10 @@ usage: jzsl VERB ...
       choose the settings of self-training on classes treated as unseen
   jzsl study NAME --data SOURCE --out DIR
       answer one question of the papers with a table and a figure; `jzsl study -h` lists them
-  jzsl predict RUN_DIR FEATURES --out predictions.csv
-      classify new feature rows with a saved run
+  jzsl predict RUN_DIR|MODEL_DIR FEATURES --out predictions.csv [--add-class NAME=VECTOR.npy]
+      classify new feature rows with a saved run or an exported model, and classes known by their semantics alone
+  jzsl export RUN_DIR --out MODEL_DIR
+      the model of a run as programs and arrays that need no training code
   jzsl table RUN_DIR... [--format markdown|latex|csv] [--out FILE]
       finished runs as a table for a paper
   jzsl report RUN_DIR... [--out PAGE.html]

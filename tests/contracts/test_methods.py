@@ -9,6 +9,7 @@ from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
 from jzsl.errors import InputError
+from jzsl.export.heads import scores_of
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
@@ -208,3 +209,15 @@ def test_generalized_predictor_learns_from_real_rows_too(pool, classes, view):
 def test_bad_settings_are_refused_by_name(make, field):
     with pytest.raises(InputError, match=field):
         make()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
+    """In NumPy alone; candidates in any order, and rows of classes that are no candidates have no say."""
+    method = CONFIGS[name].build(Task.zsl)
+    state = trained(method, jax.random.key(0), pool, classes)
+    predictor = jax.jit(method.predictor)(state, pool, classes, view.unseen)
+    for candidates in (view.unseen, view.unseen[[2, 0]]):
+        head = jax.tree.map(np.asarray, method.head(predictor, jnp.asarray(candidates)))
+        expected = np.asarray(method.logits(predictor, queries, jnp.asarray(candidates)))
+        np.testing.assert_allclose(scores_of(head, np.asarray(queries), len(candidates)), expected, atol=2e-5)

@@ -1,0 +1,159 @@
+"""Classifiers that are ready: exported folders read back, and saved runs as the same; both take new classes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from jzsl.errors import InputError
+from jzsl.export.heads import head_of, joined, scores_of
+from jzsl.export.write import CLASS, FORMAT, HEAD, RECORD, SCORES, class_program, head_of_model, require_flatbuffers
+from jzsl.scaling import Scaler
+from jzsl.training.model import Model, require_rows
+from jzsl.types import Head, LinearHead, NeighbourHead
+
+
+class Classifies(NamedTuple):
+    """A model that classifies rows.
+
+    Attributes:
+        names: of its classes, a column each.
+        scaler: of its rows.
+        program: unscaled rows -> scores; None once classes were added.
+        head: the same as plain arrays, or None.
+        bonus: on the scores of each class.
+        factor: the bonus of an unseen class.
+        new_class: semantics -> the head's part of one more class; None where none can be added.
+        semantics: size of a class's semantics.
+    """
+
+    names: tuple[str, ...]
+    scaler: Scaler
+    program: Callable[[np.ndarray], np.ndarray] | None
+    head: Head | None
+    bonus: np.ndarray
+    factor: float
+    new_class: Callable[[np.ndarray], dict[str, Any]] | None
+    semantics: int
+
+    def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Scores of unscaled feature rows.
+
+        Raises:
+            InputError: if these are no finite numbers, or the feature size is another one.
+        """
+        require_rows(features, len(self.scaler.low))
+        if self.program is not None:
+            return self.program(features)
+        assert self.head is not None
+        return scores_of(self.head, self.scaler(features), len(self.names)) + self.bonus
+
+    def with_class(self, name: str, semantics: Float[np.ndarray, " a"]) -> "Classifies":
+        """The model with one unseen class more, known by its semantics alone.
+
+        Raises:
+            InputError: if there is such a class, its semantics are none, or the classifier takes no more classes.
+        """
+        if name in self.names:
+            raise InputError(f"class {name!r} is there already")
+        if semantics.shape != (self.semantics,) or not np.issubdtype(semantics.dtype, np.number):
+            raise InputError(
+                f"class {name!r}: semantics of shape {semantics.shape} and type {semantics.dtype} found, "
+                f"expected {self.semantics} numbers"
+            )
+        if not np.isfinite(semantics).all() or not semantics.any():
+            raise InputError(f"class {name!r}: its semantics are all zero or not finite")
+        if self.new_class is None or self.head is None:
+            raise InputError(
+                f"class {name!r} cannot be added: this model's classifier was trained on all its classes together; "
+                "neighbours, prototypes and methods that map semantics take new ones"
+            )
+        more = jax.tree.map(np.asarray, self.new_class(np.asarray(semantics, np.float32)))
+        kind = LinearHead if isinstance(self.head, LinearHead) else NeighbourHead
+        part = kind(**{**self.head._asdict(), **more})
+        return self._replace(
+            names=(*self.names, name),
+            program=None,
+            head=joined(self.head, part, len(self.names)),
+            bonus=np.append(self.bonus, np.float32(self.factor)),
+        )
+
+
+def of_run(model: Model) -> Classifies:
+    """A saved run's model."""
+    head = head_of_model(model)
+    takes = head is not None and not getattr(head, "joint", False)
+    method = model.method.build(model.task)
+    return Classifies(
+        model.names,
+        model.scaler,
+        model.scores,
+        head,
+        model.bonus,
+        model.factor,
+        jax.jit(class_program(model, method)) if takes else None,
+        model.classes.semantics.shape[1],
+    )
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether the folder holds an exported model, and not a run."""
+    return (folder / RECORD).is_file()
+
+
+def read_exported(folder: Path) -> Classifies:
+    """An exported model; nothing is unpickled, and its programs compute on arrays and do nothing else.
+
+    Raises:
+        InputError: naming the file that is missing or damaged.
+    """
+    require_flatbuffers()
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text())
+        if record["format"] != FORMAT:
+            raise ValueError(f"format {record['format']} found, this version reads {FORMAT}")
+        names, unseen = tuple(map(str, record["classes"])), np.array(record["unseen"], bool)
+        factor, semantics, features = float(record["factor"]), int(record["semantics"]), int(record["features"])
+        if len(names) != len(unseen):
+            raise ValueError(f"{len(names)} classes and {len(unseen)} entries of unseen")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the record of an exported model ({type(error).__name__}: {error})") from error
+    scaler, head = Scaler(np.zeros(features, np.float32), np.ones(features, np.float32)), None
+    if (folder / HEAD).exists():
+        entries = _entries(folder / HEAD)
+        head = head_of(entries, folder / HEAD)
+        scaler = Scaler(entries["low"], entries["span"])
+    scores = _program(folder / SCORES)
+    return Classifies(
+        names,
+        scaler,
+        lambda x: np.asarray(scores(np.asarray(x, np.float32))),
+        head,
+        np.where(unseen, np.float32(factor), np.float32(0)),
+        factor,
+        _program(folder / CLASS) if (folder / CLASS).exists() else None,
+        semantics,
+    )
+
+
+def _entries(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        if missing := {"kind", "low", "span", "bonus"} - set(found):
+            raise ValueError(f"{sorted(missing)[0]}: missing")
+        return found
+    except Exception as error:  # foreign bytes raise many kinds
+        raise InputError(f"{path}: not the head of a model ({' '.join(str(error).split())[:200]})") from error
+
+
+def _program(path: Path) -> Callable[..., Any]:
+    try:
+        return jax.export.deserialize(bytearray(path.read_bytes())).call
+    except Exception as error:  # foreign bytes raise many kinds
+        raise InputError(f"{path}: not a program ({' '.join(str(error).split())[:200]})") from error

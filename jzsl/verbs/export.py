@@ -1,0 +1,47 @@
+"""`jzsl export`: a run's model as a folder that classifies without jzsl."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from jzsl.errors import InputError
+from jzsl.export.write import export_model, require_flatbuffers
+from jzsl.report.paper_table import read_run
+from jzsl.training import model
+from jzsl.training.repeat import recorded
+from jzsl.types import Task
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """A run's model as StableHLO programs and plain NumPy arrays, which need no training code."""
+
+    run_dir: tyro.conf.Positional[Path]
+    """folder of the run"""
+    out: Path
+    """folder to write"""
+    seed: int = 0
+    """whose model"""
+    task: Task | None = None
+    """zsl: among unseen classes; gzsl: among all; by default the run's first task"""
+
+
+def export(arguments: list[str]) -> int:
+    options = tyro.cli(ExportOptions, args=arguments, prog="jzsl export")
+    require_flatbuffers()
+    if options.out.exists():
+        raise InputError(f"{options.out}: exists already; choose another --out")
+    experiment, header = recorded(options.run_dir)
+    _, result = read_run(options.run_dir)
+    trained = model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task)
+    about = {
+        "setting": result["setting"],
+        "data": header["data"],
+        "features_of": result["features"],
+        "semantics_of": result["semantics"],
+        "seed": options.seed,
+    }
+    files = export_model(trained, about, options.out)
+    print(f"{options.out}: {', '.join(files)}; {len(trained.names)} classes")
+    return 0
