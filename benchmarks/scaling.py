@@ -85,7 +85,7 @@ def measure(point: dict[str, int], hidden: int) -> dict[str, float]:
         experiment = Experiment(
             Arrays(folder), method, Train(epochs=1), seeds=1, devices_per_seed=point["devices"]
         )  # fmt: skip
-        problem = experiment.data.load()
+        problem = experiment.load()
         before, start = resident_gb(), time.perf_counter()
         trainer = Trainer(problem, experiment, Programs(experiment), rows)
         ready = time.perf_counter()

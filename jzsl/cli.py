@@ -13,6 +13,7 @@ from jzsl.verbs.export import export
 from jzsl.verbs.predict import predict
 from jzsl.verbs.report import report
 from jzsl.verbs.run import run
+from jzsl.verbs.semantics import semantics
 from jzsl.verbs.status import USAGE, fail
 from jzsl.verbs.study import study
 from jzsl.verbs.table import table
@@ -26,6 +27,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "export": export,
     "report": report,
     "table": table,
+    "semantics": semantics,
     "data": data,
 }
 

@@ -7,11 +7,12 @@ import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, get_args, runtime_checkable
 
 import jax
 import tyro
 
+from jzsl.data.described import described
 from jzsl.devices.mesh import ROWS_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
@@ -78,6 +79,8 @@ class Experiment:
     data: SourceConfig
     method: MethodConfig
     train: Train = Train()
+    semantics: Path | None = None
+    """an .npz with class semantics in place of the data's own, matched by class names; `jzsl semantics` writes one"""
     tasks: tuple[Task, ...] = (Task.zsl,)
     """zsl: unseen classes only (T1); gzsl: all classes (U, S, H, AUSUC); adaptation: seen classes in another domain
     (A). The first one chooses the epochs"""
@@ -140,6 +143,11 @@ class Experiment:
                 )
             if self.calibration:
                 raise InputError("calibration: given, but this method has a threshold of its own between the groups")
+
+    def load(self) -> Problem:
+        """The data, with the semantics asked for."""
+        problem = self.data.load()
+        return problem if self.semantics is None else described(problem, self.semantics)
 
     @property
     def replicas(self) -> int:
@@ -224,7 +232,7 @@ def decode(value: Any, like: Any = None, where: str = "config") -> Any:
         if value not in type(like).__members__:
             raise InputError(f"{where}: {value!r} found, expected one of {', '.join(type(like).__members__)}")
         return type(like)[value]
-    if isinstance(like, Path):
+    if isinstance(like, Path) and isinstance(value, str):
         return Path(value)
     if isinstance(value, list):
         return tuple(decode(item, like[0] if like else None, where) for item in value)
@@ -254,4 +262,7 @@ def _dataclass_named(name: Any, where: str) -> type:
 
 
 def _default(field: dataclasses.Field) -> Any:
-    return None if field.default is dataclasses.MISSING else field.default
+    """A value of the field's kind: its default, or any path where that is None."""
+    if field.default is not dataclasses.MISSING and field.default is not None:
+        return field.default
+    return Path() if Path in (field.type, *get_args(field.type)) else None

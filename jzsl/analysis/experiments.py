@@ -45,14 +45,14 @@ def experiment_of(
 
 def calibration_factor(experiment: Experiment) -> float:
     """The median over seeds of the factors that are best on validation classes after inductive training."""
-    problem = experiment.data.load().validation()
+    problem = experiment.load().validation()
     trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train), choosing=True)
     return float(np.median([numbers["factor"] for numbers in _inductive(experiment, trainer)]))
 
 
 def inductive_numbers(experiment: Experiment, factor: float = 0.0) -> list[dict[str, float]]:
     """For each seed the numbers after inductive training, with a bonus on unseen classes."""
-    problem = experiment.data.load()
+    problem = experiment.load()
     trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train))
     trainer.factor = factor
     return list(_inductive(experiment, trainer))
@@ -83,7 +83,7 @@ def last_numbers(experiment: Experiment, factor: float = 0.0) -> list[dict[str, 
 
 def _round_trainer(experiment: Experiment, factor: float) -> RoundTrainer:
     assert experiment.self_training is not None
-    trainer = RoundTrainer(experiment.data.load(), experiment, Programs(experiment), experiment.self_training)
+    trainer = RoundTrainer(experiment.load(), experiment, Programs(experiment), experiment.self_training)
     trainer.factor = factor
     return trainer
 

@@ -120,7 +120,7 @@ def read(run_dir: Path) -> Evidence:
 
 def _data(experiment: Experiment, known: str) -> tuple[Problem | None, str]:
     try:
-        problem = experiment.data.load()
+        problem = experiment.load()
     except InputError as error:
         return None, f"the data are not at hand ({error})"
     if problem.hash != known:

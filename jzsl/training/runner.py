@@ -68,7 +68,7 @@ def run(
     experiment = folder.of_run(out, experiment, resume)
     with InterruptFlag() as interrupt, stages:
         with stages(LOAD):
-            problem = experiment.data.load()
+            problem = experiment.load()
             require_same(problem.hash, "hash of the data")
         header = {
             "experiment": encode(experiment),

@@ -21,6 +21,8 @@ usage: jzsl VERB ...
       finished runs as a table for a paper
   jzsl report RUN_DIR... [--out PAGE.html]
       finished runs as one page with figures
+  jzsl semantics TEXTS.json --model DIR_OR_NAME --out SEMANTICS.npz
+      descriptions of classes into vectors, for `jzsl run --semantics`
   jzsl data info|check SOURCE
       sizes, classes, splits and hash of a data source, and the problems found in it
 """

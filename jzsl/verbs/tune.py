@@ -34,7 +34,7 @@ def tune(arguments: list[str]) -> int:
     default: Any = {"experiment": load_config(path), "out": tyro.MISSING}
     options = tyro.cli(TuneOptions, default=TuneOptions(**default), args=arguments[1:], prog=f"jzsl tune {path}")
     require_room(options.out)
-    problem = options.experiment.data.load()
+    problem = options.experiment.load()
     with Console(stderr=True).status("") as status:
         candidates = try_all(options.experiment, problem, options.grid, status.update)
     finding = tuning_finding(candidates)

@@ -56,7 +56,7 @@ def assert_same_run(out: Path, other: Path):
 def test_run_writes_what_it_promises(whole, config):
     out, result = whole
     names = {path.name for path in out.iterdir()}
-    assert names == {"config.json", "metrics.jsonl", "result.json", "checkpoints", ".lock"}
+    assert names == {"config.json", "metrics.jsonl", "result.json", "checkpoints", "predictions", ".lock"}
     assert json.loads((out / "result.json").read_text()) == result
     assert (result["setting"], result["tasks"], result["seeds"]) == ("inductive", ["zsl", "gzsl"], [0, 1])
     assert result["features"] == {"name": "synthetic", "hash": config.data.load().hash}

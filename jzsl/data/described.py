@@ -1,0 +1,40 @@
+"""Class semantics from a file of their own, in place of those that a source has."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jzsl.data.arrays import read_entries
+from jzsl.errors import InputError
+from jzsl.problem import Problem
+
+
+def described(problem: Problem, path: Path) -> Problem:
+    """The problem with the semantics of a file, matched by class names.
+
+    Args:
+        problem: the data.
+        path: .npz with `semantics` float[c, a] and `class_names`, such as `jzsl semantics` writes; it may hold more
+            classes than the problem has.
+
+    Raises:
+        InputError: naming the file, and the entry or the class that is missing.
+    """
+    entries = read_entries(path)
+    for key in ("semantics", "class_names"):
+        if key not in entries:
+            raise InputError(f"{path}: {key}: missing; found {', '.join(sorted(entries)) or 'nothing'}")
+    semantics, names = entries["semantics"], [str(name) for name in entries["class_names"].ravel()]
+    if semantics.ndim != 2 or len(semantics) != len(names):
+        raise InputError(f"{path}: semantics: shape {semantics.shape} found for {len(names)} class_names")
+    place = {name: number for number, name in enumerate(names)}
+    missing = [name for name in problem.class_names if name not in place]
+    if missing:
+        raise InputError(
+            f"{path}: class_names: {missing[0]!r} is missing, and {len(missing) - 1} more of {len(problem.class_names)}"
+        )
+    own = np.asarray(semantics)[[place[name] for name in problem.class_names]]
+    model = str(entries["model"]) if "model" in entries else "unknown"
+    provenance = problem.provenance._replace(semantics=f"{path.name} by {model}")
+    return replace(problem, semantics=own, provenance=provenance)
