@@ -79,8 +79,6 @@ class Experiment:
     data: SourceConfig
     method: MethodConfig
     train: Train = Train()
-    semantics: Path | None = None
-    """an .npz with class semantics in place of the data's own, matched by class names; `jzsl semantics` writes one"""
     tasks: tuple[Task, ...] = (Task.zsl,)
     """zsl: unseen classes only (T1); gzsl: all classes (U, S, H, AUSUC); adaptation: seen classes in another domain
     (A). The first one chooses the epochs"""
@@ -107,6 +105,8 @@ class Experiment:
     scored in chunks"""
     self_training: tyro.conf.AvoidSubcommands[STHS | None] = None
     """rounds of self-training on unlabelled rows; None is inductive"""
+    semantics: Path | None = None
+    """an .npz with class semantics in place of the data's own, matched by class names; `jzsl semantics` writes one"""
 
     def __post_init__(self):
         for name in ("seeds", "at_once", "rows_at_once"):
