@@ -17,6 +17,7 @@ from jzsl.devices.mesh import ROWS_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem import Problem
+from jzsl.records import fits, words
 from jzsl.scaling import Scaling
 from jzsl.training.self_training import STHS
 from jzsl.types import Classifier, Generator, Method, Task
@@ -224,10 +225,13 @@ def decode(value: Any, like: Any = None, where: str = "config") -> Any:
             raise InputError(f"{where}.{sorted(unknown)[0]}: no such field in {value['type']}")
         hints = {name: _default(field) for name, field in fields.items()}
         given = {name: decode(item, hints[name], f"{where}.{name}") for name, item in value.items() if name != "type"}
+        for name, item in given.items():
+            if not fits(item, fields[name].type):
+                raise InputError(f"{where}.{name}: {str(item)[:60]!r} found, expected {words(fields[name].type)}")
         try:
             return cls(**given)
         except TypeError as error:
-            raise InputError(f"{where}: {error}") from error
+            raise InputError(f"{where}: {' '.join(str(error).split())}") from error
     if isinstance(like, enum.Enum):
         if value not in type(like).__members__:
             raise InputError(f"{where}: {value!r} found, expected one of {', '.join(type(like).__members__)}")
@@ -235,7 +239,7 @@ def decode(value: Any, like: Any = None, where: str = "config") -> Any:
     if isinstance(like, Path) and isinstance(value, str):
         return Path(value)
     if isinstance(value, list):
-        return tuple(decode(item, like[0] if like else None, where) for item in value)
+        return tuple(decode(item, like[0] if isinstance(like, tuple) and like else None, where) for item in value)
     return value
 
 

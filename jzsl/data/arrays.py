@@ -11,6 +11,7 @@ visible         bool[n, d] (optional)
 validation_classes, validation_seen   int (optional: a fixed random fifth)
 """
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 
 from jzsl.data.holdout import holdout_classes, holdout_rows
 from jzsl.data.matfile import MatFile
+from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
 from jzsl.problem import Backbone, Problem, Provenance, Splits
 
@@ -104,12 +106,13 @@ def read_entries(path: Path) -> Mapping[str, np.ndarray]:
         files = sorted(path.glob("*.npy"))
         if not files:
             raise InputError(f"{path}: no .npy files in this folder")
-        return {file.stem: _load_npy(file, "r" if file.stem == "features" else None) for file in files}
+        arrays = {file.stem: _load_npy(file) for file in files}
+        return {name: array if name == "features" else np.array(array) for name, array in arrays.items()}
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return {"features": _load_npy(path, "r")}
+        return {"features": _load_npy(path)}
     if suffix == ".mat":
         file = MatFile(path)
         return {"features": file.numeric("features").T}
@@ -117,18 +120,25 @@ def read_entries(path: Path) -> Mapping[str, np.ndarray]:
         raise InputError(f"{path}: unknown kind of file {suffix!r}, expected {FORMATS}")
     try:
         if suffix == ".npz":
+            with zipfile.ZipFile(path) as file:
+                require_host(sum(member.file_size for member in file.infolist()), str(path))
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
         with h5py.File(path) as file:
-            return {key: item[()] for key, item in file.items() if isinstance(item, h5py.Dataset)}
+            items = {key: item for key, item in file.items() if isinstance(item, h5py.Dataset)}
+            require_host(sum(item.nbytes for item in items.values()), str(path))
+            return {key: item[()] for key, item in items.items()}
+    except InputError:
+        raise
     except Exception as error:  # the readers raise many kinds on foreign bytes
         raise InputError(f"{path}: not a readable {suffix} file ({' '.join(str(error).split())})") from error
 
 
-def _load_npy(path: Path, mmap_mode) -> np.ndarray:
+def _load_npy(path: Path) -> np.ndarray:
+    """Memory-mapped, so that what its header claims takes no memory."""
     try:
-        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # foreign headers raise many kinds
         raise InputError(f"{path}: not a readable .npy file ({' '.join(str(error).split())})") from error
 
 

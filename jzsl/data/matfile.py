@@ -1,11 +1,13 @@
 """Reading MATLAB files, classic and HDF5-based (v7.3), into NumPy arrays of the same orientation."""
 
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 import scipy.io
 
+from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
 
 
@@ -28,10 +30,15 @@ class MatFile:
         try:
             if self._hdf5:
                 with h5py.File(path) as file:
+                    sizes = [item.nbytes for item in file.values() if isinstance(item, h5py.Dataset)]
+                    require_host(sum(sizes), str(path))
                     self.keys = {str(key) for key in file if not str(key).startswith("#")}
             else:
+                require_host(sum(8 * math.prod(shape) for _, shape, _ in scipy.io.whosmat(path)), str(path))
                 self._arrays = scipy.io.loadmat(path)
                 self.keys = {key for key in self._arrays if not key.startswith("__")}
+        except InputError:
+            raise
         except Exception as error:  # the readers raise anything from OSError to IndexError on foreign bytes
             raise InputError(f"{path}: not a readable .mat file ({_one_line(error)})") from error
 

@@ -1,6 +1,5 @@
 """Classifiers that are ready: exported folders read back, and saved runs as the same; both take new classes."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +11,19 @@ from jaxtyping import Float
 from jzsl.errors import InputError
 from jzsl.export.heads import head_of, joined, scores_of
 from jzsl.export.write import CLASS, FORMAT, HEAD, RECORD, SCORES, class_program, head_of_model, require_flatbuffers
+from jzsl.records import read_record
 from jzsl.scaling import Scaler
 from jzsl.training.model import Model, require_rows
 from jzsl.types import Head, LinearHead, NeighbourHead
+
+_RECORD = {
+    "format": int,
+    "classes": list[str],
+    "unseen": list[bool],
+    "factor": float,
+    "features": int,
+    "semantics": int,
+}
 
 
 class Classifies(NamedTuple):
@@ -112,17 +121,14 @@ def read_exported(folder: Path) -> Classifies:
         InputError: naming the file that is missing or damaged.
     """
     require_flatbuffers()
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_text())
-        if record["format"] != FORMAT:
-            raise ValueError(f"format {record['format']} found, this version reads {FORMAT}")
-        names, unseen = tuple(map(str, record["classes"])), np.array(record["unseen"], bool)
-        factor, semantics, features = float(record["factor"]), int(record["semantics"]), int(record["features"])
-        if len(names) != len(unseen):
-            raise ValueError(f"{len(names)} classes and {len(unseen)} entries of unseen")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the record of an exported model ({type(error).__name__}: {error})") from error
+    path, what = folder / RECORD, "the record of an exported model"
+    record = read_record(path, _RECORD, what)
+    if record["format"] != FORMAT:
+        raise InputError(f"{path}: format {record['format']} found, this version reads {FORMAT}")
+    names, unseen, features = tuple(record["classes"]), np.array(record["unseen"], bool), record["features"]
+    if len(names) != len(unseen) or not 0 < features < 2**31:
+        raise InputError(f"{path}: not {what} ({len(names)} classes, {len(unseen)} of unseen, {features} features)")
+    factor = float(record["factor"])
     scaler, head = Scaler(np.zeros(features, np.float32), np.ones(features, np.float32)), None
     if (folder / HEAD).exists():
         entries = _entries(folder / HEAD)
@@ -137,7 +143,7 @@ def read_exported(folder: Path) -> Classifies:
         np.where(unseen, np.float32(factor), np.float32(0)),
         factor,
         _program(folder / CLASS) if (folder / CLASS).exists() else None,
-        semantics,
+        record["semantics"],
     )
 
 

@@ -12,6 +12,7 @@ from jzsl.config import Experiment
 from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import per_class_accuracy
 from jzsl.problem import Problem
+from jzsl.records import require_record
 from jzsl.report.paper_table import read_run
 from jzsl.training import model, predictions
 from jzsl.training.model import Model
@@ -98,18 +99,31 @@ def read(run_dir: Path) -> Evidence:
     path = run_dir / "metrics.jsonl"
     try:
         journal = [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable ({' '.join(str(error).split())})") from error
+    for row in journal:
+        require_record(row, {"phase": str, "seed": int}, f"{path}: not a run's numbers")
+    for name in experiment.numbers:
+        if name not in result:
+            raise InputError(f"{run_dir / 'result.json'}: not the result of this run ({name} is missing)")
+    if len(result["seeds"]) != experiment.seeds or result["seeds"] != list(range(len(result["seeds"]))):
+        raise InputError(f"{run_dir / 'result.json'}: not the result of this run (seeds: {result['seeds']} found)")
     first = run_dir / "checkpoints" / f"seed-{result['seeds'][0]}"
     saved = model.load(first, experiment.method, experiment.tasks[0])
-    problem, absent = _data(experiment, header["data"]["hash"])
+    found = [predictions.load(run_dir, seed) for seed in result["seeds"]]
+    for of_seed in found:
+        if missing := set(experiment.tasks) - set(of_seed):
+            raise InputError(f"{run_dir}: no predictions of the task {missing.pop().name}")
+        if any(max(one.truth.max(), one.candidates.max()) >= len(saved.class_names) for one in of_seed.values()):
+            raise InputError(f"{run_dir}: predictions of classes that the model does not have")
+    problem, absent = _data(experiment, header["data"].get("hash", ""))
     return Evidence(
         run_dir.resolve().name,
         experiment,
         header,
         result,
         journal,
-        [predictions.load(run_dir, seed) for seed in result["seeds"]],
+        found,
         saved.class_names,
         saved.unseen,
         saved,

@@ -100,7 +100,7 @@ def _run(run: Evidence, shown: Callable[[list[Chart], str], str], prefix: str, a
             f"<section><{heading}>{escape(run.name)}</{heading}>",
             f'<p class="quiet">{escape(_what(run))}</p>',
             f'<div class="headline">{cells}</div>',
-            f"<p>{escape(SETTINGS[result['setting']])}</p>",
+            f"<p>{escape(SETTINGS.get(str(result['setting']), ''))}</p>",
             f'<ul class="badges">{marks}</ul>',
             missing,
             shown(charts, prefix),

@@ -2,15 +2,19 @@
 
 import csv
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 from jzsl.errors import InputError
+from jzsl.records import read_record, require_record
 from jzsl.report.published import comparable
 
 _TEX = str.maketrans({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
                       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"})  # fmt: skip
+_RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
+           "epochs": int, "epochs_chosen": bool, "factor": float | None, "class_prior": str, "rounds": int,
+           "duration_s": float}  # fmt: skip
+_NUMBER = {"mean": float, "std": float, "values": list[float]}
 COLUMNS = ("setting", "data", "features", "split", "method", "seeds", "epochs", "class prior")
 
 
@@ -18,21 +22,19 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What config.json and result.json of a run hold.
 
     Raises:
-        InputError: naming the file.
+        InputError: naming the file and the entry.
     """
-    found = []
-    for name, needed in (("config.json", ("experiment",)), ("result.json", ("setting", "data", "features", "seeds"))):
-        path = run_dir / name
-        try:
-            value = json.loads(path.read_text())
-            if missing := [key for key in needed if key not in value]:
-                raise KeyError(missing[0])
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; expected the folder of a finished run") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: not readable ({type(error).__name__}: {error})") from error
-        found.append(value)
-    return found[0], found[1]
+    config = read_record(run_dir / "config.json", {"experiment": dict}, "the config of a run")
+    path, what = run_dir / "result.json", "the result of a run"
+    result = read_record(path, _RESULT, what)
+    for name, entry in result.items():
+        if isinstance(entry, dict) and {"mean", "std"} <= set(entry):
+            require_record(entry, _NUMBER, f"{path}: not {what}: {name}")
+            if len(entry["values"]) != len(result["seeds"]):
+                raise InputError(
+                    f"{path}: not {what} ({name}: {len(entry['values'])} values for {len(result['seeds'])} seeds)"
+                )
+    return config, result
 
 
 def rows_of(run_dirs: list[Path]) -> list[dict[str, str]]:

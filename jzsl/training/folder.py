@@ -13,10 +13,12 @@ from rich.console import Console
 from jzsl.config import Experiment, differences
 from jzsl.devices.processes import from_first
 from jzsl.errors import InputError, writing
+from jzsl.records import read_record
 from jzsl.training.checkpoints import write_json
 
 PLACEMENT = ("at_once", "devices_per_seed", "memory_gb")
 """Fields that say where a run computes, not what; a resumed run may have others."""
+_HEADER = {"experiment": dict, "data": dict[str, str], "versions": dict[str, str], "at_once": int}
 
 
 def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
@@ -87,11 +89,14 @@ def _require_new(out: Path) -> None:
 
 
 def _make(out: Path, header: dict[str, Any]) -> None:
+    """A folder without a config would be no run's, so it gets its name when it has one."""
+    temporary = out.with_name(f".{out.name}.new")
     try:
-        out.mkdir(parents=True)
+        temporary.mkdir(parents=True, exist_ok=True)
+        write_json(temporary / "config.json", header)
+        temporary.replace(out)
     except OSError as error:
         raise InputError(f"{out}: cannot be made ({error.strerror})") from error
-    write_json(out / "config.json", header)
 
 
 def saved(out: Path) -> dict[str, Any]:
@@ -100,16 +105,7 @@ def saved(out: Path) -> dict[str, Any]:
     Raises:
         InputError: if there is none, or it is no run's.
     """
-    path = out / "config.json"
-    try:
-        old = json.loads(path.read_text())
-        if missing := {"experiment", "data", "versions", "at_once"} - set(old):
-            raise KeyError(", ".join(sorted(missing)))
-        return old
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, so this is not the folder of a run") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from error
+    return read_record(out / "config.json", _HEADER, "the config of a run")
 
 
 def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:

@@ -11,10 +11,14 @@ from jaxtyping import Float
 from jzsl.config import MethodConfig
 from jzsl.errors import InputError
 from jzsl.problem import Problem
+from jzsl.records import require_record
 from jzsl.scaling import Scaler
 from jzsl.training.checkpoints import read_model, read_model_record, save_model
 from jzsl.training.trainer import Trainer
 from jzsl.types import ClassTable, Pool, Task
+
+_RECORD = {"rows": int, "features": int, "semantics": int, "class_names": list[str], "unseen": list[int],
+           "factor": float, "masked": bool, "candidates": dict[str, list[int]]}  # fmt: skip
 
 
 class Model(NamedTuple):
@@ -105,6 +109,7 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
         InputError: if the folder is missing or damaged, or has no such task.
     """
     record = read_model_record(folder)
+    _require_sizes(record, folder)
     saved = [Task[name] for name in record["candidates"]]
     task = task or saved[0]
     if task not in saved:
@@ -121,8 +126,23 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
         ClassTable(*map(np.asarray, model["classes"])),
         tuple(record["class_names"]),
         np.array(record["unseen"], np.int32),
-        record.get("factor", 0.0),
+        record["factor"],
     )
+
+
+def _require_sizes(record: dict[str, Any], folder: Path) -> None:
+    where = f"{folder}: not the record of a model"
+    require_record(record, _RECORD, where)
+    classes = len(record["class_names"])
+    if not all(0 < record[name] < 2**31 for name in ("rows", "features", "semantics")):
+        raise InputError(f"{where} (rows, features, semantics: expected positive numbers)")
+    if unknown := set(record["candidates"]) - set(Task.__members__):
+        raise InputError(f"{where} (candidates: {sorted(unknown)[0]!r} is no task)")
+    for number in (*record["unseen"], *(number for group in record["candidates"].values() for number in group)):
+        if not 0 <= number < classes:
+            raise InputError(f"{where} (class {number} found, there are {classes})")
+    if not all(record["candidates"].values()) or not record["candidates"]:
+        raise InputError(f"{where} (candidates: none)")
 
 
 def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Task]) -> dict[str, Any]:

@@ -78,6 +78,14 @@ def load(out: Path, seed: int) -> dict[Task, TaskPredictions]:
             }
         if not found:
             raise ValueError("no scores in it")
+        for task, (scores, rows, truth, candidates) in found.items():
+            shapes = (scores.ndim, len(scores), len(rows), candidates.ndim)
+            if shapes != (2, len(truth), len(truth), 1) or not np.issubdtype(scores.dtype, np.number):
+                raise ValueError(f"{task.name}: shapes that disagree")
+            if not all(
+                np.issubdtype(part.dtype, np.integer) and (part >= 0).all() for part in (rows, truth, candidates)
+            ):
+                raise ValueError(f"{task.name}: rows and classes expected as numbers from 0")
         return found
     except Exception as error:  # foreign bytes raise many kinds
         raise InputError(f"{path}: not the predictions of a run ({' '.join(str(error).split())[:200]})") from error

@@ -5,9 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import jax
@@ -24,7 +21,6 @@ from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.runner import run
 from jzsl.training.trainer import Programs, Trainer
 from jzsl.types import Task
-from tests.conftest import CACHE
 
 TINY = Path(__file__).with_name("tiny.py")
 QUIET = Console(quiet=True)
@@ -59,7 +55,7 @@ def test_run_writes_what_it_promises(whole, config):
     assert names == {"config.json", "metrics.jsonl", "result.json", "checkpoints", "predictions", ".lock"}
     assert json.loads((out / "result.json").read_text()) == result
     assert (result["setting"], result["tasks"], result["seeds"]) == ("inductive", ["zsl", "gzsl"], [0, 1])
-    assert result["features"] == {"name": "synthetic", "hash": config.data.load().hash}
+    assert result["features"] == {"name": "synthetic", "hash": config.data.load().hash, "backbone": "none"}
     assert {"jax", "numpy", "python", "jzsl"} <= set(result["versions"])
     assert result["duration_s"] > 0
     for name in ("T1", "U", "S", "H", "AUSUC"):
@@ -237,41 +233,3 @@ def test_an_interrupt_is_a_wish_until_the_second_one():
         assert flag.signum is None
     assert signal.getsignal(signal.SIGTERM) == before
     assert (Interrupted(signal.SIGINT).status, Interrupted(signal.SIGTERM).status) == (130, 143)
-
-
-LONG = ["--train.epochs", "60", "--seeds", "2", "--tasks", "zsl"]
-
-
-def start(out: Path, *more: str):
-    command = [sys.executable, "-c", "import sys; from jzsl.cli import main; sys.exit(main())", "run", str(TINY)]
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(CACHE)}
-    return subprocess.Popen(
-        [*command, *LONG, "--out", str(out), *more], stderr=subprocess.PIPE, env=environment, text=True
-    )
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "undisturbed"
-    assert start(out).wait() == 0
-    return out
-
-
-@pytest.mark.parametrize(
-    ("signum", "status", "row"),
-    [(signal.SIGKILL, -9, 5), (signal.SIGKILL, -9, 70), (signal.SIGTERM, 143, 20), (signal.SIGINT, 130, 80)],
-)
-def test_killed_process_resumes_to_the_same_bits(undisturbed, tmp_path, signum, status, row):
-    out = tmp_path / "run"
-    process = start(out)
-    journal = out / "metrics.jsonl"
-    while not (journal.exists() and journal.read_text().count("\n") >= row):
-        assert process.poll() is None, process.stderr.read()  # pyright: ignore[reportOptionalMemberAccess]
-        time.sleep(0.005)
-    process.send_signal(signum)
-    assert process.wait() == status
-    assert not (out / "result.json").exists()
-    if status > 0:
-        assert "--resume" in process.stderr.read()  # pyright: ignore[reportOptionalMemberAccess]
-    assert start(out, "--resume").wait() == 0
-    assert_same_run(out, undisturbed)
