@@ -43,10 +43,9 @@ def test_killed_at_random_moments(tmp_path, kills, epochs):
     while True:
         process = start(out, epochs, *(["--resume"] if out.exists() else []))
         assert process.stderr
-        before = lines(out)
+        before, at_start = lines(out), moments.random() < STARTING
+        signum = moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGINT])
         if killed.total() < kills:
-            signum = moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGINT])
-            at_start = moments.random() < STARTING
             if at_start:
                 time.sleep(moments.uniform(0, 3))
             # Rows that a kill cost come again, so fewer than before is progress, too.
