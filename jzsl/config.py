@@ -233,7 +233,7 @@ def decode(value: Any, like: Any = None, where: str = "config") -> Any:
         except TypeError as error:
             raise InputError(f"{where}: {' '.join(str(error).split())}") from error
     if isinstance(like, enum.Enum):
-        if value not in type(like).__members__:
+        if not isinstance(value, str) or value not in type(like).__members__:
             raise InputError(f"{where}: {value!r} found, expected one of {', '.join(type(like).__members__)}")
         return type(like)[value]
     if isinstance(like, Path) and isinstance(value, str):

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+_LONGEST = 2000
+
 
 class InputError(Exception):
     """A mistake in a file, an option or an array that the user gave.
@@ -16,8 +18,14 @@ class InputError(Exception):
     """
 
     def __init__(self, message: str, problems: Sequence[str] = ()):
-        super().__init__(message)
-        self.problems = tuple(problems) or (message,)
+        super().__init__(_printable(message))
+        self.problems = tuple(map(_printable, problems)) or self.args
+
+
+def _printable(message: str) -> str:
+    """One line of moderate length; names out of a foreign file may hold anything, such as commands to a terminal."""
+    text = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class DivergedError(ArithmeticError):

@@ -66,7 +66,7 @@ class Arrays:
         else:
             semantics = required("semantics")
         if "class_names" in entries:
-            names = tuple(_text(name) for name in entries["class_names"].ravel())
+            names = _texts(self.path, entries["class_names"])
         else:
             names = tuple(f"class {number}" for number in range(len(semantics)))
             notes.append("no class_names: classes are numbered")
@@ -147,5 +147,8 @@ def _check_index(path: Path, key: str, found: np.ndarray, rows: int) -> None:
         raise InputError(f"{path}: {key}: expected a list of row indices from 0 to {rows - 1}")
 
 
-def _text(name) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def _texts(path: Path, names: np.ndarray) -> tuple[str, ...]:
+    try:
+        return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names.ravel())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: class_names: not UTF-8 ({error})") from error

@@ -1,12 +1,11 @@
 """Reading MATLAB files, classic and HDF5-based (v7.3), into NumPy arrays of the same orientation."""
 
-import math
 from pathlib import Path
 
 import h5py
 import numpy as np
-import scipy.io
 
+from jzsl.data.matlab5 import Matlab5
 from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
 
@@ -34,9 +33,8 @@ class MatFile:
                     require_host(sum(sizes), str(path))
                     self.keys = {str(key) for key in file if not str(key).startswith("#")}
             else:
-                require_host(sum(8 * math.prod(shape) for _, shape, _ in scipy.io.whosmat(path)), str(path))
-                self._arrays = scipy.io.loadmat(path)
-                self.keys = {key for key in self._arrays if not key.startswith("__")}
+                self._classic = Matlab5(path)
+                self.keys = self._classic.names
         except InputError:
             raise
         except Exception as error:  # the readers raise anything from OSError to IndexError on foreign bytes
@@ -55,7 +53,7 @@ class MatFile:
                 # HDF5 lists dimensions slowest first, MATLAB fastest first.
                 value = item[()].T if isinstance(item, h5py.Dataset) else np.zeros(0, object)
         else:
-            value = self._arrays[key]
+            value = self._read_classic(key)
         if not (np.issubdtype(value.dtype, np.number) or value.dtype == bool):
             raise InputError(f"{self.path}: {key}: {value.dtype} found, expected numbers")
         return value
@@ -69,14 +67,21 @@ class MatFile:
         self._require(key)
         try:
             if not self._hdf5:
-                return [
-                    str(cell.item() if isinstance(cell, np.ndarray) else cell) for cell in self._arrays[key].ravel()
-                ]
+                cells = self._read_classic(key).ravel()
+                return [str(cell.item() if isinstance(cell, np.ndarray) else cell) for cell in cells]
             with h5py.File(self.path) as file:
                 cells = np.asarray(file[key]).T.ravel()
                 return ["".join(map(chr, np.asarray(file[cell]).T.ravel())) for cell in cells]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{self.path}: {key}: expected a cell array of strings ({_one_line(error)})") from error
+
+    def _read_classic(self, key: str) -> np.ndarray:
+        try:
+            return self._classic.read(key)
+        except InputError:
+            raise
+        except Exception as error:  # foreign bytes raise many kinds
+            raise InputError(f"{self.path}: {key}: not readable ({_one_line(error)})") from error
 
     def _require(self, key: str) -> None:
         if key not in self.keys:
