@@ -4,7 +4,7 @@ import dataclasses
 import enum
 import importlib
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args, runtime_checkable
@@ -196,7 +196,7 @@ def encode(value: Any) -> Any:
     """A config as JSON values; a dataclass becomes an object whose "type" names its class."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": f"{type(value).__module__}:{type(value).__qualname__}", **fields}
+        return {"type": _name_of(type(value)), **fields}
     if isinstance(value, enum.Enum):
         return value.name
     if isinstance(value, Path):
@@ -206,25 +206,44 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(value: Any, like: Any = None, where: str = "config") -> Any:
+def classes_of(value: Any) -> dict[str, type]:
+    """The dataclasses that a config is made of, by the names that `encode` gives them."""
+    if isinstance(value, tuple | list):
+        return {name: cls for item in value for name, cls in classes_of(item).items()}
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return {}
+    found = {_name_of(type(value)): type(value)}
+    for field in dataclasses.fields(value):
+        found |= classes_of(getattr(value, field.name))
+    return found
+
+
+def _name_of(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def decode(value: Any, like: Any = None, where: str = "config", own: Mapping[str, type] | None = None) -> Any:
     """The inverse of `encode`, for dataclasses of this library; imports nothing else and runs no code from data.
 
     Args:
         value: JSON values.
         like: a value whose type tells what a plain JSON value stands for.
         where: name of `value` in error messages.
+        own: classes outside the package that may occur, by the names that `encode` gives them.
 
     Raises:
         InputError: naming the entry.
     """
     if isinstance(value, dict):
-        cls = _dataclass_named(value.get("type"), where)
+        cls = (own or {}).get(str(value.get("type"))) or _dataclass_named(value.get("type"), where)
         fields = {field.name: field for field in dataclasses.fields(cls)}
         unknown = set(value) - set(fields) - {"type"}
         if unknown:
             raise InputError(f"{where}.{sorted(unknown)[0]}: no such field in {value['type']}")
         hints = {name: _default(field) for name, field in fields.items()}
-        given = {name: decode(item, hints[name], f"{where}.{name}") for name, item in value.items() if name != "type"}
+        given = {
+            name: decode(item, hints[name], f"{where}.{name}", own) for name, item in value.items() if name != "type"
+        }
         for name, item in given.items():
             if not fits(item, fields[name].type):
                 raise InputError(f"{where}.{name}: {str(item)[:60]!r} found, expected {words(fields[name].type)}")
@@ -239,7 +258,7 @@ def decode(value: Any, like: Any = None, where: str = "config") -> Any:
     if isinstance(like, Path) and isinstance(value, str):
         return Path(value)
     if isinstance(value, list):
-        return tuple(decode(item, like[0] if isinstance(like, tuple) and like else None, where) for item in value)
+        return tuple(decode(item, like[0] if isinstance(like, tuple) and like else None, where, own) for item in value)
     return value
 
 
@@ -255,7 +274,10 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
 def _dataclass_named(name: Any, where: str) -> type:
     module, _, qualname = str(name).partition(":")
     if not module.startswith("jzsl."):
-        raise InputError(f"{where}.type: {name!r} found, expected a class of the jzsl package")
+        raise InputError(
+            f"{where}.type: {name!r} found, expected a class of the jzsl package; "
+            "if it is a config's own, name the file with --config"
+        )
     try:
         cls = getattr(importlib.import_module(module), qualname)
     except (ImportError, AttributeError) as error:

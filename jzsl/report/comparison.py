@@ -16,6 +16,7 @@ class Difference(NamedTuple):
 
     Attributes:
         name: of the run.
+        setting: of that run.
         number: which.
         mean: of the differences, in points.
         low, high: their 95 % confidence interval by the t distribution; None for fewer than two different ones.
@@ -25,6 +26,7 @@ class Difference(NamedTuple):
     """
 
     name: str
+    setting: str
     number: str
     mean: float | None = None
     low: float | None = None
@@ -42,21 +44,21 @@ def differences(runs: list[Evidence]) -> list[Difference]:
 
 def _difference(first: Evidence, other: Evidence, number: str) -> Difference:
     if number not in other.result:
-        return Difference(other.name, number, reason=f"it has no {number}")
+        return Difference(other.name, other.result["setting"], number, reason=f"it has no {number}")
     if other.result["data"]["hash"] != first.result["data"]["hash"]:
-        return Difference(other.name, number, reason="other data, features or splits")
+        return Difference(other.name, other.result["setting"], number, reason="other data, features or splits")
     values = [dict(zip(run.result["seeds"], run.result[number]["values"], strict=True)) for run in (first, other)]
     shared = sorted(set(values[0]) & set(values[1]))
     gaps = np.array([values[1][seed] - values[0][seed] for seed in shared])
     if not len(gaps):
-        return Difference(other.name, number, reason="no seed in common")
+        return Difference(other.name, other.result["setting"], number, reason="no seed in common")
     mean = float(gaps.mean())
     if len(gaps) < 2 or np.ptp(gaps) == 0:
-        return Difference(other.name, number, mean, seeds=len(gaps))
+        return Difference(other.name, other.result["setting"], number, mean, seeds=len(gaps))
     half = float(t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
     before, now = ([found[seed] for seed in shared] for found in values)
     p = float(ttest_rel(now, before)[1])
-    return Difference(other.name, number, mean, mean - half, mean + half, p, len(gaps))
+    return Difference(other.name, other.result["setting"], number, mean, mean - half, mean + half, p, len(gaps))
 
 
 def comparison_chart(runs: list[Evidence]) -> Chart:

@@ -88,13 +88,17 @@ class ClassNumbers(NamedTuple):
     confusion: Float[np.ndarray, "c k"]
 
 
-def read(run_dir: Path) -> Evidence:
+def read(run_dir: Path, config: Path | None = None) -> Evidence:
     """Everything that a report needs of a finished run.
+
+    Args:
+        run_dir: its folder.
+        config: its config file, if that has classes of its own.
 
     Raises:
         InputError: naming the file that is missing or damaged.
     """
-    experiment, header = recorded(run_dir)
+    experiment, header = recorded(run_dir, config)
     _, result = read_run(run_dir)
     path = run_dir / "metrics.jsonl"
     try:

@@ -25,6 +25,7 @@ _MARKS = {False: "plain", True: "caution"}
 def write_report(
     run_dirs: Sequence[Path],
     out: Path | None = None,
+    config: Path | None = None,
     tsne: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Path:
@@ -33,6 +34,7 @@ def write_report(
     Args:
         run_dirs: folders of the runs; later ones are compared with the first.
         out: the file; None: report.html in the first run's folder. Figures go into a folder of its name beside it.
+        config: a config file, if runs are of classes of its own.
         tsne: embed features by t-SNE, else by principal components.
         tell: is told what is going on.
 
@@ -43,7 +45,7 @@ def write_report(
     runs = []
     for run_dir in run_dirs:
         tell(f"reading {run_dir}")
-        runs.append(read(run_dir))
+        runs.append(read(run_dir, config))
     out = out or run_dirs[0] / "report.html"
     figures = out.with_name(f"{out.stem}_figures")
     names = _different([run.name for run in runs])
@@ -173,7 +175,14 @@ def _record(run: Evidence) -> str:
 def _comparison(runs: list[Evidence], run_dirs: Sequence[Path], shown: Callable[[list[Chart], str], str]) -> str:
     number = runs[0].task.headline
     gaps = [_gap_row(gap) for gap in differences(runs)]
-    headings = ["run", f"{number} less that of {runs[0].name}", "95 % interval", "p (paired t-test)", "seeds"]
+    headings = [
+        "run",
+        "setting",
+        f"{number} less that of {runs[0].name}",
+        "95 % interval",
+        "p (paired t-test)",
+        "seeds",
+    ]
     return "\n".join(
         [
             f"<section><h1>{escape(' and '.join(run.name for run in runs))}</h1>",
@@ -187,10 +196,10 @@ def _comparison(runs: list[Evidence], run_dirs: Sequence[Path], shown: Callable[
 
 def _gap_row(gap: Difference) -> list[str | float]:
     if gap.mean is None:
-        return [gap.name, f"not compared: {gap.reason}", "", "", ""]
+        return [gap.name, gap.setting, f"not compared: {gap.reason}", "", "", ""]
     interval = "" if gap.low is None else f"{gap.low:+.1f} to {gap.high:+.1f}"
     p = "" if gap.p is None else "< 0.001" if gap.p < 0.001 else f"{gap.p:.3f}"
-    return [gap.name, f"{gap.mean:+.1f}", interval, p, str(gap.seeds)]
+    return [gap.name, gap.setting, f"{gap.mean:+.1f}", interval, p, str(gap.seeds)]
 
 
 def _side_by_side(run_dirs: list[Path]) -> str:

@@ -5,20 +5,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jzsl.config import Experiment, decode, differences
+from jzsl.config import Experiment, classes_of, decode, differences, load_config
 from jzsl.errors import InputError
 from jzsl.training.folder import saved
 
 
-def recorded(run_dir: Path) -> tuple[Experiment, dict[str, Any]]:
+def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dict[str, Any]]:
     """The experiment of a run, training as many seeds at once, and all that its config.json says.
+
+    Args:
+        run_dir: folder of the run.
+        config: the config file of the run, for classes that are its own: a run's folder never names code to run.
 
     Raises:
         InputError: if the folder is no run's, or this version has no such config.
     """
     header = saved(run_dir)
     try:
-        experiment = decode(header["experiment"])
+        own = None if config is None else classes_of(load_config(config))
+        experiment = decode(header["experiment"], own=own)
     except InputError as error:
         raise InputError(f"{run_dir / 'config.json'}: {error}") from error
     if not isinstance(experiment, Experiment):

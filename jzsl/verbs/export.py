@@ -21,6 +21,8 @@ class ExportOptions:
     """folder of the run"""
     out: Path
     """folder to write"""
+    config: Path | None = None
+    """the config file of the run, if it has classes of its own"""
     seed: int = 0
     """whose model"""
     task: Task | None = None
@@ -32,7 +34,7 @@ def export(arguments: list[str]) -> int:
     require_flatbuffers()
     if options.out.exists():
         raise InputError(f"{options.out}: exists already; choose another --out")
-    experiment, header = recorded(options.run_dir)
+    experiment, header = recorded(options.run_dir, options.config)
     _, result = read_run(options.run_dir)
     trained = model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task)
     about = {

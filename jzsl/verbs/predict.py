@@ -28,6 +28,8 @@ class PredictOptions:
     """the table to write: row, class, score, and a column of scores for each class"""
     add_class: tuple[str, ...] = ()
     """NAME=VECTOR.npy, more classes to choose from, known by their semantics alone"""
+    config: Path | None = None
+    """the config file of the run, if it has classes of its own"""
     seed: int = 0
     """whose model, of a run"""
     task: Task | None = None
@@ -37,7 +39,7 @@ class PredictOptions:
 def _model(options: PredictOptions) -> Classifies:
     if is_exported(options.model_dir):
         return read_exported(options.model_dir)
-    experiment, _ = recorded(options.model_dir)
+    experiment, _ = recorded(options.model_dir, options.config)
     saved = options.model_dir / "checkpoints" / f"seed-{options.seed}"
     return of_run(model.load(saved, experiment.method, options.task))
 

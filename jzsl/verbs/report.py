@@ -19,6 +19,8 @@ class ReportOptions:
     """folders of the runs; later ones are compared with the first, seed by seed"""
     out: Path | None = None
     """the page; by default report.html in the first run's folder. Figures go into a folder beside it"""
+    config: Path | None = None
+    """the config file of the run, if it has classes of its own"""
     embedding: Literal["pca", "tsne"] = "pca"
     """how real and generated features are laid out in the plane"""
 
@@ -28,6 +30,6 @@ def report(arguments: list[str]) -> int:
     if not options.runs:
         return fail("report: no run given, expected the folders of finished runs", 2)
     with Console(stderr=True).status("") as status:
-        page = write_report(options.runs, options.out, options.embedding == "tsne", status.update)
+        page = write_report(options.runs, options.out, options.config, options.embedding == "tsne", status.update)
     print(f"{page}, figures in {page.with_name(page.stem + '_figures')}")
     return 0

@@ -9,7 +9,7 @@ from jzsl.data.matlab5 import Matlab5
 VARIABLES = {
     "doubles": np.arange(12.0).reshape(3, 4) / 7,
     "whole": np.arange(600.0).reshape(2, 300),
-    "singles": np.float32([[1.5, -2]]),
+    "singles": np.array([[1.5, -2]], np.float32),
     **{f"i{size}": np.array([[-3, 4, 100]], f"i{size}") for size in (1, 2, 4, 8)},
     **{f"u{size}": np.array([[3], [200]], f"u{size}") for size in (1, 2, 4, 8)},
     "flags": np.array([[True, False, True]]),
@@ -45,8 +45,8 @@ def test_numbers_stored_in_fewer_bytes_are_what_they_were(tmp_path):
     whole = np.arange(10.0)[None]
     scipy.io.savemat(tmp_path / "file.mat", {"x": whole})
     content = (tmp_path / "file.mat").read_bytes()
-    double = np.uint32([9, 80]).tobytes() + whole.tobytes()
-    small = np.uint32([2, 10]).tobytes() + whole.astype("u1").tobytes() + bytes(6)
+    double = np.array([9, 80], np.uint32).tobytes() + whole.tobytes()
+    small = np.array([2, 10], np.uint32).tobytes() + whole.astype("u1").tobytes() + bytes(6)
     assert double in content
     shorter = content.replace(double, small)
     size = int.from_bytes(content[132:136], "little") - len(double) + len(small)
