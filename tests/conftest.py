@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Several test processes share an accelerator.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
 import jax
 import numpy as np
 import pytest
