@@ -13,11 +13,11 @@ from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import per_class_accuracy
 from jzsl.problem import Problem
 from jzsl.records import require_record
-from jzsl.report.paper_table import read_run
 from jzsl.training import model, predictions
 from jzsl.training.model import Model
 from jzsl.training.predictions import TaskPredictions
 from jzsl.training.repeat import recorded
+from jzsl.training.result import read_run
 from jzsl.types import Task
 
 

@@ -1,13 +1,13 @@
 """A run that repeats another one from what that wrote into its folder."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from jzsl.config import Experiment, classes_of, decode, differences, load_config
 from jzsl.errors import InputError
 from jzsl.training.folder import saved
+from jzsl.training.result import read_run
 
 
 def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dict[str, Any]]:
@@ -37,10 +37,8 @@ def changes(run_dir: Path, result: dict[str, Any], numbers: list[str]) -> list[s
     Raises:
         InputError: if that run has no result.
     """
-    path = run_dir / "result.json"
-    try:
-        old = json.loads(path.read_text())
-        before, now = ({name: found[name]["values"] for name in numbers} for found in (old, result))
-        return list(differences(before, now))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the result of a run ({type(error).__name__}: {error})") from error
+    _, old = read_run(run_dir)
+    if missing := [name for name in numbers if name not in old]:
+        raise InputError(f"{run_dir / 'result.json'}: not the result of this run ({missing[0]} is missing)")
+    before, now = ({name: found[name]["values"] for name in numbers} for found in (old, result))
+    return list(differences(before, now))

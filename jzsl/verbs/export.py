@@ -7,9 +7,9 @@ import tyro
 
 from jzsl.errors import InputError
 from jzsl.export.write import export_model, require_flatbuffers
-from jzsl.report.paper_table import read_run
 from jzsl.training import model
 from jzsl.training.repeat import recorded
+from jzsl.training.result import read_run
 from jzsl.types import Task
 
 

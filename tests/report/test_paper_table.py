@@ -24,12 +24,15 @@ def a_run(folder, **changes):
         "epochs": 7,
         "epochs_chosen": True,
         "rounds": 0,
+        "factor": None,
+        "class_prior": "uniform",
+        "duration_s": 1.5,
         "T1": {"mean": 57.25, "std": 0.75, "values": [56.5, 58.0]},
         **changes,
     }
     experiment = {"method": method, "self_training": training if result["rounds"] else None}
     (folder / "config.json").write_text(json.dumps({"experiment": experiment}))
-    present = {name: value for name, value in result.items() if value is not None}
+    present = {name: value for name, value in result.items() if value is not None or name == "factor"}
     (folder / "result.json").write_text(json.dumps(present))
     return str(folder)
 
@@ -70,7 +73,7 @@ def test_semantics_without_a_file_name_no_split(tmp_path, capsys):
 
 def test_settings_keep_their_own_published_rows(tmp_path, capsys):
     strict = {"setting": "transductive (strict)", "rounds": 4, "class_prior": "uniform", "T1": None}
-    strict["H"] = {"mean": 40.0, "std": 0.0, "values": [40.0]}
+    strict["H"] = {"mean": 40.0, "std": 0.0, "values": [40.0, 40.0]}
     rows = table(capsys, a_run(tmp_path / "one"), a_run(tmp_path / "two", **strict))
     assert [row["setting"] for row in rows].count("transductive (strict)") == 2
     assert rows[-2] | {"H": "40.0", "method": "STHS around ABP, cfbs (two)", "class prior": "uniform"} == rows[-2]

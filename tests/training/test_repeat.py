@@ -82,10 +82,10 @@ def test_other_data_are_refused_and_other_versions_told_of(original, tmp_path, c
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda run: (run / "config.json").unlink(), "this is not the folder of a run"),
-        (lambda run: (run / "config.json").write_text("{}"), "not the config of a run (KeyError"),
+        (lambda run: (run / "config.json").unlink(), "no such file; expected the config of a run"),
+        (lambda run: (run / "config.json").write_text("{}"), "not the config of a run (experiment is missing"),
         (lambda run: replaced(run, {"type": "os:system"}), "expected a class of the jzsl package"),
-        (lambda run: replaced(run, 3), "experiment: not an Experiment"),
+        (lambda run: replaced(run, 3), "not the config of a run (experiment: '3' found, expected dict"),
     ],
 )
 def test_what_is_no_run_is_refused(original, tmp_path, capsys, change, message):
