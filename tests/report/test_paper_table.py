@@ -76,7 +76,7 @@ def test_settings_keep_their_own_published_rows(tmp_path, capsys):
     strict["H"] = {"mean": 40.0, "std": 0.0, "values": [40.0, 40.0]}
     rows = table(capsys, a_run(tmp_path / "one"), a_run(tmp_path / "two", **strict))
     assert [row["setting"] for row in rows].count("transductive (strict)") == 2
-    assert rows[-2] | {"H": "40.0", "method": "STHS around ABP, cfbs (two)", "class prior": "uniform"} == rows[-2]
+    assert rows[-2] | {"H": "40.0 ± 0.0", "method": "STHS around ABP, cfbs (two)", "class prior": "uniform"} == rows[-2]
     assert rows[-1] | {"H": "66.2", "method": "STHS-GZSL, published", "T1": ""} == rows[-1]
     assert sum("published" in row["method"] for row in rows) == 6  # T1 and H of the inductive setting
 
