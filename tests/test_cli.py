@@ -129,7 +129,10 @@ MISTAKES = {
     "negative sigma": (["run", str(TINY), "--method.generator.sigma", "-1"], "sigma: -1"),
     "output exists": (["run", str(TINY), "--out", "{tmp}"], "exists already"),
     "output under a file": (["run", str(TINY), "--out", "{tmp}/empty.py/run"], "cannot be made"),
-    "nothing to resume": (["run", str(TINY), "--out", "{tmp}/none", "--resume"], "no such file; expected the config of a run"),
+    "nothing to resume": (
+        ["run", str(TINY), "--out", "{tmp}/none", "--resume"],
+        "no such file; expected the config of a run",
+    ),
     "data missing": (["run", "configs/xlsa17_abp.py", "--data.root", "{tmp}/none"], "none: no such folder"),
     "data not a .mat": (["run", "configs/xlsa17_abp.py", "--data.root", "{tmp}/mat"], "res101.mat: not a readable"),
     "source missing": (["data", "info", "{tmp}/none"], "none: no such file"),

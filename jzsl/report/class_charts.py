@@ -55,7 +55,9 @@ def _accuracy(evidence: Evidence, numbers: ClassNumbers) -> Chart:
             for values in numbers.accuracy:
                 axes.plot(values[order], range(len(order)), "o", markersize=3, markerfacecolor="white",
                           markeredgecolor="#555555", markeredgewidth=0.8)  # fmt: skip
-        axes.axvline(mean.mean(), color="#888888", linestyle="--", linewidth=1)
+        for group, colour in ((unseen, COLOURS[0]), (~unseen, COLOURS[1])):
+            if group.any():
+                axes.axvline(mean[order][group].mean(), color=colour, linestyle="--", linewidth=1)
         axes.set_xlim(0, 103)
         axes.set_xlabel("accuracy of the class (%)")
         _name_axis(axes, names)
@@ -66,7 +68,8 @@ def _accuracy(evidence: Evidence, numbers: ClassNumbers) -> Chart:
 
     spread = f"from {mean.min():.1f} to {mean.max():.1f} %"
     seeds = "mean over seeds; dots: single seeds; " if len(numbers.accuracy) > 1 else ""
-    caption = f"Accuracies reach {spread}; {seeds}dashed: their mean."
+    groups = ", of unseen and of seen classes" if unseen.any() and not unseen.all() else ""
+    caption = f"Accuracies reach {spread}; {seeds}dashed: their mean{groups}."
     return Chart("class-accuracy", "Accuracy of each class, sorted", caption, draw, (4.6, _height(len(order))))
 
 
@@ -90,7 +93,7 @@ def _shares(evidence: Evidence, numbers: ClassNumbers) -> Chart:
         axes.hlines(places, low, high, color="#999999", linewidth=1)
         for label, values, marker, colour in marks:
             size = 6 if len(order) <= NAMED else 3
-            hollow = {"markerfacecolor": "none", "markersize": size + 2} if marker == "D" else {"markersize": size}
+            hollow = {"markersize": size} if marker == "o" else {"markerfacecolor": "none", "markersize": size + 3}
             axes.plot(values[order], places, marker, color=colour, label=label, **hollow)
             if len(order) <= NAMED:
                 for place, value, name in zip(places, values[order], names, strict=True):

@@ -28,7 +28,7 @@ def table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str | f
 
     def cell(value: str | float, is_number: bool) -> str:
         if not is_number:
-            return f'<td class="text">{escape(str(value))}</td>'
+            return f'<td class="text">{escape(str(value)).replace(" ± ", "&nbsp;±&nbsp;")}</td>'
         text = str(value) if isinstance(value, int) else f"{value:.{digits}f}"
         return f'<td class="number" data-value="{value}">{text}</td>'
 
