@@ -82,8 +82,8 @@ def _features(evidence: Evidence, problem: Problem, sample: Any, tsne: bool) -> 
 
     others = f" Grey: {len(evidence.unseen) - _COLOURED} other classes." if len(evidence.unseen) > _COLOURED else ""
     caption = (
-        f"{words} At most {_ROWS_OF_CLASS} rows of each unseen class, and as many generated, as the classifier is given "
-        f"them; seed {evidence.result['seeds'][0]}.{others}"
+        f"{words} At most {_ROWS_OF_CLASS} rows of each unseen class, and as many generated, as the classifier is "
+        f"given them; seed {evidence.result['seeds'][0]}.{others}"
     )
     return Chart("features", "Real and generated features of unseen classes", caption, draw, (4.9, 3.6))
 

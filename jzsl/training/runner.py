@@ -14,12 +14,12 @@ from jzsl.devices.memory import available
 from jzsl.devices.mesh import on_host
 from jzsl.devices.processes import agreed, from_first, is_first, require_same
 from jzsl.devices.stages import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
-from jzsl.errors import DivergedError
 from jzsl.problem import Problem
 from jzsl.report.tensorboard import EventFiles, require_tensorboard
 from jzsl.report.terminal import epoch_progress
 from jzsl.training import folder, model, predictions
 from jzsl.training.checkpoints import ProgressStore, write_json
+from jzsl.training.divergence import require_finite
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
 from jzsl.training.round_trainer import RoundTrainer
@@ -154,6 +154,8 @@ class _Driver:
         self.progress = epoch_progress(console)
         self.trace_folder = out / "profile" if profile else None
         self.fits = 0
+        self.finite: dict[int, dict[str, float]] = {}  # the last metrics of each seed of the item under way
+        self.saved_epoch = self.standing.epoch
         self.clock = self.saved_at = time.monotonic()
 
     def _item(self, record: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
@@ -220,13 +222,16 @@ class _Driver:
             standing.epoch += chunk
             for number, seed in enumerate(seeds):
                 losses = {name: float(values[number]) for name, values in metrics.items()}
-                self._require_finite(losses, phase, seed, standing.epoch)
+                require_finite(
+                    losses, self.finite.get(seed, {}), f"{phase} seed {seed}, {self._epochs(chunk)}", self._kept()
+                )
+                self.finite[seed] = losses
             if (place := trainer.place(standing.epoch, count)) is not None:
                 for number, seed in enumerate(seeds):
                     losses = {name: float(values[number]) for name, values in metrics.items()}
                     self._look(bar, phase, seed, place, losses, state, number, last=standing.epoch == total)
             if standing.epoch == total:
-                standing.item, standing.epoch = standing.item + 1, 0
+                standing.item, standing.epoch, self.finite = standing.item + 1, 0, {}
             self.progress.update(bar, completed=standing.epoch or total)
             self._save_if_due(state, item_done=standing.epoch == 0)
             if standing.epoch == 0:
@@ -288,13 +293,16 @@ class _Driver:
             return train.max_epochs
         return epochs(self.experiment, self.standing)
 
-    def _require_finite(self, losses: dict[str, float], phase: str, seed: int, epoch: int) -> None:
-        wrong = [f"{name} is {value}" for name, value in losses.items() if not np.isfinite(value)]
-        if wrong:
-            raise DivergedError(
-                f"{phase} seed {seed}, by epoch {epoch}: {wrong[0]}; checkpoints in {self.out} end before it; "
-                "a smaller learning rate or Langevin step may help"
-            )
+    def _epochs(self, chunk: int) -> str:
+        last = self.standing.epoch
+        return f"epoch {last}" if chunk == 1 else f"epochs {last - chunk + 1} to {last}"
+
+    def _kept(self) -> str:
+        """Which checkpoint is the last one."""
+        item, name = self.standing.item, f"the last good checkpoint in {self.out}"
+        if self.saved_epoch:
+            return f"{name} is of epoch {self.saved_epoch}"
+        return f"{name} is of the item before" if item else "there is no checkpoint yet"
 
     def _save_if_due(self, state: Any, item_done: bool) -> None:
         now = time.monotonic()
@@ -305,6 +313,6 @@ class _Driver:
             self.clock = now
             with self.stages(SAVE):
                 self.store.save(state, dataclasses.asdict(self.standing))
-            self.saved_at = time.monotonic()
+            self.saved_at, self.saved_epoch = time.monotonic(), self.standing.epoch
         if asked and self.standing.item < len(self.items):
             raise Interrupted(asked)

@@ -196,7 +196,7 @@ def test_resuming_another_run_is_refused_by_field_name(whole, config, tmp_path):
     (out / "config.json").write_text("{")
     with pytest.raises(InputError, match="not the config of a run"):
         run(config, out, True, QUIET)
-    with pytest.raises(InputError, match="this is not the folder of a run"):
+    with pytest.raises(InputError, match="no such file; expected the config of a run"):
         run(config, tmp_path / "none", True, QUIET)
 
 
@@ -211,16 +211,39 @@ def test_other_versions_are_a_warning(whole, config, tmp_path):
     assert "jax: '0.0.1', now" in told.export_text()
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(config, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path):
     wild = dataclasses.replace(
         config,
         method=dataclasses.replace(
             config.method, generator=dataclasses.replace(config.method.generator, step_size=1e3, langevin_steps=40)
         ),
     )
-    with pytest.raises(DivergedError, match=r"validation seed 0, by epoch \d+: \w+ is (nan|inf)"):
+    with pytest.raises(DivergedError, match=r"validation seed 0, epoch \d+: .*\w+ is (nan|inf)"):
         run(wild, tmp_path / "run", False, QUIET)
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_divergence_tells_the_norms_and_keeps_the_last_good_checkpoint(config, tmp_path, monkeypatch):
+    """A NaN in the fourth epoch: the message has the norm before it, and what was saved goes on as if nothing were."""
+    fixed = dataclasses.replace(config, train=Train(epochs=5, checkpoint_seconds=0), seeds=1, tasks=(Task.zsl,))
+    fit, calls = Trainer.fit, []
+
+    def poisoned(self, state, *arguments):
+        state, metrics = fit(self, state, *arguments)
+        calls.append(1)
+        return state, metrics | ({"gradient_norm": metrics["gradient_norm"] * np.nan} if len(calls) == 4 else {})
+
+    monkeypatch.setattr(Trainer, "fit", poisoned)
+    with pytest.raises(
+        DivergedError, match=r"final seed 0, epoch 4: gradient_norm is nan \(before: gradient_norm \d"
+    ) as stop:
+        run(fixed, tmp_path / "run", False, QUIET)
+    assert "is of epoch 3, and nothing was saved over it" in str(stop.value)
+    assert len(rows(tmp_path / "run")) == 3
+    monkeypatch.undo()
+    run(fixed, tmp_path / "run", True, QUIET)
+    run(fixed, tmp_path / "whole", False, QUIET)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_an_interrupt_is_a_wish_until_the_second_one():
