@@ -14,7 +14,7 @@ import optax
 import pytest
 from rich.console import Console
 
-from jzsl.config import load_config
+from jzsl.config import Train, load_config
 from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
 from jzsl.devices.replicas import replica, replicate
 from jzsl.errors import InputError
@@ -135,14 +135,14 @@ def test_eight_host_devices():
         timeout=300,
     )
     assert found.returncode == 0, found.stderr[-3000:]
-    assert found.stdout.split() == ["4", "2", "8", "4", "vectorised", "wgan", "run", "data"]
+    assert found.stdout.split() == ["2", "8", "vectorised", "wgan", "run", "data"]
 
 
 def on_devices():
-    """What the process above does: four replicas on four devices and on two, and a run that deals out its seeds."""
+    """What the process above does: four replicas on two devices and on eight, and a run that deals out its seeds."""
     import tempfile
 
-    for devices, each in ((4, 1), (2, 1), (8, 4), (4, 4)):
+    for devices, each in ((2, 1), (8, 4)):
         assert_equal_to_single_runs(None, devices, 1e-5, each)
         print(devices)
     # Vectorised, as on accelerators, four replicas on two groups of two devices.
@@ -151,7 +151,7 @@ def on_devices():
     wgan = Generative(generator=WGAN(hidden=16, batch_size=32, classification=0))
     assert_equal_to_single_runs(None, 4, 1e-5, 2, dataclasses.replace(load_config(TINY), method=wgan))
     print("wgan")
-    config = dataclasses.replace(load_config(TINY), seeds=3)
+    config = dataclasses.replace(load_config(TINY), seeds=3, train=Train(epochs=2), tasks=(Task.zsl,))
     assert config.replicas == 3
     with tempfile.TemporaryDirectory() as folder:
         many = run(config, Path(folder) / "many", False, QUIET)
