@@ -1,6 +1,7 @@
 """Checkpoints of a run: where it stands, and each seed's finished model. Orbax writes to a new folder and renames it,
 so an interrupted save leaves the earlier ones whole."""
 
+import hashlib
 import json
 import logging
 import os
@@ -33,7 +34,7 @@ class ProgressStore:
     def save(self, state: Any, record: dict[str, Any]) -> None:
         """Writes state and record as the newest checkpoint."""
         step = max(self._manager.all_steps(), default=0) + 1
-        arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
+        arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(_sealed(record)))
         with writing(Path(self._manager.directory)):
             self._manager.save(step, args=arguments, force=True)
             self._manager.wait_until_finished()
@@ -53,7 +54,8 @@ class ProgressStore:
         steps = sorted(self._manager.all_steps(), reverse=True)
         for step in steps:
             try:
-                record = self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+                read = ocp.args.Composite(record=ocp.args.JsonRestore())
+                record = _opened(self._manager.restore(step, args=read)["record"])
                 wanted = ocp.args.Composite(state=ocp.args.StandardRestore(template(record)))
                 return self._manager.restore(step, args=wanted)["state"], record
             except Exception as error:  # what damaged bytes raise is not specified
@@ -70,7 +72,7 @@ class ProgressStore:
 def save_model(folder: Path, model: Any, record: dict[str, Any]) -> None:
     """Writes a finished model and its record as one folder, replacing an older one."""
     with writing(folder), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        arguments = ocp.args.Composite(model=ocp.args.StandardSave(model), record=ocp.args.JsonSave(record))
+        arguments = ocp.args.Composite(model=ocp.args.StandardSave(model), record=ocp.args.JsonSave(_sealed(record)))
         checkpointer.save(folder.resolve(), arguments, force=True)
 
 
@@ -80,7 +82,10 @@ def read_model_record(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: if the folder is missing or not readable.
     """
-    return _restore(folder, record=ocp.args.JsonRestore())["record"]
+    try:
+        return _opened(_restore(folder, record=ocp.args.JsonRestore())["record"])
+    except ValueError as error:
+        raise InputError(f"{folder}: not readable ({error})") from error
 
 
 def read_model(folder: Path, abstract_model: Any) -> Any:
@@ -92,6 +97,22 @@ def read_model(folder: Path, abstract_model: Any) -> Any:
     here = SingleDeviceSharding(jax.local_devices()[0])
     abstract_model = jax.tree.map(lambda leaf: leaf.update(sharding=here), abstract_model)
     return _restore(folder, model=ocp.args.StandardRestore(abstract_model))["model"]
+
+
+def _sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with its checksum: the array store has its own, JSON has none."""
+    return {"record": record, "sha256": _checksum(record)}
+
+
+def _opened(sealed: Any) -> dict[str, Any]:
+    """The record; a ValueError if a byte of it has changed."""
+    if not isinstance(sealed, dict) or sealed.get("sha256") != _checksum(sealed.get("record")):
+        raise ValueError("the record does not have its checksum")
+    return sealed["record"]
+
+
+def _checksum(record: Any) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _restore(folder: Path, **items) -> Any:
