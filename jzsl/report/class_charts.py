@@ -3,13 +3,16 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jzsl.report.chart import Chart, tip
-from jzsl.report.evidence import ClassNumbers, Evidence, class_numbers, estimated_prior
+from jzsl.report.evidence import MOST_CLASSES, ClassNumbers, Evidence, class_numbers, estimated_prior
 from jzsl.report.figures import COLOURS
 
 NAMED = 40
 """Classes that fit an axis by name; more are shown by rank."""
+_SINGLY = 300
+"""Classes that are drawn one by one."""
 _WRITTEN = 12
 """Classes whose confusions are written into the cells."""
 
@@ -18,11 +21,13 @@ def class_charts(evidence: Evidence) -> list[Chart]:
     """Of the first task."""
     numbers = class_numbers(evidence.of(evidence.task))
     charts = [_accuracy(evidence, numbers), _shares(evidence, numbers)]
-    return [*charts, _confusion(evidence, numbers)]
+    return charts if numbers.confusion is None else [*charts, _confusion(evidence, numbers, numbers.confusion)]
 
 
 def _height(classes: int) -> float:
-    return 1.1 + 0.24 * min(classes, NAMED) if classes > 6 else 2.6
+    if classes > NAMED:
+        return 6.0
+    return 1.1 + 0.24 * classes if classes > 6 else 2.6
 
 
 def _name_axis(axes: Any, names: list[str]) -> None:
@@ -48,10 +53,13 @@ def _accuracy(evidence: Evidence, numbers: ClassNumbers) -> Chart:
     def draw(figure):
         axes = figure.subplots()
         colours = np.where(unseen, COLOURS[0], COLOURS[1])
-        bars = axes.barh(range(len(order)), mean[order], color=colours, height=0.72)
-        for bar, place, name in zip(bars, order, names, strict=True):
-            tip(bar, f"{name}: {mean[place]:.1f} %, {int(_rows(numbers, place, evidence))} rows")
-        if len(numbers.accuracy) > 1:
+        if len(order) > _SINGLY:
+            axes.plot(mean[order], range(len(order)), color=COLOURS[0])
+        else:
+            bars = axes.barh(range(len(order)), mean[order], color=colours, height=0.72)
+            for bar, place, name in zip(bars, order, names, strict=True):
+                tip(bar, f"{name}: {mean[place]:.1f} %, {int(_rows(numbers, place, evidence))} rows")
+        if len(numbers.accuracy) > 1 and len(order) <= _SINGLY:
             for values in numbers.accuracy:
                 axes.plot(values[order], range(len(order)), "o", markersize=3, markerfacecolor="white",
                           markeredgecolor="#555555", markeredgewidth=0.8)  # fmt: skip
@@ -61,7 +69,7 @@ def _accuracy(evidence: Evidence, numbers: ClassNumbers) -> Chart:
         axes.set_xlim(0, 103)
         axes.set_xlabel("accuracy of the class (%)")
         _name_axis(axes, names)
-        if unseen.any() and not unseen.all():
+        if unseen.any() and not unseen.all() and len(order) <= _SINGLY:
             for colour, word in ((COLOURS[0], "unseen"), (COLOURS[1], "seen")):
                 axes.barh([0], [0], color=colour, label=word)
             figure.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -90,11 +98,13 @@ def _shares(evidence: Evidence, numbers: ClassNumbers) -> Chart:
         places = np.arange(len(order))
         low = np.min([values[order] for _, values, _, _ in marks], axis=0)
         high = np.max([values[order] for _, values, _, _ in marks], axis=0)
-        axes.hlines(places, low, high, color="#999999", linewidth=1)
+        axes.hlines(places, low, high, color="#999999", linewidth=1, rasterized=len(order) > _SINGLY)
         for label, values, marker, colour in marks:
             size = 6 if len(order) <= NAMED else 3
             hollow = {"markersize": size} if marker == "o" else {"markerfacecolor": "none", "markersize": size + 3}
-            axes.plot(values[order], places, marker, color=colour, label=label, **hollow)
+            axes.plot(
+                values[order], places, marker, color=colour, label=label, rasterized=len(order) > _SINGLY, **hollow
+            )
             if len(order) <= NAMED:
                 for place, value, name in zip(places, values[order], names, strict=True):
                     tip(axes.plot(value, place, marker, alpha=0, markersize=9)[0], f"{name}: {label} {value:.1f} %")
@@ -110,16 +120,16 @@ def _shares(evidence: Evidence, numbers: ClassNumbers) -> Chart:
     )
 
 
-def _confusion(evidence: Evidence, numbers: ClassNumbers) -> Chart:
+def _confusion(evidence: Evidence, numbers: ClassNumbers, confusion: Float[np.ndarray, "c k"]) -> Chart:
     rows = np.isin(numbers.classes, evidence.unseen)
     columns = np.isin(numbers.candidates, evidence.unseen)
     if not rows.any():  # adaptation: every class is seen
         rows[:], columns[:] = True, True
-    table = numbers.confusion[rows][:, columns]
+    table = confusion[rows][:, columns]
     names = [evidence.class_names[number] for number in numbers.classes[rows]]
     others = [evidence.class_names[number] for number in numbers.candidates[columns]]
     if not columns.all():
-        table = np.column_stack([table, numbers.confusion[rows][:, ~columns].sum(1)])
+        table = np.column_stack([table, confusion[rows][:, ~columns].sum(1)])
         others.append("a seen class")
 
     def draw(figure):
@@ -146,18 +156,24 @@ def _confusion(evidence: Evidence, numbers: ClassNumbers) -> Chart:
     return Chart("confusion", f"Confusion of {whose}", caption, draw, (4.6 if side < 5 else 5.4, side))
 
 
+def _taken_for(evidence: Evidence, numbers: ClassNumbers, row: Float[np.ndarray, " k"], column: int) -> str:
+    """The class that takes most of the rows of another one."""
+    wrong = np.where(np.arange(len(row)) == column, 0, row)
+    worst = int(wrong.argmax())
+    return f"{evidence.class_names[numbers.candidates[worst]]} ({wrong[worst]:.0f} %)" if wrong[worst] else "–"
+
+
 def class_table(evidence: Evidence) -> tuple[list[str], list[list[str | float]]]:
     """Headings and rows of the table of classes; numbers are percent."""
     numbers, prior = class_numbers(evidence.of(evidence.task)), estimated_prior(evidence)
     truth = evidence.of(evidence.task)[0].truth
     headings = ["class", "rows", "accuracy", "predicted share", "true share", "most often taken for"]
     rows: list[list[str | float]] = []
-    for place, number in enumerate(numbers.classes):
+    order, half = np.argsort(-numbers.accuracy.mean(0), kind="stable"), MOST_CLASSES // 2
+    shown = np.arange(len(order)) if len(order) <= MOST_CLASSES else np.concatenate([order[:half], order[-half:]])
+    for place, number in zip(shown, numbers.classes[shown], strict=True):
         column = int(np.flatnonzero(numbers.candidates == number)[0])
-        wrong = numbers.confusion[place].copy()
-        wrong[column] = 0
-        worst = int(wrong.argmax())
-        taken = f"{evidence.class_names[numbers.candidates[worst]]} ({wrong[worst]:.0f} %)" if wrong[worst] else "–"
+        taken = "–" if numbers.confusion is None else _taken_for(evidence, numbers, numbers.confusion[place], column)
         found: list[str | float] = [
             evidence.class_names[number],
             int(np.sum(truth == number)),

@@ -20,6 +20,9 @@ from jzsl.training.repeat import recorded
 from jzsl.training.result import read_run
 from jzsl.types import Task
 
+MOST_CLASSES = 1000
+"""With more, there is no table of confusions, and tables of classes show the ends."""
+
 
 class Evidence(NamedTuple):
     """A finished run.
@@ -77,7 +80,8 @@ class ClassNumbers(NamedTuple):
         candidates: the classes that a row may be taken for.
         predicted: share of the test rows that are predicted as each candidate.
         true: share of the test rows that belong to it.
-        confusion: of classes (rows) with candidates (columns), mean over seeds; rows add up to 100.
+        confusion: of classes (rows) with candidates (columns), mean over seeds; rows add up to 100. None for more
+            classes than anybody looks at.
     """
 
     classes: Int[np.ndarray, " c"]
@@ -85,7 +89,7 @@ class ClassNumbers(NamedTuple):
     candidates: Int[np.ndarray, " k"]
     predicted: Float[np.ndarray, "s k"]
     true: Float[np.ndarray, " k"]
-    confusion: Float[np.ndarray, "c k"]
+    confusion: Float[np.ndarray, "c k"] | None
 
 
 def read(run_dir: Path, config: Path | None = None) -> Evidence:
@@ -152,17 +156,22 @@ def class_numbers(found: list[TaskPredictions]) -> ClassNumbers:
     classes = np.unique(truth)
     shares = [np.bincount(one.predicted, minlength=candidates.max() + 1)[candidates] for one in found]
     true = np.bincount(truth, minlength=candidates.max() + 1)[candidates]
-    every = np.union1d(classes, candidates)
-    tables = [confusion_matrix(one.truth, one.predicted, labels=every, normalize="true") for one in found]
-    table = 100 * np.mean(tables, axis=0)
     return ClassNumbers(
         classes,
         100 * np.array([per_class_accuracy(one.truth, one.predicted, classes) for one in found]),
         candidates,
         100 * np.array(shares) / len(truth),
         100 * true / len(truth),
-        table[np.searchsorted(every, classes)][:, np.searchsorted(every, candidates)],
+        _confusion(found, classes, candidates) if len(candidates) <= MOST_CLASSES else None,
     )
+
+
+def _confusion(
+    found: list[TaskPredictions], classes: Int[np.ndarray, " c"], candidates: Int[np.ndarray, " k"]
+) -> Float[np.ndarray, "c k"]:
+    every = np.union1d(classes, candidates)
+    tables = [confusion_matrix(one.truth, one.predicted, labels=every, normalize="true") for one in found]
+    return 100 * np.mean(tables, axis=0)[np.searchsorted(every, classes)][:, np.searchsorted(every, candidates)]
 
 
 def estimated_prior(evidence: Evidence) -> Float[np.ndarray, "s k"] | None:

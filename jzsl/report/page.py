@@ -10,7 +10,7 @@ from jzsl.report.chart import Chart, inline_svg, save_chart
 from jzsl.report.class_charts import class_charts, class_table
 from jzsl.report.comparison import Difference, comparison_chart, differences
 from jzsl.report.curve_chart import curve_charts
-from jzsl.report.evidence import Evidence, read
+from jzsl.report.evidence import Evidence, class_numbers, read
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.markup import document, table
 from jzsl.report.paper_table import rows_of
@@ -19,6 +19,7 @@ from jzsl.report.training_charts import training_charts
 from jzsl.report.words import NUMBERS, SETTINGS, badges
 
 _EXTREMES = 10
+_LONG = 60
 _MARKS = {False: "plain", True: "caution"}
 
 
@@ -140,7 +141,9 @@ def _numbers(run: Evidence) -> str:
 
 def _classes(run: Evidence) -> str:
     headings, rows = class_table(run)
-    return table("Classes; accuracies and shares in percent, means over seeds", headings, rows)
+    some = "" if len(rows) == len(class_numbers(run.of(run.task)).classes) else "; the best and the worst ones"
+    text = table(f"Classes; accuracies and shares in percent, means over seeds{some}", headings, rows)
+    return text if len(rows) <= _LONG else f"<details><summary>{len(rows)} classes</summary>{text}</details>"
 
 
 def _extremes(run: Evidence) -> str:

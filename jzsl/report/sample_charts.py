@@ -37,7 +37,7 @@ def sample_charts(evidence: Evidence, tsne: bool) -> list[Chart]:
     method = evidence.experiment.method.build(evidence.task)
     if method.sample is not None and len(evidence.unseen):
         charts.append(_features(evidence, evidence.problem, method.sample, tsne))
-    if evidence.problem.image is not None:
+    if evidence.problem.image is not None and not evidence.of(evidence.task)[0].ranked:
         charts.append(_thumbnails(evidence, evidence.problem, evidence.problem.image))
     return charts
 
@@ -89,8 +89,9 @@ def _features(evidence: Evidence, problem: Problem, sample: Any, tsne: bool) -> 
 
 
 def ranked_rows(evidence: Evidence) -> list[RankedRow]:
-    """The test rows of the first task from easy to hard, by the model of the first seed; none without the data."""
-    if evidence.problem is None:
+    """The test rows of the first task from easy to hard, by the model of the first seed; none without the data or all
+    of their scores."""
+    if evidence.problem is None or evidence.of(evidence.task)[0].ranked:
         return []
     found, model = evidence.of(evidence.task)[0], evidence.model
     candidates = found.candidates

@@ -54,6 +54,14 @@ def _draw_series(axes: Any, steps: np.ndarray, values: np.ndarray, label: str, c
             )
 
 
+def _whole_steps(axes: Any) -> None:
+    """Ticks at whole numbers, also where there is one step alone."""
+    low, high = axes.get_xlim()
+    if high - low < 1:
+        axes.set_xlim(low - 0.5, high + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
 def _progress(evidence: Evidence) -> Chart:
     step = "round" if evidence.has_rounds or "round" in evidence.rows()[0] else "epoch"
     headline = evidence.task.headline
@@ -70,7 +78,7 @@ def _progress(evidence: Evidence) -> Chart:
             _draw_series(axes, steps, values, "right pseudo-labels taken", COLOURS[2], "--D")
         axes.set_xlabel({"round": "round (0: the inductive base)", "epoch": "epoch"}[step])
         axes.set_ylabel("%")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        _whole_steps(axes)
         figure.legend(loc="outside lower center", ncols=1 if validation else 2, frameon=False)
 
     if step == "round":
@@ -92,7 +100,7 @@ def _langevin(evidence: Evidence) -> Chart:
         for place, (axes, (name, words)) in enumerate(zip(panels, _DIAGNOSTICS.items(), strict=True)):
             _draw_series(axes, *_series(evidence.rows(), name, step), words, COLOURS[place])
             axes.set_title(words, fontsize="small")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            _whole_steps(axes)
             axes.ticklabel_format(useOffset=False)
             if name == "acceptance":
                 axes.set_ylim(-0.05, 1.08)

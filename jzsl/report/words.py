@@ -44,7 +44,10 @@ def badges(evidence: Evidence) -> list[Badge]:
     """What a reader must know before comparing the headline."""
     result, experiment = evidence.result, evidence.experiment
     how = "chosen on validation classes" if result["epochs_chosen"] else "fixed beforehand"
-    found = [Badge(f"{result['epochs']} epochs{' a round' if evidence.has_rounds else ''}, {how}"), _pool(experiment)]
+    epochs = (
+        f"{result['epochs']} epoch{'s' if result['epochs'] != 1 else ''}{' a round' if evidence.has_rounds else ''}"
+    )
+    found = [Badge(f"{epochs}, {how}"), _pool(experiment)]
     if evidence.has_rounds:
         found += [Badge(f"{result['rounds']} rounds, rows taken by {_selection(experiment)}"), _prior(result)]
     if result.get("factor") is not None:

@@ -9,17 +9,23 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.stats import ttest_rel
 
 from jzsl.cli import main
+from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
+from jzsl.data.synthetic import LinearGaussian
 from jzsl.evaluation.accuracy import per_class_accuracy
+from jzsl.methods.eszsl import ESZSL
 from jzsl.report.class_charts import class_table
 from jzsl.report.comparison import differences
 from jzsl.report.evidence import class_numbers, read
+from jzsl.report.page import write_report
 from jzsl.report.sample_charts import ranked_rows
 from jzsl.report.words import badges
 from jzsl.training import predictions
+from jzsl.training.runner import run
 from jzsl.types import Task
 
 TINY = Path(__file__).parents[1] / "training" / "tiny.py"
@@ -87,6 +93,7 @@ def test_class_numbers_against_counting(runs):
     assert numbers.accuracy[1] == pytest.approx(
         100 * per_class_accuracy(found[1].truth, found[1].predicted, numbers.classes)
     )
+    assert numbers.confusion is not None
     for row, true in enumerate(numbers.classes):
         for column, taken in enumerate(numbers.candidates):
             rates = [100 * np.mean(one.predicted[one.truth == true] == taken) for one in found]
@@ -139,7 +146,7 @@ def test_paired_differences_against_scipy(runs):
 
 def test_badges_say_what_the_number_is_of(runs):
     texts = [badge.text for badge in badges(read(runs[1]))]
-    assert "1 epochs a round, fixed beforehand" in texts
+    assert "1 epoch a round, fixed beforehand" in texts
     assert "unlabelled pool of unseen classes alone" in texts
     assert "class prior estimated by three_c_edges" in texts
     assert "no network made the features" in texts
@@ -236,3 +243,17 @@ def test_without_the_data_the_page_says_what_is_missing(runs, tmp_path):
     assert "the data have changed" in text
     assert '<figure id="features"' not in text
     assert '<figure id="confusion"' in text
+
+
+def test_very_many_classes(tmp_path):
+    """More than a table of confusions is for, and of each row the best columns alone."""
+    source = LinearGaussian(classes=2100, unseen=1050, rows_per_class=2, features=8, semantics=4, latents=1)
+    experiment = Experiment(source, ESZSL(), Train(epochs=1), seeds=1, top=(5,))
+    run(experiment, tmp_path / "run", False, Console(quiet=True))
+    evidence = read(tmp_path / "run")
+    assert class_numbers(evidence.of(Task.zsl)).confusion is None
+    assert len(class_table(evidence)[1]) == 1000
+    text = write_report([tmp_path / "run"]).read_text()
+    assert "1000 classes" in text
+    assert '<figure id="class-accuracy"' in text
+    assert '<figure id="confusion"' not in text
