@@ -33,6 +33,15 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class RepeatOptions:
+    """Repeat a run from its folder, and compare the numbers."""
+
+    config: Path | None = None
+    """the config file of the run, if it has classes of its own"""
+    execution: tyro.conf.OmitArgPrefixes[Execution] = Execution()
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """Train and score an experiment."""
 
@@ -58,13 +67,12 @@ def _repeat(arguments: list[str]) -> int:
         return fail("run --from: the next argument is the folder of a run", 2)
     run_dir = Path(arguments[0])
     options = tyro.cli(
-        Execution,
+        RepeatOptions,
         args=arguments[1:],
         prog=f"jzsl run --from {run_dir}",
-        description="Repeat a run from its folder, and compare the numbers.",
     )
-    experiment, header = recorded(run_dir)
-    result = _run_into(experiment, Path("runs") / f"{run_dir.resolve().name}-again", options, header)
+    experiment, header = recorded(run_dir, options.config)
+    result = _run_into(experiment, Path("runs") / f"{run_dir.resolve().name}-again", options.execution, header)
     different = changes(run_dir, result, experiment.numbers)
     for line in different:
         fail(f"{run_dir}: {line}", 1)

@@ -123,3 +123,17 @@ def test_the_state_of_a_checkout(tmp_path):
     assert checkout(tmp_path) == git("rev-parse", "HEAD")
     (tmp_path / "file").write_text("two")
     assert checkout(tmp_path) == git("rev-parse", "HEAD") + ", changed"
+
+
+def test_a_method_of_a_config_is_repeated_with_the_config(tmp_path, capsys):
+    """The folder of a run never makes code run; the file that the user names does."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = [part for part in text.split("```python")[1:] if "class Ridge" in part]
+    (tmp_path / "ridge.py").write_text(block.split("```")[0])
+    out = tmp_path / "run"
+    assert main(["run", str(tmp_path / "ridge.py"), "--seeds", "1", "--method.ridge", "3", "--out", str(out)]) == 0
+    repeat = ["run", "--from", str(out), "--out", str(tmp_path / "again")]
+    assert main(repeat) == 2
+    assert "name the file with --config" in " ".join(capsys.readouterr().err.split())
+    assert main([*repeat, "--config", str(tmp_path / "ridge.py")]) == 0
+    assert json.loads((tmp_path / "again" / "config.json").read_text())["experiment"]["method"]["ridge"] == 3
