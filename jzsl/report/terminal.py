@@ -67,6 +67,7 @@ def problem_table(problem: Problem) -> Table:
     for name, value in (
         ("from", provenance.origin),
         ("features", f"{provenance.features}: {len(problem.features)} rows of {problem.features.shape[1]}"),
+        ("backbone", provenance.backbone.value),
         ("semantics", f"{provenance.semantics}: {problem.semantics.shape[1]} dimensions"),
         ("visible entries", "all" if problem.visible is None else f"{100 * problem.visible.mean():.1f} %"),
         ("classes", f"{len(problem.seen_classes)} seen, {len(problem.unseen_classes)} unseen"),
