@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from jzsl.errors import InputError, writing
 from jzsl.report.chart import Chart, inline_svg, save_chart
@@ -91,7 +92,7 @@ def _run(run: Evidence, shown: Callable[[list[Chart], str], str], prefix: str, a
     result = run.result
     heading = "h1" if alone else "h2"
     cells = "".join(
-        f"<div><strong>{result[name]['mean']:.1f} <small>± {result[name]['std']:.1f} % {escape(name)}</small></strong>"
+        f"<div><strong>{result[name]['mean']:.1f} <small>{_spread(result[name])}% {escape(name)}</small></strong>"
         f"<span>{escape(NUMBERS.get(name, ''))}</span></div>"
         for name in _headline(run)
     )
@@ -114,6 +115,10 @@ def _run(run: Evidence, shown: Callable[[list[Chart], str], str], prefix: str, a
             "</section>",
         ]
     )
+
+
+def _spread(number: dict[str, Any]) -> str:
+    return f"± {number['std']:.1f} " if len(number["values"]) > 1 else ""
 
 
 def _headline(run: Evidence) -> list[str]:

@@ -70,7 +70,7 @@ def _progress(evidence: Evidence) -> Chart:
         axes = figure.subplots()
         final, validation = evidence.rows(), evidence.rows("validation")
         _draw_series(axes, *_series(final, headline, step), f"{headline} of test rows", COLOURS[0])
-        if validation and headline in validation[0]:
+        if step == "epoch" and validation and headline in validation[0]:
             found = _series(validation, headline, "epoch")
             _draw_series(axes, *found, f"{headline} of validation classes", COLOURS[1], "--s")
         steps, values = _series(final, "pseudo_label_accuracy", step)
@@ -79,7 +79,7 @@ def _progress(evidence: Evidence) -> Chart:
         axes.set_xlabel({"round": "round (0: the inductive base)", "epoch": "epoch"}[step])
         axes.set_ylabel("%")
         _whole_steps(axes)
-        figure.legend(loc="outside lower center", ncols=1 if validation else 2, frameon=False)
+        figure.legend(loc="outside lower center", ncols=1 if validation and step == "epoch" else 2, frameon=False)
 
     if step == "round":
         title = f"{headline} and pseudo-labels, round by round"

@@ -49,7 +49,8 @@ def badges(evidence: Evidence) -> list[Badge]:
     )
     found = [Badge(f"{epochs}, {how}"), _pool(experiment)]
     if evidence.has_rounds:
-        found += [Badge(f"{result['rounds']} rounds, rows taken by {_selection(experiment)}"), _prior(result)]
+        rounds = "1 round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
+        found += [Badge(f"{rounds}, rows taken by {_selection(experiment)}"), _prior(result)]
     if result.get("factor") is not None:
         found.append(Badge(f"bonus of {result['factor']:.3g} on unseen classes, chosen on validation classes"))
     backbone = Backbone.__members__.get(result["features"].get("backbone", "unstated"), Backbone.unstated)
