@@ -1,10 +1,15 @@
-"""The result of a finished run, read back and checked."""
+"""The result of a run: put together at its end, read back and checked later."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from jzsl.config import Experiment
 from jzsl.errors import InputError
+from jzsl.problem import Problem
 from jzsl.records import read_record, require_record
+from jzsl.training.standing import Standing, epochs, factor
 
 _RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
            "epochs": int, "epochs_chosen": bool, "factor": float | None, "class_prior": str, "rounds": int,
@@ -29,3 +34,30 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                     f"{path}: not {what} ({name}: {len(entry['values'])} values for {len(result['seeds'])} seeds)"
                 )
     return config, result
+
+
+def summary(experiment: Experiment, problem: Problem, standing: Standing, setting: str) -> dict[str, Any]:
+    """What result.json says of a finished run, but for data and versions; numbers in percent."""
+    results = standing.results
+    result: dict[str, Any] = {
+        "setting": setting,
+        "tasks": [task.name for task in experiment.tasks],
+        "features": {
+            "name": problem.provenance.features,
+            "hash": problem.hash,
+            "backbone": problem.provenance.backbone.name,
+        },
+        "semantics": problem.provenance.semantics,
+        "seeds": list(range(experiment.seeds)),
+        "epochs": epochs(experiment, standing),
+        "epochs_chosen": experiment.train.epochs is None,
+        "factor": factor(experiment, standing),
+        "class_prior": experiment.self_training.class_prior.name if experiment.self_training else "uniform",
+        "rounds": experiment.self_training.rounds if experiment.self_training else 0,
+        "duration_s": standing.seconds,
+    }
+    for name in experiment.numbers:
+        values = [numbers[name] for numbers in results]
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
+    return result

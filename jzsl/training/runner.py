@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import TaskID
 
@@ -22,6 +21,7 @@ from jzsl.training.checkpoints import ProgressStore, write_json
 from jzsl.training.divergence import require_finite
 from jzsl.training.interrupt import Interrupted, InterruptFlag
 from jzsl.training.journal import Journal
+from jzsl.training.result import summary
 from jzsl.training.round_trainer import RoundTrainer
 from jzsl.training.standing import Standing, epochs, factor, record
 from jzsl.training.stream_trainer import StreamTrainer
@@ -178,31 +178,7 @@ class _Driver:
         with self.progress:
             for phase, seeds in self.items[self.standing.item :]:
                 self._run_item(phase, seeds)
-        results = self.standing.results
-        result: dict[str, Any] = {
-            "setting": self.trainers[FINAL].view.setting,
-            "tasks": [task.name for task in self.experiment.tasks],
-            "features": {
-                "name": self.problem.provenance.features,
-                "hash": self.problem.hash,
-                "backbone": self.problem.provenance.backbone.name,
-            },
-            "semantics": self.problem.provenance.semantics,
-            "seeds": list(range(self.experiment.seeds)),
-            "epochs": epochs(self.experiment, self.standing),
-            "epochs_chosen": self.experiment.train.epochs is None,
-            "factor": factor(self.experiment, self.standing),
-            "class_prior": self.experiment.self_training.class_prior.name
-            if self.experiment.self_training
-            else "uniform",
-            "rounds": self.experiment.self_training.rounds if self.experiment.self_training else 0,
-            "duration_s": self.standing.seconds,
-        }
-        for name in self.experiment.numbers:
-            values = [numbers[name] for numbers in results]
-            spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-            result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
-        return result
+        return summary(self.experiment, self.problem, self.standing, self.trainers[FINAL].view.setting)
 
     def _run_item(self, phase: str, seeds: tuple[int, ...]) -> None:
         trainer, standing, count = self.trainers[phase], self.standing, self._epochs_of(phase)
