@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jzsl.report.chart import Chart, tip
-from jzsl.report.evidence import MOST_CLASSES, ClassNumbers, Evidence, class_numbers, estimated_prior
+from jzsl.report.evidence import MOST_CLASSES, ClassNumbers, Evidence, class_numbers, estimated_prior, prior_name
 from jzsl.report.figures import COLOURS
 
 NAMED = 40
@@ -91,7 +91,7 @@ def _shares(evidence: Evidence, numbers: ClassNumbers) -> Chart:
     names = [evidence.class_names[numbers.candidates[place]] for place in order]
     marks = [("true share", numbers.true, "D", COLOURS[2]), ("predicted share", predicted, "o", COLOURS[0])]
     if prior is not None:
-        marks.insert(1, (f"estimated prior ({evidence.result['class_prior']})", prior.mean(0), "s", COLOURS[1]))
+        marks.insert(1, (prior_name(evidence), prior.mean(0), "s", COLOURS[1]))
 
     def draw(figure):
         axes = figure.subplots()
@@ -183,4 +183,4 @@ def class_table(evidence: Evidence) -> tuple[list[str], list[list[str | float]]]
             taken,
         ]
         rows.append(found if prior is None else [*found[:5], float(prior[:, column].mean()), taken])
-    return headings if prior is None else [*headings[:5], "estimated prior", headings[5]], rows
+    return headings if prior is None else [*headings[:5], prior_name(evidence), headings[5]], rows

@@ -174,8 +174,14 @@ def _confusion(
     return 100 * np.mean(tables, axis=0)[np.searchsorted(every, classes)][:, np.searchsorted(every, candidates)]
 
 
+def prior_name(evidence: Evidence) -> str:
+    """Where the class prior came from."""
+    name = evidence.result["class_prior"]
+    return "known prior" if name == "known" else f"estimated prior ({name})"
+
+
 def estimated_prior(evidence: Evidence) -> Float[np.ndarray, "s k"] | None:
-    """The class prior that the last round of each seed ended with, in percent; None where none was estimated."""
+    """The class prior that the last round of each seed ended with, in percent; None where none was used."""
     if not evidence.has_rounds or evidence.result.get("class_prior") in (None, "uniform"):
         return None
     last = {row["seed"]: row["class_prior"] for row in evidence.rows() if "class_prior" in row}

@@ -13,7 +13,7 @@ from jzsl.report.figures import COLOURS
 _DIAGNOSTICS = {
     "energy": "energy U(Z)",
     "gradient_norm": "norm of its gradient",
-    "stability": "step × curvature",
+    "stability": "curvature × s²/2",
     "acceptance": "acceptance",
 }
 """What the journal of a generator with Langevin chains tells of them."""
@@ -111,7 +111,7 @@ def _langevin(evidence: Evidence) -> Chart:
             axes.set_xlabel(step)
 
     caption = (
-        "Means over rows and minibatches. Above 2 (dashed) a step of the size used would leave the posterior; "
+        "Means over rows and minibatches. Above 2 (dashed) a plain Langevin step of size s diverges; "
         "unadjusted chains accept every proposal."
     )
     return Chart("langevin", "Langevin diagnostics", caption, draw, (4.6, 3.9))

@@ -102,8 +102,8 @@ def test_class_numbers_against_counting(runs):
     assert numbers.true.sum() == pytest.approx(100)
     headings, rows = class_table(evidence)
     assert len(rows) == 3
-    assert "estimated prior" not in headings
-    assert "estimated prior" in class_table(read(runs[1]))[0]
+    assert "estimated prior (three_c_edges)" not in headings
+    assert "estimated prior (three_c_edges)" in class_table(read(runs[1]))[0]
 
 
 def test_every_round_tells_how_good_its_pseudo_labels_are(runs):
