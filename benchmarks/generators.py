@@ -3,7 +3,7 @@
     python -m benchmarks.generators [--sizes cub awa2 digits] [--rows 1536] [--out FILE.json]
 
 An epoch passes over the rows once; a WGAN's critic sees five times as many. The rate is that of the matrix products
-that one pass is made of (`jzsl.analysis.cost`); the machine's peak is a 2,048-cubed float32 product of the same run.
+that one pass is made of (`jzsl.studies.cost`); the machine's peak is a 2,048-cubed float32 product of the same run.
 """
 
 import json
@@ -16,10 +16,10 @@ from rich.table import Table
 
 from benchmarks.abp_step import SIZES, epoch_of
 from benchmarks.machine import alternate, describe, square_product
-from jzsl.analysis.cost import costs
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
+from jzsl.studies.cost import costs
 
 
 @dataclass(frozen=True)

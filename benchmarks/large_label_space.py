@@ -84,8 +84,8 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
     from jzsl.evaluation.top_k import top_columns
     from jzsl.generators.abp import ABP
     from jzsl.methods.generative import Generative
+    from jzsl.problem.views import inductive
     from jzsl.types import Task
-    from jzsl.views import inductive
 
     start, before = time.perf_counter(), resident_gb()
     problem = Arrays(folder).load()

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jzsl.training.versions import versions
+from jzsl.driver.versions import versions
 
 
 def describe() -> dict[str, Any]:

@@ -23,12 +23,12 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.machine import describe
-from jzsl.analysis.experiments import inductive_numbers
 from jzsl.config import Experiment, Train
 from jzsl.data.locate import locate
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.scaling import Scaling
+from jzsl.problem.transforms import Scaling
+from jzsl.studies.experiments import inductive_numbers
 
 MANTISSA = {"highest": 23, "tensorfloat32": 10, "bfloat16": 7}
 """Bits after the point that a factor keeps."""

@@ -55,9 +55,9 @@ def measure(point: dict[str, int], hidden: int) -> dict[str, float]:
     from jzsl.classifiers.prototype import Prototype
     from jzsl.config import Experiment, Train
     from jzsl.data.arrays import Arrays
+    from jzsl.driver.trainer import Programs, Trainer
     from jzsl.generators.abp import ABP
     from jzsl.methods.generative import Generative
-    from jzsl.training.trainer import Programs, Trainer
 
     random, rows, features = np.random.default_rng(0), point["rows"], point["features"]
     seen, queries = max(2, point["classes"] - point["classes"] // 5), 64 * point["classes"] // 5

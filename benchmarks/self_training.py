@@ -20,13 +20,13 @@ from rich.table import Table
 from benchmarks.machine import describe
 from jzsl.config import Experiment, Train
 from jzsl.data.arrays import Arrays
-from jzsl.devices.stages import COMPILED, Stages
+from jzsl.driver.runner import run
+from jzsl.driver.timing import COMPILED, Stages
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.report.terminal import stage_table
-from jzsl.selection.choice import Prior, Selection
-from jzsl.training.runner import run
-from jzsl.training.self_training import STHS
+from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.sths import STHS
 
 TRAIN, UNSEEN, FEATURES, ATTRIBUTES, SEEN, CLASSES = 23_527, 7_913, 2048, 85, 40, 50
 

@@ -9,9 +9,9 @@ Expect A 79.4 ± 1.6 % over five seeds (source alone 78.5, `crst` 88.7 ± 0.9), 
 from jzsl.config import Experiment, Train
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.methods.supervised import Supervised
-from jzsl.scaling import Scaling
-from jzsl.selection.choice import Selection
-from jzsl.training.self_training import STHS
+from jzsl.problem.transforms import Scaling
+from jzsl.self_training.selection.choice import Selection
+from jzsl.self_training.sths import STHS
 from jzsl.types import Task
 
 CONFIG = Experiment(

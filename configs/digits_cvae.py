@@ -7,7 +7,7 @@ from jzsl.config import Experiment
 from jzsl.data.digits import Digits
 from jzsl.generators.cvae import CVAE
 from jzsl.methods.generative import Generative
-from jzsl.scaling import Scaling
+from jzsl.problem.transforms import Scaling
 from jzsl.types import Task
 
 CONFIG = Experiment(

@@ -6,6 +6,6 @@ jzsl run configs/digits_s2v.py
 from jzsl.config import Experiment
 from jzsl.data.digits import Digits
 from jzsl.methods.s2v import S2V
-from jzsl.scaling import Scaling
+from jzsl.problem.transforms import Scaling
 
 CONFIG = Experiment(data=Digits(), method=S2V(), scaling=Scaling.none)

@@ -9,8 +9,8 @@ from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.scaling import Scaling
-from jzsl.training.self_training import STHS
+from jzsl.problem.transforms import Scaling
+from jzsl.self_training.sths import STHS
 from jzsl.types import Task
 
 CONFIG = Experiment(

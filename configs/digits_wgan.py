@@ -10,7 +10,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.scaling import Scaling
+from jzsl.problem.transforms import Scaling
 
 CONFIG = Experiment(
     data=Digits(),

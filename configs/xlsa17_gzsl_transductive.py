@@ -10,7 +10,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
-from jzsl.training.self_training import STHS
+from jzsl.self_training.sths import STHS
 from jzsl.types import Task
 
 CONFIG = Experiment(

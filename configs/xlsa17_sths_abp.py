@@ -13,7 +13,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.training.self_training import STHS
+from jzsl.self_training.sths import STHS
 from jzsl.types import Task
 
 CONFIG = Experiment(

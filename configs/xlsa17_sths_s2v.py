@@ -9,7 +9,7 @@ the comparison without hardness.
 from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.s2v import S2V
-from jzsl.training.self_training import STHS
+from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
     data=Xlsa17(),

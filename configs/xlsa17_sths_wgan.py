@@ -10,7 +10,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.training.self_training import STHS
+from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
     data=Xlsa17(),

@@ -6,8 +6,8 @@ from typing import Any
 
 from jzsl.devices.compilation import keep_programs
 from jzsl.devices.processes import leave_at_once, lost_process
+from jzsl.driver.interrupt import Interrupted
 from jzsl.errors import DivergedError, InputError, WriteError
-from jzsl.training.interrupt import Interrupted
 from jzsl.verbs.data import data
 from jzsl.verbs.export import export
 from jzsl.verbs.predict import predict

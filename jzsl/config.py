@@ -16,10 +16,10 @@ from jzsl.data.described import described
 from jzsl.devices.mesh import ROWS_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
-from jzsl.problem import Problem
+from jzsl.problem.problem import Problem
+from jzsl.problem.transforms import Scaling
 from jzsl.records import fits, words
-from jzsl.scaling import Scaling
-from jzsl.training.self_training import STHS
+from jzsl.self_training.sths import STHS
 from jzsl.types import Classifier, Generator, Method, Task
 
 

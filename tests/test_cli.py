@@ -11,10 +11,10 @@ from rich.console import Console
 
 from jzsl.cli import main
 from jzsl.config import load_config
-from jzsl.training.runner import run
+from jzsl.driver.runner import run
 from jzsl.types import Task
 
-TINY = Path(__file__).parent / "training" / "tiny.py"
+TINY = Path(__file__).parent / "driver" / "tiny.py"
 FAST = ["--train.epochs", "1", "--seeds", "1"]
 
 

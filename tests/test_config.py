@@ -12,7 +12,7 @@ from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
-from jzsl.sampling.run import Langevin
+from jzsl.sampling.chain import Langevin
 from jzsl.types import Task
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))

@@ -1,1 +1,1 @@
-"""Sources: each file holds one function that returns a `jzsl.problem.Problem`."""
+"""Sources: each file holds one function that returns a `jzsl.problem.problem.Problem`."""

@@ -19,11 +19,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from jzsl.data.formats.mat import MatFile
 from jzsl.data.holdout import holdout_classes, holdout_rows
-from jzsl.data.matfile import MatFile
 from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
-from jzsl.problem import Backbone, Problem, Provenance, Splits
+from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
 FORMATS = ".npz, .h5, .hdf5, .npy or .mat"
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from jzsl.data.arrays import read_entries
 from jzsl.errors import InputError
-from jzsl.problem import Problem
+from jzsl.problem.problem import Problem
 
 
 def described(problem: Problem, path: Path) -> Problem:

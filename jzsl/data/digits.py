@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from jzsl.data.holdout import holdout_rows
 from jzsl.errors import InputError
-from jzsl.problem import Backbone, Problem, Provenance, Splits
+from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
 STROKES = (
     # Seven segments, as one writes the digit rather than as a display shows it.

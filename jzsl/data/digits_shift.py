@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from jzsl.data.digits import SEMANTICS
 from jzsl.data.holdout import holdout_rows
 from jzsl.errors import InputError
-from jzsl.problem import Backbone, Problem, Provenance, Splits
+from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
 
 @dataclass(frozen=True)

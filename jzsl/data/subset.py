@@ -10,7 +10,7 @@ import numpy as np
 
 from jzsl.config import SourceConfig
 from jzsl.errors import InputError
-from jzsl.problem import Problem
+from jzsl.problem.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import multivariate_normal
 
 from jzsl.data.holdout import holdout_classes, holdout_rows
-from jzsl.problem import Backbone, Problem, Provenance, Splits
+from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
 
 class Truth(NamedTuple):

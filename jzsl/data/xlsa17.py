@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from jzsl.data.formats.mat import MatFile
 from jzsl.data.holdout import holdout_classes, holdout_rows
-from jzsl.data.matfile import MatFile
 from jzsl.errors import InputError
-from jzsl.problem import Backbone, Problem, Provenance, Splits
+from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,19 @@ from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
 from jzsl.evaluation.calibration import best_factor
 from jzsl.evaluation.curve import SeenUnseenCurve, seen_unseen_curve
-from jzsl.evaluation.stages import stage_errors
+from jzsl.evaluation.group_detection import stage_errors
 from jzsl.evaluation.top_k import hit_rates
-from jzsl.problem import Problem
-from jzsl.scaling import CHUNK_ROWS
+from jzsl.problem.problem import Problem
+from jzsl.problem.transforms import CHUNK_ROWS
+from jzsl.problem.views import View, all_queries, target_queries, unseen_queries
 from jzsl.types import Task
-from jzsl.views import View, all_queries, target_queries, unseen_queries
 
 NUMBERS = {
     Task.zsl: ("T1",),
     Task.gzsl: ("U", "S", "H", "AUSUC", "AUROC", "FPR95", "H_group_known", "H_seen_known", "H_unseen_known"),
     Task.adaptation: ("A",),
 }
-"""The numbers of each task, in percent; those after AUSUC are explained in `jzsl.evaluation.stages`."""
+"""The numbers of each task, in percent; those after AUSUC are explained in `jzsl.evaluation.group_detection`."""
 
 
 class Queries(NamedTuple):

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from jzsl.driver.saved_model import Model, require_rows
 from jzsl.errors import InputError
 from jzsl.export.heads import head_of, joined, scores_of
 from jzsl.export.write import CLASS, FORMAT, HEAD, RECORD, SCORES, class_program, head_of_model, require_flatbuffers
+from jzsl.problem.transforms import Scaler
 from jzsl.records import read_record
-from jzsl.scaling import Scaler
-from jzsl.training.model import Model, require_rows
 from jzsl.types import Head, LinearHead, NeighbourHead
 
 _RECORD = {

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jzsl.driver.checkpoints import write_json
+from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError, writing
 from jzsl.export.heads import entries_of
-from jzsl.training.checkpoints import write_json
-from jzsl.training.model import Model
 from jzsl.types import ClassTable, Head, Method, NeighbourHead, Pool
 
 FORMAT = 1

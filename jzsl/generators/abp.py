@@ -17,7 +17,7 @@ from jzsl.errors import require_positive
 from jzsl.generators.observation_noise import ObservationNoise, followed_variance
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
-from jzsl.sampling.run import Langevin, run
+from jzsl.sampling.chain import Langevin, run
 from jzsl.sampling.stability import stability
 from jzsl.training.epochs import epoch_order, minibatch, run_epochs
 from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool

@@ -9,15 +9,15 @@ from jaxtyping import Float, Int
 from sklearn.metrics import confusion_matrix
 
 from jzsl.config import Experiment
+from jzsl.driver import predictions, saved_model
+from jzsl.driver.predictions import TaskPredictions
+from jzsl.driver.repeat import recorded
+from jzsl.driver.result import read_run
+from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import per_class_accuracy
-from jzsl.problem import Problem
+from jzsl.problem.problem import Problem
 from jzsl.records import require_record
-from jzsl.training import model, predictions
-from jzsl.training.model import Model
-from jzsl.training.predictions import TaskPredictions
-from jzsl.training.repeat import recorded
-from jzsl.training.result import read_run
 from jzsl.types import Task
 
 MOST_CLASSES = 1000
@@ -117,7 +117,7 @@ def read(run_dir: Path, config: Path | None = None) -> Evidence:
     if len(result["seeds"]) != experiment.seeds or result["seeds"] != list(range(len(result["seeds"]))):
         raise InputError(f"{run_dir / 'result.json'}: not the result of this run (seeds: {result['seeds']} found)")
     first = run_dir / "checkpoints" / f"seed-{result['seeds'][0]}"
-    saved = model.load(first, experiment.method, experiment.tasks[0])
+    saved = saved_model.load(first, experiment.method, experiment.tasks[0])
     found = [predictions.load(run_dir, seed) for seed in result["seeds"]]
     for of_seed in found:
         if missing := set(experiment.tasks) - set(of_seed):

@@ -5,8 +5,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+from jzsl.driver.result import read_run
 from jzsl.report.published import comparable
-from jzsl.training.result import read_run
 
 _TEX = str.maketrans({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
                       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"})  # fmt: skip

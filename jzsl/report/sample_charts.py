@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from jzsl.hardness.angular import angles, avh
-from jzsl.problem import Problem
+from jzsl.problem.problem import Problem
 from jzsl.report.chart import Chart
 from jzsl.report.evidence import Evidence
 from jzsl.report.figures import COLOURS

@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from jzsl.problem import Problem
+from jzsl.problem.problem import Problem
 
 _SHOWN = 40
 

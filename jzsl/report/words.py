@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jzsl.config import Experiment
-from jzsl.problem import Backbone
+from jzsl.problem.problem import Backbone
 from jzsl.report.evidence import Evidence
 from jzsl.types import Task
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import tyro
 
+from jzsl.driver import saved_model
+from jzsl.driver.repeat import recorded
+from jzsl.driver.result import read_run
 from jzsl.errors import InputError
 from jzsl.export.write import export_model, require_flatbuffers
-from jzsl.training import model
-from jzsl.training.repeat import recorded
-from jzsl.training.result import read_run
 from jzsl.types import Task
 
 
@@ -36,7 +36,9 @@ def export(arguments: list[str]) -> int:
         raise InputError(f"{options.out}: exists already; choose another --out")
     experiment, header = recorded(options.run_dir, options.config)
     _, result = read_run(options.run_dir)
-    trained = model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task)
+    trained = saved_model.load(
+        options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task
+    )
     about = {
         "setting": result["setting"],
         "data": header["data"],

@@ -9,10 +9,10 @@ import numpy as np
 import tyro
 
 from jzsl.data.arrays import read_entries
+from jzsl.driver import saved_model
+from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import Classifies, is_exported, of_run, read_exported
-from jzsl.training import model
-from jzsl.training.repeat import recorded
 from jzsl.types import Task
 
 
@@ -41,7 +41,7 @@ def _model(options: PredictOptions) -> Classifies:
         return read_exported(options.model_dir)
     experiment, _ = recorded(options.model_dir, options.config)
     saved = options.model_dir / "checkpoints" / f"seed-{options.seed}"
-    return of_run(model.load(saved, experiment.method, options.task))
+    return of_run(saved_model.load(saved, experiment.method, options.task))
 
 
 def _new_class(text: str) -> tuple[str, np.ndarray]:

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from jzsl.config import Experiment, load_config
 from jzsl.devices.processes import Cluster, is_first
-from jzsl.devices.stages import Stages
+from jzsl.driver.repeat import changes, recorded
+from jzsl.driver.runner import run as run_experiment
+from jzsl.driver.timing import Stages
 from jzsl.report.terminal import result_table, stage_table
-from jzsl.training.repeat import changes, recorded
-from jzsl.training.runner import run as run_experiment
 from jzsl.verbs.status import USAGE, fail
 
 

@@ -3,13 +3,13 @@
 import tyro
 from rich.console import Console
 
-from jzsl.analysis.options import StudyOptions, setting_of
-from jzsl.analysis.questions import Study
-from jzsl.analysis.study import write
 from jzsl.config import encode
 from jzsl.errors import require_positive
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import finding_table
+from jzsl.studies.options import StudyOptions, setting_of
+from jzsl.studies.questions import Study
+from jzsl.studies.study import write
 
 
 def study(arguments: list[str]) -> int:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from jzsl.analysis.study import write
-from jzsl.analysis.tuning import tuning_finding
 from jzsl.config import Experiment, encode, load_config
+from jzsl.driver.tune import Grid
+from jzsl.driver.tune import tune as try_all
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import finding_table
-from jzsl.training.tuning import Grid
-from jzsl.training.tuning import tune as try_all
+from jzsl.studies.study import write
+from jzsl.studies.tuning_table import tuning_finding
 from jzsl.verbs.status import fail
 
 

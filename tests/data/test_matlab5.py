@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jzsl.data.matlab5 import Matlab5
+from jzsl.data.formats.matlab5 import Matlab5
 
 VARIABLES = {
     "doubles": np.arange(12.0).reshape(3, 4) / 7,

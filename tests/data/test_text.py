@@ -17,7 +17,7 @@ from jzsl.data.xlsa17 import Xlsa17
 from jzsl.errors import InputError
 from jzsl.methods.eszsl import ESZSL
 
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 
 
 def letters(texts: list[str]) -> np.ndarray:

@@ -19,7 +19,7 @@ from jzsl.devices.mesh import device_mesh
 from jzsl.devices.processes import Cluster
 from jzsl.errors import InputError
 
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 LONG = ("--train.epochs", "80", "--seeds", "1", "--tasks", "zsl")
 
 

@@ -17,16 +17,16 @@ from rich.console import Console
 from jzsl.config import Train, load_config
 from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
 from jzsl.devices.replicas import replica, replicate
+from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.training.runner import run
+from jzsl.problem.views import inductive
 from jzsl.types import Task
-from jzsl.views import inductive
 
 QUIET = Console(quiet=True)
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 
 
 def plain(leaf):

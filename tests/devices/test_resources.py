@@ -14,11 +14,11 @@ from jzsl.cli import main
 from jzsl.config import load_config
 from jzsl.devices import memory
 from jzsl.devices.program import Program
-from jzsl.devices.stages import COMPILE, Stages
+from jzsl.driver.timing import COMPILE, Stages
 from jzsl.errors import InputError
-from jzsl.views import inductive
+from jzsl.problem.views import inductive
 
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 
 
 def test_a_program_counts_its_bytes_and_takes_one_set_of_shapes():

@@ -6,7 +6,7 @@ import pytest
 
 from jzsl.evaluation.calibration import best_factor, calibrated
 from jzsl.evaluation.curve import seen_unseen_curve
-from jzsl.evaluation.stages import stage_errors
+from jzsl.evaluation.group_detection import stage_errors
 
 CANDIDATES = np.array([4, 0, 2, 1, 3])
 IS_SEEN = np.array([True, False, True, False, True])  # seen: 4, 2, 3; unseen: 0, 1

@@ -9,8 +9,8 @@ from jzsl.errors import InputError
 from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy, per_class_accuracy
 from jzsl.evaluation.curve import seen_unseen_curve
 from jzsl.evaluation.protocol import Protocol
+from jzsl.problem.views import inductive
 from jzsl.types import Task
-from jzsl.views import inductive
 
 
 def brute_per_class(y, predicted, classes):

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
+from jzsl.driver import saved_model
+from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import of_run, read_exported
-from jzsl.training import model
-from jzsl.training.repeat import recorded
 from jzsl.types import ClassTable, Pool, Task
 
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 FAST = ["--train.epochs", "40", "--seeds", "1"]
 
 
@@ -45,8 +45,8 @@ def features(run_dir) -> np.ndarray:
     return experiment.data.load().features
 
 
-def saved(run_dir: Path, task: Task) -> model.Model:
-    return model.load(run_dir / "checkpoints" / "seed-0", recorded(run_dir)[0].method, task)
+def saved(run_dir: Path, task: Task) -> saved_model.Model:
+    return saved_model.load(run_dir / "checkpoints" / "seed-0", recorded(run_dir)[0].method, task)
 
 
 @pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])

@@ -20,14 +20,14 @@ from jzsl.cli import main
 from jzsl.config import decode, encode, load_config
 from jzsl.data.arrays import Arrays
 from jzsl.data.xlsa17 import Xlsa17
+from jzsl.driver import saved_model
+from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import read_exported
 from jzsl.report.evidence import read
-from jzsl.training import model
-from jzsl.training.repeat import recorded
 from tests.fuzz.mutations import CHANGES, EDITS, changed, edited
 
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 EXAMPLES = [25, pytest.param(2000, marks=pytest.mark.slow)]
 FEWER = [5, pytest.param(400, marks=pytest.mark.slow)]
 """Where an example takes some tenths of a second."""
@@ -211,7 +211,7 @@ def test_foreign_bytes_in_a_run(run_dir, tmp_path, name, count):
     def check(content: bytes):
         (copy / name).write_bytes(content)
         if name.startswith("checkpoints"):
-            attempt(lambda: model.load(copy / "checkpoints" / "seed-0", recorded(copy)[0].method), outcomes)
+            attempt(lambda: saved_model.load(copy / "checkpoints" / "seed-0", recorded(copy)[0].method), outcomes)
         else:
             attempt(lambda: read(copy), outcomes)
 

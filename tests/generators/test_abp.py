@@ -14,9 +14,9 @@ from jzsl.errors import InputError
 from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
 from jzsl.generators.observation_noise import ObservationNoise, followed_variance
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
-from jzsl.sampling.run import Langevin
-from jzsl.scaling import Scaling
-from jzsl.views import inductive
+from jzsl.problem.transforms import Scaling
+from jzsl.problem.views import inductive
+from jzsl.sampling.chain import Langevin
 from tests.reference import abp_numpy
 
 SMALL = ABP(hidden=7, latent=3, batch_size=8, langevin_steps=4)

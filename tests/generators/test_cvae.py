@@ -13,9 +13,9 @@ from jzsl.errors import InputError
 from jzsl.generators.cvae import CVAE, evidence_bound, kl_to_prior
 from jzsl.nets.conditional_generator import GeneratorShape
 from jzsl.nets.encoder import Diagonal, encoder
-from jzsl.scaling import Scaling
+from jzsl.problem.transforms import Scaling
+from jzsl.problem.views import inductive
 from jzsl.types import ClassTable, Pool
-from jzsl.views import inductive
 
 
 def test_kl_is_the_integral(random):

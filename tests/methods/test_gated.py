@@ -13,9 +13,9 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
-from jzsl.training.self_training import STHS
+from jzsl.problem.views import transductive
+from jzsl.self_training.sths import STHS
 from jzsl.types import Task
-from jzsl.views import transductive
 
 HYPER = OutlierExposure(hidden=128, epochs=100, batch_size=32, learning_rate=3e-3)
 CONFIG = Gated(S2V(hidden=32, batch_size=32), Softmax(epochs=80, batch_size=32), HYPER)

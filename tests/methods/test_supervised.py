@@ -10,8 +10,8 @@ from jzsl.data.digits_shift import DigitsShift
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.methods.supervised import Loss, Supervised
+from jzsl.problem.views import domain_adaptation
 from jzsl.types import Task
-from jzsl.views import domain_adaptation
 
 
 @pytest.fixture(scope="module")

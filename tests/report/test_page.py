@@ -16,6 +16,8 @@ from jzsl.cli import main
 from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.data.synthetic import LinearGaussian
+from jzsl.driver import predictions
+from jzsl.driver.runner import run
 from jzsl.evaluation.accuracy import per_class_accuracy
 from jzsl.methods.eszsl import ESZSL
 from jzsl.report.class_charts import class_table
@@ -24,11 +26,9 @@ from jzsl.report.evidence import class_numbers, read
 from jzsl.report.page import write_report
 from jzsl.report.sample_charts import ranked_rows
 from jzsl.report.words import badges
-from jzsl.training import predictions
-from jzsl.training.runner import run
 from jzsl.types import Task
 
-TINY = Path(__file__).parents[1] / "training" / "tiny.py"
+TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 ROUNDS = Path(__file__).parent / "small_digits.py"
 
 

@@ -14,7 +14,7 @@ def a_run(folder, **changes):
     """The folder of a finished run as `jzsl run` leaves it, as far as a table reads it."""
     folder.mkdir(parents=True)
     method = {"type": "jzsl.methods.generative:Generative", "generator": {"type": "jzsl.generators.abp:ABP"}}
-    training = {"type": "jzsl.training.self_training:STHS", "selection": "cfbs"}
+    training = {"type": "jzsl.self_training.sths:STHS", "selection": "cfbs"}
     result = {
         "setting": "inductive",
         "data": {"name": "CUB"},

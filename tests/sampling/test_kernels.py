@@ -10,9 +10,9 @@ import pytest
 from blackjax.sgmcmc.diffusions import overdamped_langevin
 
 from jzsl.generators.abp import potential
+from jzsl.sampling.chain import run
 from jzsl.sampling.metropolis import metropolis
 from jzsl.sampling.preconditioned import preconditioned
-from jzsl.sampling.run import run
 from jzsl.sampling.stability import stability
 from jzsl.sampling.unadjusted import unadjusted
 

@@ -1,0 +1,1 @@
+"""The thin driver: it runs, saves and shows experiments."""

@@ -1,0 +1,122 @@
+"""The folder of a run: made once, or found to hold the same run when it is resumed."""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from jzsl.config import Experiment, differences
+from jzsl.devices.processes import from_first
+from jzsl.driver.checkpoints import write_json
+from jzsl.errors import InputError, writing
+from jzsl.records import read_record
+
+PLACEMENT = ("at_once", "devices_per_seed", "memory_gb")
+"""Fields that say where a run computes, not what; a resumed run may have others."""
+_HEADER = {"experiment": dict, "data": dict[str, str], "versions": dict[str, str], "at_once": int}
+
+
+def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
+    """The experiment; when it resumes, training as many seeds at once as before, unless it names a number itself.
+
+    Raises:
+        InputError: if the folder is there and shall not be resumed, or holds no run.
+    """
+    at_once = from_first(lambda: saved(out)["at_once"] if resume else _require_new(out))
+    return dataclasses.replace(experiment, at_once=experiment.at_once or at_once)
+
+
+def make(out: Path, header: dict[str, Any]) -> None:
+    """Makes the folder of a new run.
+
+    Raises:
+        InputError: if that is not possible.
+    """
+    from_first(lambda: _make(out, header))
+
+
+def check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:
+    """Sees that the folder holds the same run; returns its result if it is done.
+
+    Raises:
+        InputError: naming the field in which the run to resume differs.
+    """
+    return from_first(lambda: _check(out, header, console))
+
+
+@contextlib.contextmanager
+def held(out: Path) -> Iterator[None]:
+    """The folder belongs to this run alone, until it ends in whatever way.
+
+    Raises:
+        InputError: if another process is running in it.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def lock() -> None:
+            with writing(out / ".lock"):
+                file = stack.enter_context((out / ".lock").open("w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{out}: another process is running in it") from None
+            except OSError:  # some network file systems have no locks
+                pass
+
+        from_first(lock)
+        yield
+
+
+def require_like(old: dict[str, Any], header: dict[str, Any], name: str, console: Console) -> None:
+    """Raises an InputError unless both have the same data, and warns of other versions."""
+    if old["data"].get("hash") != header["data"]["hash"]:
+        raise InputError(
+            f"{name} had data of hash {old['data'].get('hash')}, now {header['data']['hash']} "
+            f"({header['data']['origin']})"
+        )
+    for change in differences(old["versions"], header["versions"]):
+        console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise InputError(f"{out}: exists already; choose another --out, or --resume the run in it")
+
+
+def _make(out: Path, header: dict[str, Any]) -> None:
+    """A folder without a config would be no run's, so it gets its name when it has one."""
+    temporary = out.with_name(f".{out.name}.new")
+    try:
+        temporary.mkdir(parents=True, exist_ok=True)
+        write_json(temporary / "config.json", header)
+        temporary.replace(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror})") from error
+
+
+def saved(out: Path) -> dict[str, Any]:
+    """What the config.json of a run holds.
+
+    Raises:
+        InputError: if there is none, or it is no run's.
+    """
+    return read_record(out / "config.json", _HEADER, "the config of a run")
+
+
+def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:
+    path, old = out / "config.json", saved(out)
+    before, now = ({**part["experiment"], **dict.fromkeys(PLACEMENT)} for part in (old, header))
+    if changed := list(differences(before, now)):
+        raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
+    if old["at_once"] != header["at_once"]:
+        # States have that shape.
+        before, now = old["at_once"], header["at_once"]
+        raise InputError(f"{path}: the run to resume trains {before} seeds at once, here {now}; leave --at-once out")
+    require_like(old, header, f"{path}: the run to resume", console)
+    result = out / "result.json"
+    return json.loads(result.read_text()) if result.exists() else None

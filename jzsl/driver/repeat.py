@@ -1,0 +1,44 @@
+"""A run that repeats another one from what that wrote into its folder."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from jzsl.config import Experiment, classes_of, decode, differences, load_config
+from jzsl.driver.folder import saved
+from jzsl.driver.result import read_run
+from jzsl.errors import InputError
+
+
+def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment of a run, training as many seeds at once, and all that its config.json says.
+
+    Args:
+        run_dir: folder of the run.
+        config: the config file of the run, for classes that are its own: a run's folder never names code to run.
+
+    Raises:
+        InputError: if the folder is no run's, or this version has no such config.
+    """
+    header = saved(run_dir)
+    try:
+        own = None if config is None else classes_of(load_config(config))
+        experiment = decode(header["experiment"], own=own)
+    except InputError as error:
+        raise InputError(f"{run_dir / 'config.json'}: {error}") from error
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{run_dir / 'config.json'}: experiment: not an Experiment")
+    return dataclasses.replace(experiment, at_once=header["at_once"]), header
+
+
+def changes(run_dir: Path, result: dict[str, Any], numbers: list[str]) -> list[str]:
+    """The numbers of a result, seed by seed, that are not those in the folder's result.json.
+
+    Raises:
+        InputError: if that run has no result.
+    """
+    _, old = read_run(run_dir)
+    if missing := [name for name in numbers if name not in old]:
+        raise InputError(f"{run_dir / 'result.json'}: not the result of this run ({missing[0]} is missing)")
+    before, now = ({name: found[name]["values"] for name in numbers} for found in (old, result))
+    return list(differences(before, now))

@@ -1,0 +1,63 @@
+"""The result of a run: put together at its end, read back and checked later."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jzsl.config import Experiment
+from jzsl.driver.run_progress import Standing, epochs, factor
+from jzsl.errors import InputError
+from jzsl.problem.problem import Problem
+from jzsl.records import read_record, require_record
+
+_RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
+           "epochs": int, "epochs_chosen": bool, "factor": float | None, "class_prior": str, "rounds": int,
+           "duration_s": float}  # fmt: skip
+_NUMBER = {"mean": float, "std": float, "values": list[float]}
+
+
+def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What config.json and result.json of a run hold.
+
+    Raises:
+        InputError: naming the file and the entry.
+    """
+    config = read_record(run_dir / "config.json", {"experiment": dict}, "the config of a run")
+    path, what = run_dir / "result.json", "the result of a run"
+    result = read_record(path, _RESULT, what)
+    for name, entry in result.items():
+        if isinstance(entry, dict) and {"mean", "std"} <= set(entry):
+            require_record(entry, _NUMBER, f"{path}: not {what}: {name}")
+            if len(entry["values"]) != len(result["seeds"]):
+                raise InputError(
+                    f"{path}: not {what} ({name}: {len(entry['values'])} values for {len(result['seeds'])} seeds)"
+                )
+    return config, result
+
+
+def summary(experiment: Experiment, problem: Problem, standing: Standing, setting: str) -> dict[str, Any]:
+    """What result.json says of a finished run, but for data and versions; numbers in percent."""
+    results = standing.results
+    result: dict[str, Any] = {
+        "setting": setting,
+        "tasks": [task.name for task in experiment.tasks],
+        "features": {
+            "name": problem.provenance.features,
+            "hash": problem.hash,
+            "backbone": problem.provenance.backbone.name,
+        },
+        "semantics": problem.provenance.semantics,
+        "seeds": list(range(experiment.seeds)),
+        "epochs": epochs(experiment, standing),
+        "epochs_chosen": experiment.train.epochs is None,
+        "factor": factor(experiment, standing),
+        "class_prior": experiment.self_training.class_prior.name if experiment.self_training else "uniform",
+        "rounds": experiment.self_training.rounds if experiment.self_training else 0,
+        "duration_s": standing.seconds,
+    }
+    for name in experiment.numbers:
+        values = [numbers[name] for numbers in results]
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
+    return result

@@ -1,0 +1,1 @@
+"""Estimators of the share of each class among unlabelled samples."""

@@ -1,0 +1,113 @@
+"""ABP paper, table 3: parameters and multiply-adds of the generators, counted, and what a training step costs."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jzsl.report.figures import COLOURS
+from jzsl.studies.study import Finding, Setting, only_generative
+from jzsl.types import ClassTable, Generator, Pool
+
+SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
+"""Features and semantic dimensions."""
+
+
+def cost(setting: Setting) -> Finding:
+    """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
+    problem = setting.problem
+    sizes = {**SIZES, problem.provenance.name: (problem.features.shape[1], problem.semantics.shape[1])}
+    rows = []
+    for name, base in only_generative(setting).items():
+        generator, batch = base.generator.build(), getattr(base.generator, "batch_size", 64)
+        for place, (features, dimensions) in sizes.items():
+            setting.tell(f"{name}: {place}")
+            rows.append({"base": name, "size": place, **costs(generator, features, dimensions, batch)})
+
+    def draw(figure):
+        panels = figure.subplots(1, 2)
+        names = list(dict.fromkeys(row["base"] for row in rows))
+        width = 0.8 / len(names)
+        for axes, column in zip(panels, ("parameters M", "training MFLOP a row"), strict=True):
+            for place, name in enumerate(names):
+                found = [row[column] for row in rows if row["base"] == name]
+                position = np.arange(len(sizes)) + (place - (len(names) - 1) / 2) * width
+                axes.bar(position, found, 0.92 * width, color=COLOURS[place],
+                         label=name if column == "parameters M" else None)  # fmt: skip
+            axes.set_xticks(range(len(sizes)), list(sizes))
+            axes.grid(axis="x", visible=False)
+        panels[0].set_ylabel("parameters (millions)")
+        panels[1].set_ylabel("products of training (MFLOP a row)")
+        figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
+
+    words = "; ".join(
+        f"{row['base']} {row['parameters M']:.2f} M and {row['multiply-adds M']:.2f} M, but "
+        f"{row['training MFLOP a row']:.0f} MFLOP to train on a row once"
+        for row in rows
+        if row["size"] == "CUB"
+    )
+    return Finding(
+        "What do generators cost? (ABP, table 3)",
+        f"Parameters, and multiplications and additions of one pass, at CUB's size: {words}.",
+        rows,
+        draw,
+        (
+            "parameters are weights without biases of all networks that training needs; a pass uses each once",
+            "training: matrix products of one step of the epoch loop, divided by its rows (the critic's rows not)",
+            "sample: floating-point operations that the compiler counts for one generated row",
+        ),
+    )
+
+
+def costs(generator: Generator, features: int, dimensions: int, batch: int) -> dict[str, Any]:
+    """A row of the table, from shapes alone."""
+    pool = Pool(
+        jax.ShapeDtypeStruct((batch, features), jnp.float32),  # type: ignore[arg-type]
+        jax.ShapeDtypeStruct((batch,), jnp.int32),  # type: ignore[arg-type]
+        jax.ShapeDtypeStruct((batch,), jnp.int32),  # type: ignore[arg-type]
+    )
+    classes = ClassTable(
+        jax.ShapeDtypeStruct((4, dimensions), jnp.float32),  # type: ignore[arg-type]
+        jax.ShapeDtypeStruct((4,), jnp.bool_),  # type: ignore[arg-type]
+    )
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(generator.init, key, pool, classes)
+    networks = (state.params, getattr(state, "critic", ()))
+    weights = sum(leaf.size for leaf in jax.tree.leaves(networks) if leaf.ndim == 2)
+    training = product_operations(lambda *given: generator.fit(*given, 1)[0], state, pool, classes)
+    semantics = jax.ShapeDtypeStruct((batch, dimensions), jnp.float32)
+    compiled = jax.jit(lambda *given: generator.sample(*given, False)).lower(state, key, semantics).compile()
+    analysis: Any = compiled.cost_analysis()
+    return {
+        "parameters M": round(weights / 1e6, 2),
+        "multiply-adds M": round(2 * weights / 1e6, 2),
+        "training MFLOP a row": round(training / batch / 1e6, 1),
+        "sample MFLOP (compiler)": round(float(analysis["flops"]) / batch / 1e6, 2),
+    }
+
+
+def product_operations(function: Any, *arguments: Any) -> int:
+    """Floating-point operations of the matrix products inside the loops of a function: 2 m n k for each.
+
+    The body of a scan counts as often as it runs, that of a loop with traced bounds once: with epochs and minibatches
+    in such loops this is the number for one minibatch. What is done once a call, outside any loop, does not count.
+    """
+    return _products(jax.make_jaxpr(function)(*arguments).jaxpr, inside=False)
+
+
+def _products(jaxpr: Any, inside: bool) -> int:
+    total = 0
+    for equation in jaxpr.eqns:
+        if inside and equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            left = equation.invars[0].aval.shape
+            total += 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
+        times = equation.params["length"] if equation.primitive.name == "scan" and inside else 1
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                body = getattr(inner, "jaxpr", inner)
+                if hasattr(body, "eqns"):
+                    total += times * _products(body, inside or equation.primitive.name == "while")
+    return total

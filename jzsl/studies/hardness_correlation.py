@@ -1,0 +1,162 @@
+"""AVH paper, section 4: which score of hardness agrees best with errors and with how often a sample is recognised."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jzsl.driver.trainer import Programs, Trainer
+from jzsl.errors import InputError
+from jzsl.hardness.correlation import (
+    Coefficient,
+    bootstrap_interval,
+    correlation,
+    correlation_by_bin,
+    dependent_difference,
+    independent_difference,
+)
+from jzsl.hardness.scores import Hardness, hardness
+from jzsl.methods.supervised import Supervised
+from jzsl.problem.views import target_queries, unseen_queries
+from jzsl.report.figures import COLOURS
+from jzsl.studies.experiments import experiment_of
+from jzsl.studies.study import Finding, Setting, verdict
+from jzsl.types import Task
+
+EDGES = np.linspace(0, 1, 6)
+
+
+def hardness_correlation(setting: Setting) -> Finding:
+    """Correlations of every score, by the predicted and by the true class, each seed against the other seeds.
+
+    Supervised bases are asked about test rows of seen classes, zero-shot ones about rows of unseen classes.
+    """
+    if setting.seeds < 3:
+        raise InputError(f"seeds: {setting.seeds} found, expected 3 or more: each is compared with the others")
+    rows: list[dict[str, Any]] = []
+    words, held = [], True
+    for name in setting.bases:
+        scored = _Scored(setting, name)
+        for by in ("predicted", "true"):
+            for score in Hardness._fields:
+                rows.append({"base": name, "class": by, "score": score, **scored.row(by, score)})
+        first, second = (scored.mean("true", score) for score in ("avh", "confidence"))
+        frequency = scored.frequency
+        r = [correlation(Coefficient.spearman, value, frequency).coefficient for value in (first, second)]
+        between = correlation(Coefficient.spearman, first, second).coefficient
+        # Hardness and frequency are opposed: strengths are compared.
+        test = dependent_difference(-r[0], -r[1], between, len(frequency))
+        naive = independent_difference(-r[0], -r[1], len(frequency), len(frequency))
+        low, high = bootstrap_interval(Coefficient.spearman, -first, frequency, -second, resamples=500)
+        held &= test.z > 0 and test.p < 0.05
+        words.append(
+            f"{name}: {-r[0]:.3f} with AVH, {-r[1]:.3f} with the model confidence (dependent test z = {test.z:.2f}, "
+            f"p = {test.p:.2g}; 95 % interval of the lead {low:.3f} to {high:.3f}; the paper's independent test "
+            f"z = {naive.z:.2f})"
+        )
+
+    def draw(figure):
+        panels = figure.subplots(1, len(setting.bases), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, setting.bases, strict=True):
+            for place, number in enumerate(("error", "disagreement")):
+                values = [
+                    next(row[number] for row in rows if (row["base"], row["class"], row["score"]) == key)
+                    for key in ((name, "predicted", score) for score in Hardness._fields)
+                ]
+                position = np.arange(len(values)) + 0.4 * (place - 0.5)
+                label = {"error": "with the row's error", "disagreement": "with the other seeds' disagreement"}[number]
+                axes.bar(position, values, 0.38, color=COLOURS[place], label=label if axes is panels[0] else None)
+            axes.axhline(0, color="black", linewidth=0.8)
+            axes.set_xticks(range(len(Hardness._fields)), Hardness._fields, rotation=30, fontsize="small")
+            axes.set_title(name, fontsize="medium")
+            axes.grid(axis="x", visible=False)
+        panels[0].set_ylabel("Spearman's correlation of hardness")
+        figure.legend(ncols=2, loc="outside lower center", frameon=False, fontsize="small")
+
+    source = "as measured" if setting.frequency is not None else "share of the other seeds' models that are right"
+    return Finding(
+        "Which score of hardness agrees with errors and with how often a sample is recognised? (AVH, section 4)",
+        f"That AVH of the true class goes more with the frequency than the model confidence does "
+        f"(hypothesis 3) {verdict(held)}: {'; '.join(words)}.",
+        rows,
+        draw,
+        (
+            f"frequency: {source}; error and frequency are of rows that trained no model",
+            "error: own; disagreement: share of the other seeds that do not vote with their majority; "
+            "spearman, pearson, kendall: with the frequency; columns of bounds: Spearman within that bin of it, where "
+            "it has more than one value there; signs: larger is harder",
+        ),
+        ("base", "class", "score", "error", "disagreement", "spearman"),
+    )
+
+
+class _Scored:
+    """Every seed's scores, errors and votes of one base."""
+
+    def __init__(self, setting: Setting, name: str):
+        base = setting.bases[name]
+        task = Task.adaptation if isinstance(base, Supervised) else Task.zsl
+        experiment = experiment_of(setting, base, (task,))
+        problem = setting.problem
+        rows = target_queries(problem) if task is Task.adaptation else unseen_queries(problem)
+        trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train))
+        method = base.build(task)
+        if method.embedding is None:
+            raise InputError(f"base: {name} found, which has no class weights or prototypes")
+        candidates = trainer.candidates[task]
+        truth = np.searchsorted(candidates, problem.labels[rows]).astype(np.int32)
+        measure: Any = jax.jit(lambda scores, embedding, label: hardness(scores, embedding, label))
+        embed: Any = jax.jit(method.embedding)
+        self.values: dict[str, list[Hardness]] = {"predicted": [], "true": []}
+        votes = []
+        for seed in range(setting.seeds):
+            setting.tell(f"{name}: seed {seed}")
+            state, _ = trainer.fit(trainer.init((seed,)), 0, setting.epochs, setting.epochs)
+            predictor = trainer.predictors(state)[task]
+            scores, x = trainer.scores(task, predictor)
+            embedding = embed(predictor, x, candidates)
+            predicted = np.asarray(scores).argmax(1).astype(np.int32)
+            votes.append(predicted)
+            for by, label in (("predicted", predicted), ("true", truth)):
+                self.values[by].append(jax.tree.map(np.asarray, measure(scores, embedding, label)))
+        self.votes = np.stack(votes)
+        self.wrong = (self.votes != truth).astype(float)
+        self.given = None if setting.frequency is None else setting.frequency[rows]
+
+    @property
+    def frequency(self) -> np.ndarray:
+        """Of each row, by all seeds where none was measured."""
+        return 1 - self.wrong.mean(0) if self.given is None else self.given
+
+    def mean(self, by: str, score: str) -> np.ndarray:
+        return np.mean([getattr(value, score) for value in self.values[by]], 0)
+
+    def row(self, by: str, score: str) -> dict[str, Any]:
+        """Means over seeds."""
+        found: dict[str, list[float]] = {}
+
+        def add(key: str, value: float) -> None:
+            found.setdefault(key, []).append(value)
+
+        for seed, values in enumerate(self.values[by]):
+            others = np.delete(np.arange(len(self.votes)), seed)
+            frequency = 1 - self.wrong[others].mean(0) if self.given is None else self.given
+            own = getattr(values, score)
+            add("error", correlation(Coefficient.spearman, own, self.wrong[seed]).coefficient)
+            add("disagreement", correlation(Coefficient.spearman, own, _disagreement(self.votes[others])).coefficient)
+            for kind in Coefficient:
+                add(kind.name, correlation(kind, own, frequency).coefficient)
+            for edge, (_, inside) in zip(EDGES, correlation_by_bin(Coefficient.spearman, own, frequency, EDGES),
+                                         strict=False):  # fmt: skip
+                add(f"{edge:.1f} to {edge + 0.2:.1f}", inside.coefficient)
+        return {key: _rounded(values) for key, values in found.items()}
+
+
+def _disagreement(votes: np.ndarray) -> np.ndarray:
+    """Share of the voters that do not vote with the majority, row by row."""
+    return 1 - np.array([np.bincount(of_row).max() for of_row in votes.T]) / len(votes)
+
+
+def _rounded(values: list[float]) -> float | None:
+    defined = [value for value in values if np.isfinite(value)]
+    return round(float(np.mean(defined)), 3) if defined else None

@@ -1,0 +1,225 @@
+"""Self-training in the other settings: one mixed pool, a separate pool in the generalized task, another domain."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rich.console import Console
+
+from jzsl.classifiers.outlier_exposure import OutlierExposure
+from jzsl.classifiers.prototype import Prototype
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import Experiment, Train, load_config
+from jzsl.data.digits_shift import DigitsShift
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.driver import runner, saved_model
+from jzsl.driver.runner import run
+from jzsl.errors import InputError
+from jzsl.generators.abp import ABP
+from jzsl.generators.wgan import WGAN
+from jzsl.methods.gated import Gated
+from jzsl.methods.generative import Generative
+from jzsl.methods.s2v import S2V
+from jzsl.methods.supervised import Supervised
+from jzsl.problem.transforms import Scaling
+from jzsl.problem.views import strict_transductive, transductive
+from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.sths import STHS
+from jzsl.types import Task
+
+QUIET = Console(quiet=True)
+DATA = LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2)
+BASES = {
+    "s2v": S2V(hidden=16, batch_size=32),
+    "abp": Generative(
+        ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), gzsl=Softmax(epochs=3, batch_size=64), per_class=20
+    ),
+    "wgan": Generative(WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), gzsl=Prototype(), per_class=20),
+}
+
+
+def start(sths, method, view):
+    training = sths.build(method, view.labelled, view.unlabelled)
+    arrays = jax.device_put((view.pool, view.classes, view.candidates))
+    schedule = sths.schedule(int(view.candidates.open.sum()), factor=0.5)
+    cluster = jnp.zeros(view.unlabelled, jnp.int32)
+    return training, arrays, training.init(jax.random.key(0), *arrays, cluster, schedule)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection.random_sampling,
+        Selection.everything,
+        Selection.cfbs,
+        Selection.pn_cfbs_avc,
+        Selection.cbst_avh,
+        Selection.crst,
+    ],
+)  # the selectors themselves are tested for eligibility one by one
+def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
+    """In one compilation; of as many rows as the base puts among the unseen classes."""
+    view = strict_transductive(DATA.load())
+    sths = STHS(3, selection, Prior.uniform, hard=0.5, strict=True)
+    training, arrays, state = start(sths, BASES["s2v"].build(Task.gzsl), view)
+    traces = []
+
+    @jax.jit
+    def step(*arguments):
+        traces.append(1)
+        return training.step(*arguments)
+
+    candidates = np.asarray(view.candidates.classes)
+    np.testing.assert_array_equal(candidates[view.candidates.open], view.unseen)
+    for t in range(4):
+        before = np.isin(candidates[np.asarray(state.predictions.label)], view.unseen)
+        state, metrics = step(state, *arrays, 5)
+        selected = np.asarray(state.w)[view.labelled :]
+        if t:
+            assert selected[~before].sum() == 0
+            if selection.name not in ("everything", "cbst", "cbst_avh", "crst", "crst_lrent", "crst_mrkld"):
+                assert selected.sum() == before.sum() // 3 * t
+            if selection not in (Selection.crst, Selection.crst_mrkld):  # these have some mass on every class
+                assert np.isin(np.asarray(state.y)[view.labelled :][selected > 0], view.unseen).all()
+        assert float(metrics["selected"]) == selected.sum()
+    assert len(traces) == 1
+
+
+def test_the_bonus_on_unseen_classes_is_in_the_predictions():
+    view = strict_transductive(DATA.load())
+    sths = STHS(1, Selection.cfbs, Prior.uniform, strict=True)
+    method = BASES["s2v"].build(Task.gzsl)
+    training, arrays, state = start(sths, method, view)
+    state, _ = training.step(state, *arrays, 3)
+    predictor = method.predictor(state.model, arrays[0], arrays[1], view.unseen)
+    plain = method.logits(predictor, view.pool.x[view.labelled :], view.candidates.classes)
+    np.testing.assert_allclose(state.predictions.scores - plain, 0.5 * np.tile(view.candidates.open, (len(plain), 1)),
+                               atol=1e-5)  # fmt: skip
+
+
+def test_portions_grow_as_told():
+    sths = STHS(5, Selection.cbst, portion=(0.2, 0.15, 0.4))
+    schedule = sths.schedule(4)
+    assert [int(schedule.rows(jnp.int32(t), jnp.int32(1000))) for t in range(5)] == [0, 200, 350, 400, 400]
+    plain = STHS(7).schedule(4)
+    assert [int(plain.rows(jnp.int32(t), jnp.int32(100))) for t in (0, 1, 7)] == [0, 14, 98]
+
+
+def test_soft_labels_reach_the_loss_or_are_drawn():
+    """CRST's soft labels go to a base that takes them; another base gets labels drawn from them."""
+    problem = DigitsShift().load()
+    experiment = Experiment(
+        DigitsShift(), Supervised(32), Train(epochs=3), (Task.adaptation,), scaling=Scaling.none, seeds=1,
+        self_training=STHS(2, Selection.crst, portion=(0.3, 0.1, 0.5)),
+    )  # fmt: skip
+    trainer = runner._trainers(problem, experiment)[runner.FINAL]
+    state = trainer.init((0,))
+    for done in range(0, 9, 3):
+        state, _ = trainer.fit(state, done, 3, 3)
+    labelled = trainer.view.labelled
+    rows = labelled + trainer.view.unlabelled
+    soft, w = np.asarray(state.soft)[0, :rows], np.asarray(state.w)[0, :rows]
+    np.testing.assert_array_equal(soft[:labelled], np.eye(10)[problem.labels[problem.splits.train]])
+    np.testing.assert_allclose(soft[labelled:].sum(1), 1.1, rtol=1e-5)
+    assert w[labelled:].sum() > 100
+    other = transductive(DATA.load())
+    sths = STHS(2, Selection.crst_mrkld, Prior.uniform)
+    training, arrays, state = start(sths, BASES["s2v"].build(Task.zsl), other)
+    for _ in range(2):
+        state, _ = training.step(state, *arrays, 2)
+    begun = training.begin(state, *arrays)
+    assert begun.soft is None
+    drawn = np.asarray(begun.y)[other.labelled :]
+    argmax = other.unseen[np.asarray(state.predictions.label)]
+    assert 0.7 < np.mean(drawn == argmax) < 1  # 9 % of the mass is on all classes
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_strict_run_with_calibration(base, tmp_path):
+    """The factor comes from validation classes, and reaches the rounds and the saved model."""
+    experiment = Experiment(
+        DATA, BASES[base], Train(epochs=3, checkpoint_seconds=0), (Task.gzsl,), calibration=True, seeds=2,
+        self_training=STHS(2, hard=0.5, prior=Prior.uniform, strict=True),
+    )  # fmt: skip
+    result = run(experiment, tmp_path / "run", False, QUIET)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    factors = [row["factor"] for row in rows if row["phase"] == "validation" and row["epoch"] == 3]
+    assert result["factor"] == pytest.approx(np.median(factors))
+    assert result["setting"] == "transductive (strict)"
+    last = [row for row in rows if row["phase"] == "final" and row["round"] == 2]
+    assert result["H"]["values"] == [row["H"] for row in last]
+    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method)
+    view = strict_transductive(DATA.load())
+    assert set(saved.bonus[np.isin(saved.candidates, view.unseen)]) == {np.float32(result["factor"])}
+    assert not saved.bonus[np.isin(saved.candidates, view.seen)].any()
+
+
+@pytest.mark.parametrize("saves", [1, 3, 5])
+def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
+    """Also from the validation phase, whose state is another one."""
+    experiment = Experiment(
+        DATA, BASES["s2v"], Train(epochs=2, checkpoint_seconds=0), (Task.gzsl,), calibration=True, seeds=1,
+        self_training=STHS(2, hard=0.5, prior=Prior.uniform, strict=True),
+    )  # fmt: skip
+    whole = run(experiment, tmp_path / "whole", False, QUIET)
+    save, count = runner.ProgressStore.save, []
+
+    def stop(self, state, record):
+        save(self, state, record)
+        count.append(1)
+        if len(count) == saves:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runner.ProgressStore, "save", stop)
+        run(experiment, tmp_path / "run", False, QUIET)
+    result = run(experiment, tmp_path / "run", True, QUIET)
+    assert {**result, "duration_s": 0} == {**whole, "duration_s": 0}
+
+
+def test_inductive_calibration_moves_u_and_s_but_not_the_area(tmp_path):
+    plain = Experiment(DATA, BASES["s2v"], Train(epochs=5), (Task.gzsl,), seeds=2)
+    one = run(plain, tmp_path / "plain", False, QUIET)
+    two = run(dataclasses.replace(plain, calibration=True), tmp_path / "calibrated", False, QUIET)
+    assert one["factor"] is None
+    assert two["factor"] > 0
+    assert two["AUSUC"]["values"] == pytest.approx(one["AUSUC"]["values"])
+    assert two["U"]["mean"] > one["U"]["mean"]
+    assert two["S"]["mean"] <= one["S"]["mean"]
+
+
+def test_separate_pool_run_reports_both_tasks(tmp_path):
+    experiment = Experiment(
+        DATA,
+        Gated(BASES["s2v"], Softmax(epochs=3, batch_size=64), OutlierExposure(hidden=16, epochs=3)),
+        Train(epochs=3, checkpoint_seconds=0),
+        (Task.gzsl, Task.zsl),
+        seeds=1,
+        self_training=STHS(2, hard=0.5, prior=Prior.uniform),
+    )
+    result = run(experiment, tmp_path / "run", False, QUIET)
+    assert {"H", "AUROC", "FPR95", "H_group_known", "T1"} <= set(result)
+    assert result["setting"] == "transductive (unseen pool separate)"
+    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, Task.gzsl)
+    problem = DATA.load()
+    scores = saved.scores(problem.features[problem.splits.test_seen])
+    assert scores.shape == (len(problem.splits.test_seen), 9)
+
+
+def test_angles_need_a_base_that_has_them():
+    view = transductive(DATA.load())
+    blind = BASES["s2v"].build(Task.zsl)._replace(embedding=None)
+    with pytest.raises(InputError, match="cbst_avh needs"):
+        STHS(selection=Selection.cbst_avh).build(blind, view.labelled, view.unlabelled)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["digits_adaptation", "xlsa17_gzsl", "xlsa17_gzsl_transductive", "xlsa17_gzsl_strict", "xlsa17_gzsl_strict_wgan"],
+)
+def test_shipped_configs_load(name):
+    assert load_config(Path(__file__).parents[2] / "configs" / f"{name}.py").tasks[0] is not Task.zsl

@@ -1,0 +1,101 @@
+"""Estimators of the class prior against brute force and on problems whose prior is known."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jzsl.self_training.priors.bbse import bbse_prior, confusion_matrix
+from jzsl.self_training.priors.saerens import saerens_prior
+from jzsl.self_training.priors.three_c import Clustering, three_c_dominant, three_c_edges
+
+
+@pytest.fixture
+def clustered(random):
+    """Clusters that mostly agree with labels, 60 rows of 4 classes."""
+    label = random.choice(4, 60, p=[0.5, 0.3, 0.15, 0.05])
+    cluster = np.where(random.uniform(size=60) < 0.7, (label + 1) % 4, random.integers(0, 4, 60))
+    return cluster, label
+
+
+def test_three_c_with_edges_is_the_graph_of_the_paper(clustered):
+    """The two prediction graphs and their common edges, written out."""
+    cluster, label = clustered
+    edges = [
+        (i, j) for i, j in itertools.combinations(range(60), 2) if cluster[i] == cluster[j] and label[i] == label[j]
+    ]
+    kept = sorted({node for edge in edges for node in edge})
+    assert len(kept) < 60
+    expected = np.bincount(label[kept], minlength=4) / len(kept)
+    np.testing.assert_allclose(three_c_edges(jnp.array(cluster), jnp.array(label), 4), expected, rtol=1e-6)
+
+
+def test_three_c_with_dominant_classes(clustered):
+    cluster, label = clustered
+    kept = [i for i in range(60) if label[i] == np.bincount(label[cluster == cluster[i]], minlength=4).argmax()]
+    expected = np.bincount(label[kept], minlength=4) / len(kept)
+    np.testing.assert_allclose(three_c_dominant(jnp.array(cluster), jnp.array(label), 4), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [three_c_edges, three_c_dominant])
+def test_three_c_is_the_truth_where_clusters_and_labels_are_right(random, estimate):
+    label = random.choice(4, 200, p=[0.5, 0.3, 0.15, 0.05])
+    found = estimate(jnp.array((label + 2) % 4), jnp.array(label), 4)
+    np.testing.assert_allclose(found, np.bincount(label, minlength=4) / 200, rtol=1e-6)
+
+
+def test_three_c_without_a_common_edge_is_uniform():
+    rows = jnp.arange(4)
+    np.testing.assert_array_equal(three_c_edges(rows, rows, 4), 0.25)
+
+
+@pytest.mark.parametrize("clustering", list(Clustering))
+def test_clusterings_find_separated_groups(random, clustering):
+    truth = random.choice(3, 150, p=[0.6, 0.3, 0.1])
+    x = np.float32(8 * random.normal(size=(3, 20))[truth] + random.normal(size=(150, 20)))
+    found = clustering.value(x, 3, 0)
+    assert all(len(np.unique(found[truth == c])) == 1 for c in range(3))
+    assert len(np.unique(found)) == 3
+
+
+def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):
+    """Exact posteriors under a uniform prior; the rows come from another one."""
+    prior = np.array([0.7, 0.2, 0.1])
+    label = random.choice(3, 20_000, p=prior)
+    centres = np.array([0.0, 2.0, 4.0])
+    x = centres[label] + random.normal(size=20_000)
+    posterior = jax.nn.softmax(jnp.float32(-((x[:, None] - centres) ** 2) / 2), axis=1)
+    found = saerens_prior(posterior, jnp.full(3, 1 / 3), 300)
+    np.testing.assert_allclose(found, prior, atol=0.02)
+    assert abs(float(posterior.mean(0)[0]) - 0.7) > 0.05  # which plain averaging does not
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+def test_confusion_matrix(random):
+    label, predicted = random.integers(0, 3, 80), random.integers(0, 3, 80)
+    found = confusion_matrix(jnp.array(label), jnp.array(predicted), 3)
+    for i in range(3):
+        for j in range(3):
+            assert float(found[i, j]) == pytest.approx(np.mean(predicted[label == j] == i))
+
+
+def test_bbse_recovers_the_prior_behind_a_known_confusion(random):
+    confusion = np.array([[0.8, 0.1, 0.2], [0.1, 0.7, 0.1], [0.1, 0.2, 0.7]])
+    prior = np.array([0.6, 0.3, 0.1])
+    label = random.choice(3, 50_000, p=prior)
+    predicted = np.array([random.choice(3, p=confusion[:, c]) for c in label[:20_000]])
+    frequency = np.bincount(predicted, minlength=3) / 20_000
+    found = bbse_prior(jnp.float32(confusion), jnp.float32(frequency))
+    np.testing.assert_allclose(found, prior, atol=0.02)
+    assert np.abs(frequency - prior).max() > 0.05
+
+
+def test_bbse_stays_a_distribution():
+    """Frequencies that no prior explains, and a classifier that never predicts a class."""
+    confusion = jnp.array([[0.9, 0.5, 0.5], [0.1, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    for frequency in ([0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]):
+        found = bbse_prior(confusion, jnp.array(frequency))
+        assert (found >= 0).all()
+        np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)

@@ -1,0 +1,333 @@
+"""Self-training: what each round trains on, restarts, one compilation, and runs that resume."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rich.console import Console
+
+from jzsl.classifiers.prototype import Prototype
+from jzsl.classifiers.softmax import Softmax
+from jzsl.config import Experiment, Train, load_config
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.driver import round_trainer, runner
+from jzsl.driver.runner import run
+from jzsl.errors import InputError
+from jzsl.evaluation.protocol import Protocol
+from jzsl.generators.abp import ABP
+from jzsl.generators.cvae import CVAE
+from jzsl.generators.wgan import WGAN
+from jzsl.methods.ale import ALE
+from jzsl.methods.eszsl import ESZSL
+from jzsl.methods.generative import Generative
+from jzsl.methods.s2v import S2V
+from jzsl.methods.sae import SAE
+from jzsl.problem.views import transductive
+from jzsl.self_training.priors.three_c import Clustering
+from jzsl.self_training.refinement.choice import Refinement
+from jzsl.self_training.refinement.neighbour_graph import neighbour_graph
+from jzsl.self_training.rounds import Schedule, self_train
+from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.selection.hardness import cfbs
+from jzsl.self_training.sths import STHS
+from jzsl.types import Predictions, Task
+
+QUIET = Console(quiet=True)
+BASES = {
+    "abp": Generative(
+        ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), zsl=Prototype(), per_class=20, noise=()
+    ),
+    "wgan": Generative(
+        WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), zsl=Softmax(epochs=3, batch_size=32), per_class=20
+    ),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), zsl=Prototype(), per_class=20, noise=()),
+    "s2v": S2V(hidden=16, batch_size=32),
+    "sae": SAE(),
+    "ale": ALE(batch_size=32),
+    "eszsl": ESZSL(),
+}
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2).load()
+
+
+@pytest.fixture(scope="module")
+def view(problem):
+    return transductive(problem)
+
+
+@pytest.fixture(scope="module")
+def arrays(view):
+    return jax.device_put((view.pool, view.classes, view.candidates))
+
+
+def make(view, base="s2v", warm=False):
+    method = BASES[base].build(Task.zsl)
+    return self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, warm)
+
+
+def start(training, view, arrays, seed=0, rounds=3, hard=2):
+    schedule = Schedule(jnp.int32(rounds), jnp.int32(hard), jnp.zeros(3), jnp.float32(0))
+    return training.init(jax.random.key(seed), *arrays, jnp.zeros(view.unlabelled, jnp.int32), schedule)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_rounds_grow_by_the_floor_and_one_compilation_serves_them(view, arrays, base):
+    training, traces = make(view, base), []
+
+    @jax.jit
+    def step(*arguments):
+        traces.append(1)
+        return training.step(*arguments)
+
+    state = start(training, view, arrays, rounds=7)
+    for t in range(8):
+        previous = state
+        state, metrics = step(state, *arrays, 2)
+        assert float(metrics["selected"]) == view.unlabelled // 7 * t
+        assert int(state.round) == t + 1
+        share = float(jnp.mean(state.predictions.label != previous.predictions.label)) if t else 1.0
+        assert float(metrics["changed"]) == pytest.approx(share)
+        frequency = np.bincount(state.predictions.label, minlength=4) / view.unlabelled
+        expected = -sum(f * np.log(f) for f in frequency if f > 0)
+        assert float(metrics["frequency_entropy"]) == pytest.approx(expected, abs=1e-5)
+    assert len(traces) == 1
+
+
+def test_a_round_trains_on_the_selected_rows_with_the_last_rounds_labels(view, arrays):
+    training = make(view)
+    state, _ = training.step(start(training, view, arrays), *arrays, 2)
+    begun = training.begin(state, *arrays)
+    rows = slice(view.labelled, view.labelled + view.unlabelled)
+    np.testing.assert_array_equal(begun.y[: view.labelled], view.pool.y[: view.labelled])
+    np.testing.assert_array_equal(begun.w[: view.labelled], 1)
+    np.testing.assert_array_equal(begun.y[rows], view.unseen[np.asarray(state.predictions.label)])
+    selected = np.asarray(begun.w[rows])
+    assert selected.sum() == view.unlabelled // 3
+    frequency = np.bincount(state.predictions.label, minlength=4)
+    hard = [c for c in np.argsort(frequency, kind="stable") if frequency[c]][:2]
+    assert set(np.asarray(state.predictions.label)[selected > 0]) <= set(hard)
+
+
+def test_cold_restart_trains_anew_and_warm_goes_on(view, arrays):
+    for warm in (False, True):
+        training = make(view, "abp", warm=warm)
+        state, _ = training.step(start(training, view, arrays), *arrays, 2)
+        # Between rounds 1 and 2 one row's label changes.
+        state = training.step(state, *arrays, 2)[0]
+        label = state.predictions.label
+        frozen = state._replace(y=state.y.at[view.labelled :].set(view.unseen[np.asarray(label)]))
+        frozen = frozen._replace(predictions=state.predictions._replace(label=label.at[5].set((label[5] + 1) % 4)))
+        before, after = frozen.model.generator, training.begin(frozen, *arrays).model.generator
+        moved = np.flatnonzero((np.asarray(before.latents) != np.asarray(after.latents)).any(1))
+        same = jax.tree.map(lambda a, b: bool((a == b).all()), before.params, after.params)
+        if warm:
+            np.testing.assert_array_equal(moved, [view.labelled + 5])
+            assert all(jax.tree.leaves(same))
+            assert int(after.epoch) == 4
+        else:
+            assert len(moved) == len(before.latents)
+            assert int(after.epoch) == 0
+
+
+def test_unselected_rows_have_no_influence(view, arrays):
+    """Round 0 equals inductive training, whatever the unlabelled features are."""
+    training = make(view)
+    pool, classes, candidates = arrays
+    other = pool._replace(x=pool.x.at[view.labelled :].set(3.0))
+    one, _ = training.step(start(training, view, arrays), *arrays, 3)
+    two, _ = training.step(start(training, view, (other, classes, candidates)), other, classes, candidates, 3)
+    jax.tree.map(np.testing.assert_array_equal, one.model.params, two.model.params)
+
+
+def test_self_training_helps_where_classes_form_groups():
+    """Well separated classes: from a weak base the rounds reach a better accuracy, over three seeds."""
+    source = LinearGaussian(classes=12, unseen=5, rows_per_class=40, features=16, semantics=6, latents=1, sigma=0.15)
+    problem = source.load()
+    view = transductive(problem)
+    protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.candidates))
+    method = S2V(hidden=64, batch_size=32).build(Task.zsl)
+    training = self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, False)
+    step, gains = jax.jit(training.step), []
+    for seed in range(3):
+        state, numbers = start(training, view, arrays, seed, rounds=5, hard=4), []
+        for _ in range(6):
+            state, _ = step(state, *arrays, 8)
+            numbers.append(protocol.score(Task.zsl, np.asarray(state.predictions.scores))["T1"])
+        gains.append(numbers[-1] - numbers[0])
+    assert np.mean(gains) > 3, gains
+
+
+@pytest.mark.parametrize("refinement", list(Refinement))
+def test_rounds_select_by_refined_predictions(view, arrays, refinement):
+    sths = STHS(rounds=3, hard=0.5, prior=Prior.uniform, refinement=refinement, neighbours=5)
+    training = sths.build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled)
+    state, _ = jax.jit(training.step)(start(training, view, arrays), *arrays, 3)
+    x = arrays[0].x[view.labelled :]
+    own = Predictions(state.own, jnp.argmax(state.own, 1).astype(jnp.int32))
+    graph = neighbour_graph(x, 5) if refinement.needs_graph else None
+    expected = refinement.value(own, x, graph, jnp.full(4, 0.25))
+    np.testing.assert_array_equal(state.predictions.label, expected.label)
+    begun = training.begin(state, *arrays)
+    np.testing.assert_array_equal(begun.y[view.labelled :], view.unseen[np.asarray(expected.label)])
+    assert (state.graph is None) == (not refinement.needs_graph)
+
+
+def test_known_prior_and_confusion_reach_the_selection(view, arrays):
+    """CFBS is PN-CFBS under a uniform prior; a base that generates knows its confusion, another must not be asked."""
+    method = BASES["abp"].build(Task.zsl)
+
+    def selected(**settings):
+        training = STHS(**settings).build(method, view.labelled, view.unlabelled)
+        state, _ = jax.jit(training.step)(start(training, view, arrays, hard=1), *arrays, 20)
+        np.testing.assert_allclose(state.confusion.sum(0), 1, rtol=1e-5)
+        label = np.asarray(state.predictions.label)
+        return label, np.asarray(training.begin(state, *arrays).w)[view.labelled :]
+
+    label, by_frequency = selected(selection=Selection.cfbs)
+    count = np.bincount(label, minlength=4)
+    assert set(label[by_frequency > 0]) == {int(np.where(count > 0, count, 1000).argmin())}
+    _, uniform = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=(2, 2, 2, 2))
+    np.testing.assert_array_equal(uniform, by_frequency)
+    # Where nearly all rows are of the most frequent class, it is the one that is predicted too rarely.
+    shares = np.where(np.arange(4) == count.argmax(), 0.97, 0.01)
+    _, skewed = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=tuple(shares))
+    assert set(label[skewed > 0]) == {int(count.argmax())}
+    with pytest.raises(InputError, match="bbse"):
+        STHS(selection=Selection.pn_cfbs, prior=Prior.bbse).build(
+            BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled
+        )
+    for shares in ((), (0.0, 0.0), (-1.0, 2.0)):
+        with pytest.raises(InputError, match="known"):
+            STHS(prior=Prior.known, known=shares)
+    wrong = STHS(selection=Selection.pn_cfbs, prior=Prior.known, known=(1, 2)).build(
+        BASES["eszsl"].build(Task.zsl), view.labelled, view.unlabelled
+    )
+    with pytest.raises(InputError, match="2 shares found for 4"):
+        wrong.step(start(wrong, view, arrays), *arrays, 1)
+
+
+@pytest.fixture(scope="module")
+def config(problem) -> Experiment:
+    del problem
+    return Experiment(
+        data=LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2),
+        method=BASES["abp"],
+        train=Train(epochs=3, chunk=2, checkpoint_seconds=0),
+        seeds=2,
+        self_training=STHS(
+            rounds=3,
+            refinement=Refinement.mass_label_propagation,
+            selection=Selection.pn_cfbs,
+            prior=Prior.three_c_edges,
+            hard=0.5,
+            clustering=Clustering.pca_kmeans,
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return out, run(config, out, False, QUIET)
+
+
+def test_run_reports_a_row_a_round(whole):
+    out, result = whole
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["seed"], row["round"]) for row in rows] == [(s, t) for s in (0, 1) for t in range(4)]
+    for row in rows:
+        assert {"T1", "T1_own", "selected", "frequency_entropy", "changed", "loss"} <= set(row)
+    assert result["T1"]["values"] == [rows[3]["T1"], rows[7]["T1"]]
+    assert result["class_prior"] == "three_c_edges"
+    assert (result["setting"], result["rounds"], result["epochs"]) == ("transductive (unseen pool separate)", 3, 3)
+
+
+@pytest.mark.parametrize("saves", [1, 2, 5, 8, 13])
+def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkeypatch, saves):
+    """Killed right after a checkpoint, within a round or at its border."""
+    save, out = runner.ProgressStore.save, tmp_path / "run"
+    count = []
+
+    def stop(self, state, record):
+        save(self, state, record)
+        count.append(1)
+        if len(count) == saves:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runner.ProgressStore, "save", stop)
+        run(config, out, False, QUIET)
+    result = run(config, out, True, QUIET)
+    assert (out / "metrics.jsonl").read_text() == (whole[0] / "metrics.jsonl").read_text()
+    assert result["T1"] == whole[1]["T1"]
+
+
+def test_each_stage_of_a_run_compiles_once(config, tmp_path, monkeypatch):
+    traces = {"begin": 0, "fit": 0, "end": 0}
+    build = STHS.build
+
+    def counted(self, *arguments):
+        training = build(self, *arguments)
+
+        def counting(name):
+            def stage(*inner):
+                traces[name] += 1
+                return getattr(training, name)(*inner)
+
+            return stage
+
+        return training._replace(**{name: counting(name) for name in traces})
+
+    monkeypatch.setattr(round_trainer.STHS, "build", counted)
+    run(config, tmp_path / "run", False, QUIET)
+    assert traces == {"begin": 1, "fit": 1, "end": 1}
+
+
+def test_progress_tells_each_round(config, tmp_path):
+    told = Console(record=True, file=open(os.devnull, "w"), width=160)  # noqa: SIM115
+    run(dataclasses.replace(config, seeds=1), tmp_path / "run", False, told)
+    text = told.export_text()
+    for words in ("round 0  0 rows", "round 3  120 rows", "T1", "entropy", "% relabelled"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        ({"train": Train()}, "train.epochs: None"),
+        ({"tasks": (Task.zsl, Task.gzsl), "self_training": STHS(strict=True)}, "tasks: zsl, gzsl"),
+        ({"tasks": (Task.zsl, Task.adaptation)}, "tasks: zsl, adaptation"),
+        ({"calibration": True}, "calibration: given for the tasks zsl"),
+    ],
+)
+def test_settings_that_self_training_cannot_have(config, change, culprit):
+    with pytest.raises(InputError, match=culprit):
+        dataclasses.replace(config, **change)
+    for make_wrong, field in (
+        (lambda: STHS(rounds=-1), "rounds"),
+        (lambda: STHS(hard=0), "hard"),
+        (lambda: STHS(hard=1.5), "hard"),
+        (lambda: STHS(portion=(0.5, 0.1, 0.4)), "portion"),
+    ):
+        with pytest.raises(InputError, match=field):
+            make_wrong()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits_sths_abp"])
+def test_shipped_config_reaches_its_result(tmp_path, name):
+    """The main job: well above its inductive base on every seed."""
+    config = load_config(Path(__file__).parents[2] / "configs" / f"{name}.py")
+    run(config, tmp_path / "run", False, QUIET)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    by_seed = {seed: [row["T1"] for row in rows if row["seed"] == seed] for seed in range(5)}
+    assert all(values[-1] > values[0] for values in by_seed.values())
+    assert np.mean([values[-1] for values in by_seed.values()]) > 85

@@ -1,0 +1,198 @@
+"""Studies of generalized settings, calibration, hardness and domains: parts against loops, and what they write."""
+
+import csv
+import json
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jzsl.studies.domain_adaptation as domain_adaptation_module
+import jzsl.studies.generalized_settings as generalized_settings_module
+from jzsl.cli import main
+from jzsl.data.digits_shift import DigitsShift
+from jzsl.data.sphere import overlap, two_on_a_sphere
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.errors import InputError
+from jzsl.evaluation.protocol import Protocol
+from jzsl.hardness.angular import angles, avh
+from jzsl.hardness.dynamics import dynamics
+from jzsl.methods.s2v import S2V
+from jzsl.methods.supervised import Supervised
+from jzsl.problem.transforms import Scaling
+from jzsl.problem.views import inductive, target_queries
+from jzsl.studies.domain_adaptation import domain_adaptation
+from jzsl.studies.generalized_settings import generalized_settings, selections
+from jzsl.studies.hardness_correlation import hardness_correlation
+from jzsl.studies.seen_models import SeenModels
+from jzsl.studies.seen_unseen_curve import seen_unseen_curve
+from jzsl.studies.sphere_surface import sphere
+from jzsl.studies.study import Setting
+from jzsl.studies.training_dynamics import training_dynamics
+from jzsl.types import Task
+
+SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, semantics=4, latents=2)
+
+
+def setting(problem=None, **changes):
+    given = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "scaling": Scaling.minmax, "epochs": 3, "seeds": 3}
+    given["rounds"] = 2
+    return Setting(SOURCE.load() if problem is None else problem, **(given | changes))
+
+
+def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random):
+    """The scan's numbers are those of one-epoch fits measured one after another; it is traced once."""
+    method = Supervised(hidden=12, batch_size=16).build(Task.adaptation)
+    queries = Protocol(problem, view).queries(Task.adaptation)
+    label = np.searchsorted(view.seen, problem.labels[target_queries(problem)]).astype(np.int32)
+    group = random.integers(0, 3, len(label)).astype(np.int32)
+    start, traces = method.init(jax.random.key(0), pool, classes), []
+    run = dynamics(method, 4, 3)
+
+    @jax.jit
+    def counted(*arguments):
+        traces.append(1)
+        return run(*arguments)
+
+    arguments = (jnp.array(queries.x), jnp.array(label), jnp.array(group), jnp.array(view.seen))
+    _, found = counted(start, pool, classes, *arguments)
+    counted(start, pool, classes, *arguments)
+    assert len(traces) == 1
+    assert method.embedding is not None
+    state = start
+    for epoch in range(4):
+        state, _ = method.fit(state, pool, classes, 1)
+        predictor = method.predictor(state, pool, classes, view.unseen)
+        embedding = method.embedding(predictor, arguments[0], arguments[3])
+        hard = np.asarray(avh(angles(embedding), arguments[1]))
+        norm = np.linalg.norm(embedding.x, axis=1)
+        right = np.asarray(method.logits(predictor, arguments[0], arguments[3])).argmax(1) == label
+        for bin_ in range(3):
+            rows = group == bin_
+            expected = (norm[rows].mean(), norm[rows].std(), hard[rows].mean(), hard[rows].std(), right[rows].mean())
+            np.testing.assert_allclose([values[epoch, bin_] for values in found], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_overlap_is_the_share_of_the_rarer_class():
+    """On a million points: where the closed form says 0.2 to 0.3, a quarter of the points are of the other class."""
+    x, y = two_on_a_sphere(400_000, 1.0, 0.5, seed=0)
+    found = overlap(x, 1.0, 0.5)
+    predicted = (x[:, 1] < 0).astype(int)  # the nearer mean
+    for low, high in ((0.0, 0.05), (0.2, 0.3), (0.4, 0.5)):
+        rows = (found >= low) & (found < high)
+        assert np.mean(predicted[rows] != y[rows]) == pytest.approx(found[rows].mean(), abs=0.01)
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1, rtol=1e-5)
+
+
+def test_sphere_finds_the_overlap_by_angle():
+    found = sphere(setting(bases={"supervised": Supervised(hidden=32)}, epochs=5, seeds=2))
+    by_score = {row["score"]: row["spearman"] for row in found.rows}
+    assert by_score["AVH"] > 0.8
+    assert by_score["AVH"] > by_score["norm"]
+
+
+def test_frequency_is_given_or_measured_by_models(problem):
+    models = SeenModels(setting(problem, epochs=300))
+    assert not models.measured
+    assert 0.3 < models.frequency.mean() <= 1
+    given = np.linspace(0, 1, len(problem.labels))
+    again = SeenModels(setting(problem, frequency=given))
+    np.testing.assert_array_equal(again.frequency, given[target_queries(problem)])
+    bins = training_dynamics(setting(problem, bases={"supervised": Supervised(8)}, frequency=given, seeds=2))
+    assert {row["frequency"] for row in bins.rows} <= {
+        "0.0 to 0.2",
+        "0.2 to 0.4",
+        "0.4 to 0.6",
+        "0.6 to 0.8",
+        "0.8 to 1.0",
+    }
+    assert len(bins.rows) == 3 * len({row["frequency"] for row in bins.rows})
+    with pytest.raises(InputError, match="about supervised models"):
+        training_dynamics(setting(problem))
+
+
+def test_hardness_correlations_see_a_planted_frequency():
+    """Rows whose frequency is their closeness to the class: AVH agrees with it, and less so with noise."""
+    problem = replace(SOURCE, rows_per_class=80).load()
+    base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
+    view = inductive(problem)
+    method = base["supervised"].build(Task.adaptation)
+    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60)
+    rows = target_queries(problem)
+    x = Protocol(problem, view).queries(Task.adaptation).x
+    assert method.embedding is not None
+    embedding = method.embedding(method.predictor(state, view.pool, view.classes, view.unseen), x, view.seen)
+    label = np.searchsorted(view.seen, problem.labels[rows]).astype(np.int32)
+    hard = np.asarray(avh(angles(embedding), jnp.array(label)))
+    planted = np.zeros(len(problem.labels))
+    planted[rows] = 1 - np.argsort(np.argsort(hard)) / len(hard)
+    found = hardness_correlation(setting(problem, bases=base, epochs=60, frequency=planted))
+    of = {(row["class"], row["score"]): row for row in found.rows}
+    assert of["true", "avh"]["spearman"] < -0.8
+    assert of["true", "avh"]["0.0 to 0.2"] is not None
+    assert abs(of["true", "norm"]["spearman"]) < 0.6
+    assert of["predicted", "avh"]["error"] > 0
+    noise = hardness_correlation(
+        setting(problem, bases=base, epochs=60, frequency=np.random.default_rng(0).uniform(size=len(problem.labels)))
+    )
+    assert all(abs(row["spearman"]) < 0.4 for row in noise.rows)
+    with pytest.raises(InputError, match="seeds: 2"):
+        hardness_correlation(setting(problem, seeds=2))
+
+
+def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
+    def few(*arguments, **settings):
+        every = selections(*arguments, **settings)
+        return {name: every[name] for name in ("none (base)", "RS", "CFBS", "CFBS-AVC")}
+
+    monkeypatch.setattr(generalized_settings_module, "selections", few)
+    found = generalized_settings(setting(seeds=2, epochs=2))
+    names = set(few(2, 0.5, strict=False))
+    for group in ("separate pool", "strict"):
+        assert {row["selection"] for row in found.rows if row["setting"] == group} == names
+    for row in found.rows:
+        assert (row["T1"] is None) == (row["setting"] != "separate pool")
+        assert row["H"] <= max(row["U"], row["S"]) + 1e-6
+        assert row["H"] <= row["H_group_known"] + 1e-6
+    uncalibrated, better = (row for row in found.rows if row["setting"] == "inductive")
+    assert better["AUSUC"] == uncalibrated["AUSUC"]
+    curve = seen_unseen_curve(setting(seeds=2, epochs=2))
+    assert [row["scores"] for row in curve.rows] == ["uncalibrated", "calibrated"]
+    assert curve.rows[1]["H"] == pytest.approx(better["H"])
+
+
+def test_domain_adaptation_table(monkeypatch):
+    few = ("RS", "CBST", "CBST+AVH", "CRST")
+    variants = {name: domain_adaptation_module._VARIANTS[name] for name in few}
+    monkeypatch.setattr(domain_adaptation_module, "_VARIANTS", variants)
+    base = {"supervised": Supervised(hidden=32)}
+    found = domain_adaptation(setting(DigitsShift().load(), bases=base, scaling=Scaling.none, epochs=8, seeds=2))
+    rows = {row["selection"]: row for row in found.rows}
+    assert len({row["source only"] for row in found.rows}) == 1
+    assert rows["CBST"]["right labels"] > rows["RS"]["right labels"]
+    assert rows["CBST"]["confidence"] > rows["RS"]["confidence"]
+    assert rows["CBST+AVH"]["AVH"] <= rows["RS"]["AVH"]
+    with pytest.raises(InputError, match="expected none"):
+        domain_adaptation(setting())
+
+
+def test_studies_on_the_command_line(tmp_path, capsys):
+    frequency = tmp_path / "f.npy"
+    np.save(frequency, np.random.default_rng(0).uniform(size=1797))
+    arguments = ["--epochs", "2", "--seeds", "3", "--scaling", "none"]
+    out = tmp_path / "correlation"
+    assert main(["study", "hardness-correlation", "--base", "s2v", "--frequency", str(frequency), "--out", str(out),
+                 *arguments]) == 0  # fmt: skip
+    header = json.loads((out / "table.json").read_text())
+    assert header["study"] == "hardness_correlation"
+    with (out / "table.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 12
+    assert (out / "figure.png").stat().st_size > 10_000
+    assert main(["study", "sphere", "--out", str(tmp_path / "sphere"), *arguments]) == 0
+    capsys.readouterr()
+    np.save(frequency, np.ones(5))
+    assert main(["study", "hardness-correlation", "--frequency", str(frequency), "--out", str(tmp_path / "x")]) == 2
+    assert "expected a .npy file of 1797 numbers" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
