@@ -53,10 +53,10 @@ def products(hyper: ABP, semantics: int, features: int) -> list[tuple[int, int, 
     forward = [(batch, latent, hidden), (batch, hidden, features)]
     backward = [(batch, features, hidden), (batch, hidden, latent)]
     langevin = hyper.langevin_steps * (forward + backward)
-    class_half = [(batch, semantics, hidden)]
+    class_preactivation = [(batch, semantics, hidden)]
     weights = [(hidden, batch, features), (latent, batch, hidden), (semantics, batch, hidden)]
     # The learning step needs the class half again: its gradient reaches the weights through it.
-    return class_half + langevin + class_half + forward + [(batch, features, hidden)] + weights
+    return class_preactivation + langevin + class_preactivation + forward + [(batch, features, hidden)] + weights
 
 
 def bare(hyper: ABP, semantics: int, features: int, iterations: int):

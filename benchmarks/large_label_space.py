@@ -95,7 +95,7 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
     view = view._replace(pool=pool)
     viewed, view_peak = time.perf_counter(), resident_gb()
     config = Generative(
-        ABP(hidden=options.hidden, langevin_steps=2), noise=(), per_class=options.per_class, classes_at_once=1000
+        ABP(hidden=options.hidden, langevin_steps=2), noise=(), per_class=options.per_class, classes_per_block=1000
     )
     method = config.build(Task.zsl)
     state = method.init(jax.random.key(0), pool, classes)

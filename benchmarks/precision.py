@@ -89,7 +89,7 @@ def main(options: Options) -> None:
         Train(epochs=options.epochs),
         scaling=options.scaling,
         seeds=options.seeds,
-        at_once=1,
+        parallel_seeds=1,
     )
     found: dict[str, list[float]] = {}
     with Console(stderr=True).status("") as status:

@@ -90,13 +90,13 @@ class Experiment:
     """feature scaling, fitted on training rows"""
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
-    at_once: int | None = None
+    parallel_seeds: int | None = None
     """seeds trained together in one program; None: all where there is an accelerator or more than one device, else
     one after another, which is as fast there and needs the memory of one"""
     devices_per_seed: int = 1
     """devices that share the rows and the minibatches of a seed (data parallel); a divisor of 64. One is best unless
     a pool is too large for a device"""
-    rows_at_once: int | None = None
+    samples_per_block: int | None = None
     """training rows that are on the devices at a time; None: all. With fewer, an epoch takes them in blocks, drawn anew
     each time and read from the host's memory or disk while the block before is learned"""
     memory_gb: float | None = None
@@ -110,12 +110,12 @@ class Experiment:
     """an .npz with class semantics in place of the data's own, matched by class names; `jzsl semantics` writes one"""
 
     def __post_init__(self):
-        for name in ("seeds", "at_once", "rows_at_once"):
+        for name in ("seeds", "parallel_seeds", "samples_per_block"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}: {value} found, expected at least 1")
-        if self.rows_at_once and (self.self_training or self.tasks != (Task.zsl,)):
-            raise InputError("rows_at_once: given, but only inductive runs of the zsl task alone take rows in blocks")
+        if self.samples_per_block and (self.self_training or self.tasks != (Task.zsl,)):
+            raise InputError("samples_per_block: given, but only inductive runs of the zsl task take samples in blocks")
         if self.memory_gb is not None and not self.memory_gb > 0:
             raise InputError(f"memory_gb: {self.memory_gb} found, expected a positive number")
         if self.devices_per_seed < 1 or ROWS_MULTIPLE % self.devices_per_seed:
@@ -154,7 +154,7 @@ class Experiment:
     def replicas(self) -> int:
         """How many seeds train together."""
         together = jax.default_backend() != "cpu" or jax.device_count() > 1
-        return min(self.seeds, self.at_once or (self.seeds if together else 1))
+        return min(self.seeds, self.parallel_seeds or (self.seeds if together else 1))
 
     @property
     def groups(self) -> list[tuple[int, ...]]:

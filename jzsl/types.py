@@ -44,7 +44,7 @@ class Pool(NamedTuple):
         y: label or pseudo-label, index into the class table; any value where `w` is 0.
         w: multiplicity: how often the row counts in an epoch. 0 = absent, 2 = exactly as if the row stood there
             twice. The sum must not exceed the capacity n; a `fit` whose pool breaks this reports a NaN loss.
-        visible: which entries of `x` were observed, or None where all were.
+        observed: which entries of `x` were observed, or None where all were.
         soft: mass of each class in each row's label, for methods whose loss takes soft labels; it replaces `y`, and
             need not add up to 1. None where labels are hard.
     """
@@ -52,7 +52,7 @@ class Pool(NamedTuple):
     x: Float[Array | np.ndarray, "n d"]
     y: Int[Array | np.ndarray, " n"]
     w: Int[Array | np.ndarray, " n"]
-    visible: Bool[Array | np.ndarray, "n d"] | None = None
+    observed: Bool[Array | np.ndarray, "n d"] | None = None
     soft: Float[Array | np.ndarray, "n c"] | None = None
 
 
@@ -199,7 +199,7 @@ class Classifier(NamedTuple):
     Attributes:
         fit: (key, x[n, d], y[n], w[n], classes) -> parameters.
         logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
-        streamed: (draw, per_class, classes_at_once) -> StreamedClassifier, with draw: (source, key, y[b]) -> x[b, d].
+        streamed: (draw, per_class, classes_per_block) -> StreamedClassifier, with draw: (source, key, y[b]) -> x[b, d].
         embedding: (parameters, x[m, d], candidates[k]) -> Embedding.
         head: (parameters, candidates[k]) -> Head that gives the same scores.
     """
@@ -251,7 +251,7 @@ class Predictions(NamedTuple):
         return self.angle
 
 
-class Chosen(NamedTuple):
+class Selected(NamedTuple):
     """What a selector takes of the unlabelled rows.
 
     Attributes:
@@ -265,7 +265,7 @@ class Chosen(NamedTuple):
     soft: Float[Array, "m k"] | None = None
 
 
-class Request(NamedTuple):
+class SelectionRequest(NamedTuple):
     """What a round asks of a selector.
 
     Attributes:
@@ -279,7 +279,7 @@ class Request(NamedTuple):
     n: int | Int[Array, ""]
 
 
-Selector = Callable[[Key[Array, ""], Predictions, Request], Chosen]
+Selector = Callable[[Key[Array, ""], Predictions, SelectionRequest], Selected]
 """Its multiplicities add up to n, or about n where whole shares of classes are taken."""
 
 

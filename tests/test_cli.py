@@ -66,7 +66,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
 @pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])
 def test_predict_classifies_new_rows(finished, tmp_path, task):
     """Scores from the command line are those of the library on the same rows; every format of features works."""
-    features = load_config(TINY).data.load().features[::7]
+    features = load_config(TINY).data.load().samples[::7]
     np.save(tmp_path / "x.npy", features)
     np.savez(tmp_path / "x.npz", features=features)
     tables = []
@@ -88,7 +88,7 @@ def test_predict_classifies_new_rows(finished, tmp_path, task):
 
 def test_prediction_on_test_rows_reproduces_the_reported_number(finished, tmp_path):
     problem = load_config(TINY).data.load()
-    np.save(tmp_path / "x.npy", problem.features[problem.splits.test_unseen])
+    np.save(tmp_path / "x.npy", problem.samples[problem.splits.test_unseen])
     assert main(["predict", str(finished), str(tmp_path / "x.npy"), "--out", str(tmp_path / "p.csv")]) == 0
     with (tmp_path / "p.csv").open() as file:
         predicted = np.array([row["class"] for row in csv.DictReader(file)])

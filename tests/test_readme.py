@@ -45,7 +45,7 @@ def workplace(tmp_path_factory) -> Path:
     (folder / "configs").symlink_to(ROOT / "configs")
     problem = Digits().load()
     splits = problem.splits
-    names = {"x": problem.features, "y": problem.labels, "attributes": problem.semantics, "train_rows": splits.train,
+    names = {"x": problem.samples, "y": problem.labels, "attributes": problem.semantics, "train_rows": splits.train,
              "unseen_rows": splits.test_unseen}  # fmt: skip
     mine = example("mine.npz")
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def workplace(tmp_path_factory) -> Path:
     (folder / "DIR").mkdir()
     rows = {f"{name}_loc": getattr(splits, name)[:, None] + 1 for name in ("test_seen", "test_unseen")}
     scipy.io.savemat(
-        folder / "DIR" / "res101.mat", {"features": problem.features.T, "labels": problem.labels[:, None] + 1}
+        folder / "DIR" / "res101.mat", {"features": problem.samples.T, "labels": problem.labels[:, None] + 1}
     )
     words = np.array([[name] for name in problem.class_names], object)
     semantics = {"att": problem.semantics.T, "allclasses_names": words, "trainval_loc": splits.train[:, None] + 1}

@@ -87,7 +87,7 @@ def knn(neighbours: int) -> Classifier:
         column, known = column_of(references.y, candidates)
         return NeighbourHead(references.x, jnp.where(known, column, -1), references.w, neighbours)
 
-    def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
+    def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, block: int) -> StreamedClassifier:
         """Rows are drawn block by block of classes while queries are compared, and forgotten."""
 
         def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> Any:
@@ -96,16 +96,16 @@ def knn(neighbours: int) -> Classifier:
 
         def logits_stream(drawn: Any, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
             key, source = drawn
-            block = min(at_once, len(candidates))
+            size = min(block, len(candidates))
 
             def rows_of(number):
-                column = jnp.repeat(number * block + jnp.arange(block), per_class)
+                column = jnp.repeat(number * size + jnp.arange(size), per_class)
                 within = jnp.minimum(column, len(candidates) - 1)
                 generated = unit(draw(source, stream(key, "block", number), candidates[within]))
                 return generated, within, (column < len(candidates)).astype(jnp.int32)
 
             kept = min(neighbours, len(candidates) * per_class)
-            return vote(x, rows_of, -(-len(candidates) // block), kept, neighbours, len(candidates), len(x))
+            return vote(x, rows_of, -(-len(candidates) // size), kept, neighbours, len(candidates), len(x))
 
         return StreamedClassifier(fit_stream, logits_stream)
 

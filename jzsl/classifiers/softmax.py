@@ -89,9 +89,9 @@ def softmax(hyper: Softmax) -> Classifier:
     def head(linear: Linear, candidates: Int[Array, " k"]) -> LinearHead:
         return LinearHead(linear.weight[:, candidates], linear.bias[candidates], joint=True)
 
-    def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, at_once: int) -> StreamedClassifier:
+    def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, block: int) -> StreamedClassifier:
         """Every minibatch is drawn anew, so that an epoch sees as many rows but none twice; columns are of `unseen`."""
-        del at_once
+        del block
 
         def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> tuple[Linear, Int[Array, " u"]]:
             def take(step_key, rows):

@@ -7,7 +7,7 @@ train           int, row indices from 0
 test_unseen     int, row indices (optional where test_seen has rows: these are then of another domain)
 test_seen       int, row indices (optional: without it there is no generalized task)
 class_names     strings (optional)
-visible         bool[n, d] (optional)
+observed         bool[n, d] (optional)
 validation_classes, validation_seen   int (optional: a fixed random fifth)
 """
 
@@ -78,7 +78,7 @@ class Arrays:
             notes.append("no validation_classes: a fixed random fifth of the seen ones")
         rest = train[~np.isin(labels[train], classes)]
         return Problem(
-            features=features,
+            samples=features,
             labels=labels,
             semantics=np.asarray(semantics),
             class_names=names,
@@ -90,7 +90,7 @@ class Arrays:
                 index("validation_seen") if "validation_seen" in entries else holdout_rows(rest, labels, 0.2),
             ),
             provenance=Provenance(self.path.stem, "features", "semantics", str(self.path), tuple(notes), self.backbone),
-            visible=entries["visible"].astype(bool) if "visible" in entries else None,
+            observed=entries["observed"].astype(bool) if "observed" in entries else None,
         )
 
 

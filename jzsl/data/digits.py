@@ -86,7 +86,7 @@ class Digits:
         train = np.setdiff1d(seen_rows, test_seen)
         rest = train[~np.isin(labels[train], self.validation)]
         return Problem(
-            features=(images / 16).astype(np.float32),
+            samples=(images / 16).astype(np.float32),
             labels=labels.astype(np.int64),
             semantics=SEMANTICS,
             class_names=tuple(str(digit) for digit in range(10)),

@@ -50,7 +50,7 @@ class DigitsShift:
             images[row] = np.clip(self.contrast * turned + rng.normal(0, self.noise, (8, 8)), 0, 1)
         nothing = np.zeros(0, np.int64)
         return Problem(
-            features=images.reshape(-1, 64).astype(np.float32),
+            samples=images.reshape(-1, 64).astype(np.float32),
             labels=labels.astype(np.int64),
             semantics=SEMANTICS,
             class_names=tuple(str(digit) for digit in range(10)),

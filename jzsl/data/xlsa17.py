@@ -64,7 +64,7 @@ class Xlsa17:
         classes, notes = _validation_classes(published, labels)
         rest = published.trainval[~np.isin(labels[published.trainval], classes)]
         return Problem(
-            features=features,
+            samples=features,
             labels=labels,
             semantics=published.semantics,
             class_names=published.class_names,

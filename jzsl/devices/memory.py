@@ -45,7 +45,7 @@ def require_host(needed: int, what: str) -> None:
         raise InputError(
             f"{what}: {needed / _GB:.1f} GB needed, but this machine has {host_memory() / _GB:.1f} GB of memory; "
             "features in half precision need half of what single precision does, a Subset of the data less, "
-            "and --rows-at-once leaves them where they are"
+            "and --samples-per-block leaves them where they are"
         )
 
 

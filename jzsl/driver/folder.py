@@ -16,9 +16,9 @@ from jzsl.driver.checkpoints import write_json
 from jzsl.errors import InputError, writing
 from jzsl.records import read_record
 
-PLACEMENT = ("at_once", "devices_per_seed", "memory_gb")
+PLACEMENT = ("parallel_seeds", "devices_per_seed", "memory_gb")
 """Fields that say where a run computes, not what; a resumed run may have others."""
-_HEADER = {"experiment": dict, "data": dict[str, str], "versions": dict[str, str], "at_once": int}
+_HEADER = {"experiment": dict, "data": dict[str, str], "versions": dict[str, str], "parallel_seeds": int}
 
 
 def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
@@ -27,8 +27,8 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
     Raises:
         InputError: if the folder is there and shall not be resumed, or holds no run.
     """
-    at_once = from_first(lambda: saved(out)["at_once"] if resume else _require_new(out))
-    return dataclasses.replace(experiment, at_once=experiment.at_once or at_once)
+    parallel_seeds = from_first(lambda: saved(out)["parallel_seeds"] if resume else _require_new(out))
+    return dataclasses.replace(experiment, parallel_seeds=experiment.parallel_seeds or parallel_seeds)
 
 
 def make(out: Path, header: dict[str, Any]) -> None:
@@ -113,10 +113,10 @@ def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any
     before, now = ({**part["experiment"], **dict.fromkeys(PLACEMENT)} for part in (old, header))
     if changed := list(differences(before, now)):
         raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
-    if old["at_once"] != header["at_once"]:
+    if old["parallel_seeds"] != header["parallel_seeds"]:
         # States have that shape.
-        before, now = old["at_once"], header["at_once"]
-        raise InputError(f"{path}: the run to resume trains {before} seeds at once, here {now}; leave --at-once out")
+        before, now = old["parallel_seeds"], header["parallel_seeds"]
+        raise InputError(f"{path}: the run to resume has {before} parallel seeds, here {now}; omit --parallel-seeds")
     require_like(old, header, f"{path}: the run to resume", console)
     result = out / "result.json"
     return json.loads(result.read_text()) if result.exists() else None

@@ -28,7 +28,7 @@ def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dic
         raise InputError(f"{run_dir / 'config.json'}: {error}") from error
     if not isinstance(experiment, Experiment):
         raise InputError(f"{run_dir / 'config.json'}: experiment: not an Experiment")
-    return dataclasses.replace(experiment, at_once=header["at_once"]), header
+    return dataclasses.replace(experiment, parallel_seeds=header["parallel_seeds"]), header
 
 
 def changes(run_dir: Path, result: dict[str, Any], numbers: list[str]) -> list[str]:

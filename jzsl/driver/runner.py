@@ -72,7 +72,7 @@ def run(
             require_same(problem.hash, "hash of the data")
         header = {
             "experiment": encode(experiment),
-            "at_once": experiment.replicas,
+            "parallel_seeds": experiment.replicas,
             "data": {
                 "name": problem.provenance.name,
                 "origin": problem.provenance.origin,
@@ -109,7 +109,7 @@ def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
     """A trainer a phase. Both pools have the capacity of the whole training set: one compilation serves both."""
     programs, capacity = Programs(experiment), len(problem.splits.train)
     trainers: dict[str, Trainer] = {}
-    blocks = experiment.rows_at_once is not None and experiment.rows_at_once < capacity
+    blocks = experiment.samples_per_block is not None and experiment.samples_per_block < capacity
     if experiment.train.epochs is None and blocks:
         trainers[VALIDATION] = StreamTrainer(problem.validation(), experiment, programs, capacity)
     elif experiment.train.epochs is None or experiment.calibration:

@@ -90,7 +90,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "class_names": list(problem.class_names),
         "unseen": view.unseen.tolist(),
         "factor": trainer.factor,
-        "masked": view.pool.visible is not None,
+        "masked": view.pool.observed is not None,
         "candidates": {task.name: trainer.candidates[task].tolist() for task in predictors},
     }
     model = {

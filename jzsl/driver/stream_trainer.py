@@ -26,7 +26,7 @@ class StreamTrainer(Trainer):
 
     Args:
         problem: what to train on.
-        experiment: how; `rows_at_once` is the size of a block, rounded up to a multiple of 64.
+        experiment: how; `samples_per_block` is the size of a block, rounded up to a multiple of 64.
         programs: the experiment's compiled functions.
         capacity: rows that another problem may have; both then have blocks of the same size.
 
@@ -35,13 +35,13 @@ class StreamTrainer(Trainer):
     """
 
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int):
-        assert experiment.rows_at_once is not None
+        assert experiment.samples_per_block is not None
         if programs.whole_pool:
-            raise InputError("rows_at_once: given, but this method needs all rows at once")
+            raise InputError("samples_per_block: given, but this method needs all rows at once")
         if jax.process_count() > 1:
-            raise InputError("rows_at_once: given, but several processes cannot take rows in blocks")
+            raise InputError("samples_per_block: given, but several processes cannot take rows in blocks")
         self._problem = problem
-        self._size = -(-min(experiment.rows_at_once, capacity) // ROWS_MULTIPLE) * ROWS_MULTIPLE
+        self._size = -(-min(experiment.samples_per_block, capacity) // ROWS_MULTIPLE) * ROWS_MULTIPLE
         view = inductive(problem, experiment.scaling, resident=False)
         self._rows = len(problem.splits.train)
         self._set_up(problem, view, experiment, programs)
@@ -62,14 +62,14 @@ class StreamTrainer(Trainer):
         """A block of rows of the pool, filled up with rows without weight."""
         problem, pool = self._problem, self.view.pool
         rows, free = problem.splits.train[index], self._size - len(index)
-        visible = None if problem.visible is None else problem.visible[rows]
+        observed = None if problem.observed is None else problem.observed[rows]
         x = np.zeros((self._size, pool.x.shape[1]), pool.x.dtype)
-        x[: len(index)] = self.view.scaler(problem.features[rows], visible)
+        x[: len(index)] = self.view.scaler(problem.samples[rows], observed)
         return Pool(
             x,
             np.pad(pool.y[index], (0, free), constant_values=-2),
             np.pad(pool.w[index], (0, free)),
-            None if visible is None else np.pad(visible, ((0, free), (0, 0))),
+            None if observed is None else np.pad(observed, ((0, free), (0, 0))),
         )
 
     def init(self, seeds: Sequence[int]) -> Any:

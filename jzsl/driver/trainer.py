@@ -127,13 +127,13 @@ class Trainer:
         """What makes a run smaller."""
         found = []
         if self.lanes > self._programs.mesh.shape[REPLICA]:
-            found.append(f"--at-once {max(1, experiment.replicas // 2)}")
+            found.append(f"--parallel-seeds {max(1, experiment.replicas // 2)}")
         if self._pool.x.dtype == np.float32:
             found.append("features in half precision")
         if jax.device_count() > experiment.devices_per_seed:
             found.append(f"--devices-per-seed {2 * experiment.devices_per_seed}")
         if not (experiment.self_training or self._programs.whole_pool):
-            found.append(f"--rows-at-once {max(1, len(self._pool.x) // 4)}")
+            found.append(f"--samples-per-block {max(1, len(self._pool.x) // 4)}")
         return [*found, "a smaller hidden layer or batch, or a Subset of the data"]
 
     def init(self, seeds: Sequence[int]) -> Any:

@@ -73,8 +73,8 @@ class Protocol:
         problem, rows = self._problem, self._rows[task]
         for start in range(0, len(rows), CHUNK_ROWS):
             chunk = rows[start : start + CHUNK_ROWS]
-            visible = None if problem.visible is None else problem.visible[chunk]
-            yield self._scaler(problem.features[chunk], visible)
+            observed = None if problem.observed is None else problem.observed[chunk]
+            yield self._scaler(problem.samples[chunk], observed)
 
     def score_top(self, top: Int[np.ndarray, "n k"], counts: tuple[int, ...]) -> dict[str, float]:
         """T1, then for each k the mean over classes (T5 for 5) and the share of all rows (hit@5), in percent.
@@ -93,8 +93,8 @@ class Protocol:
     def queries(self, task: Task) -> Queries:
         """The test rows of a task; raises as `candidates` does."""
         problem, rows, candidates = self._problem, self._rows[task], self.candidates(task)
-        visible = None if problem.visible is None else problem.visible[rows]
-        return Queries(self._scaler(problem.features[rows], visible), candidates)
+        observed = None if problem.observed is None else problem.observed[rows]
+        return Queries(self._scaler(problem.samples[rows], observed), candidates)
 
     def score(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
         """The numbers of a task in percent, from scores whose rows and columns follow `queries`."""

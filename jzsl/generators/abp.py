@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import require_positive
-from jzsl.generators.observation_noise import ObservationNoise, followed_variance
+from jzsl.generators.observation_noise import ObservationNoise, variance_ema
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.chain import Langevin, run
@@ -105,29 +105,29 @@ class _Learned(NamedTuple):
 
 
 def squared_error(
-    x: Float[Array, "*n d"], generated: Float[Array, "*n d"], visible: Bool[Array, "*n d"] | None
+    x: Float[Array, "*n d"], generated: Float[Array, "*n d"], observed: Bool[Array, "*n d"] | None
 ) -> Float[Array, "*n"]:
-    """||M o (X - g(C, Z))||^2 row by row (section 4.2). An entry that is not visible has no influence at all."""
+    """||M o (X - g(C, Z))||^2 row by row (section 4.2). An entry that is not observed has no influence at all."""
     residual = x - generated
-    if visible is not None:
-        residual = jnp.where(visible, residual, 0.0)
+    if observed is not None:
+        residual = jnp.where(observed, residual, 0.0)
     return jnp.sum(residual**2, -1)
 
 
 def potential(
     decode: Callable[[Float[Array, " z"]], Float[Array, " d"]],
     x: Float[Array, " d"],
-    visible: Bool[Array, " d"] | None,
+    observed: Bool[Array, " d"] | None,
     sigma: float | Float[Array, ""],
 ) -> Callable[[Float[Array, " z"]], Float[Array, ""]]:
     """U(Z) = -log p(X, Z | C) up to a constant (eq. 2): ||X - g||^2 / (2 sigma^2) + ||Z||^2 / 2, of one row."""
-    return lambda z: squared_error(x, decode(z), visible) / (2 * sigma**2) + jnp.sum(z**2) / 2
+    return lambda z: squared_error(x, decode(z), observed) / (2 * sigma**2) + jnp.sum(z**2) / 2
 
 
 def learning_loss(
     x: Float[Array, "b d"],
     generated: Float[Array, "b d"],
-    visible: Bool[Array, "b d"] | None,
+    observed: Bool[Array, "b d"] | None,
     sigma: float | Float[Array, ""] | Float[Array, " b"],
     valid: Float[Array, " b"],
 ) -> Float[Array, ""]:
@@ -135,7 +135,7 @@ def learning_loss(
 
     Its negative gradient in theta is eq. 8, up to the division, which Adam does not feel.
     """
-    return jnp.sum(valid * squared_error(x, generated, visible) / (2 * sigma**2)) / len(x)
+    return jnp.sum(valid * squared_error(x, generated, observed) / (2 * sigma**2)) / len(x)
 
 
 def abp(hyper: ABP) -> Generator:
@@ -175,37 +175,37 @@ def abp(hyper: ABP) -> Generator:
                 return scalars.step_size
             return scalars.step_size * hyper.step_decay ** (optimizer_state.count / _DECAY_STEPS)
 
-        def row_potential(params, class_half, x, visible, sigma):
-            return potential(lambda z: net.decode(params, class_half, z), x, visible, sigma)
+        def row_potential(params, preactivation, x, observed, sigma):
+            return potential(lambda z: net.decode(params, preactivation, z), x, observed, sigma)
 
-        def infer(kernel, params, keys, class_half, x, visible, sigma, latents):
+        def infer(kernel, params, keys, preactivation, x, observed, sigma, latents):
             """Inferential back-propagation: l Langevin steps for each row (eq. 6)."""
 
-            def chain(key, z, class_half, x, visible, sigma):
-                energy = row_potential(params, class_half, x, visible, sigma)
+            def chain(key, z, preactivation, x, observed, sigma):
+                energy = row_potential(params, preactivation, x, observed, sigma)
                 return run(key, kernel, z, energy, hyper.langevin_steps)
 
-            return jax.vmap(chain)(keys, latents, class_half, x, visible, sigma)
+            return jax.vmap(chain)(keys, latents, preactivation, x, observed, sigma)
 
-        def loss(params, semantics, x, visible, sigma, latents, valid):
+        def loss(params, semantics, x, observed, sigma, latents, valid):
             """Learning back-propagation descends this (eqs. 7, 8)."""
-            generated = net.decode(params, net.class_half(params, semantics), latents)
-            return learning_loss(x, generated, visible, sigma, valid), generated
+            generated = net.decode(params, net.class_preactivation(params, semantics), latents)
+            return learning_loss(x, generated, observed, sigma, valid), generated
 
         def learn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
             """One learning step on one minibatch, and its loss summed over rows."""
-            x, visible, y = minibatch(pool, rows)
+            x, observed, y = minibatch(pool, rows)
             semantics = classes.semantics[y]
             sigma = sigma_of(scalars.sigma, learned.variance, y)
             (value, generated), gradient = jax.value_and_grad(loss, has_aux=True)(
-                learned.params, semantics, x, visible, sigma, latents, valid
+                learned.params, semantics, x, observed, sigma, latents, valid
             )
             update, moments = optimizer.update(gradient, learned.optimizer)
             params = jax.tree.map(lambda p, u: p - scalars.learning_rate * u, learned.params, update)
             variance = learned.variance
             if hyper.observation_noise is not ObservationNoise.fixed:
-                entries = jnp.full(len(x), x.shape[1], x.dtype) if visible is None else jnp.sum(visible, 1, x.dtype)
-                variance = followed_variance(variance, squared_error(x, generated, visible), entries, y, valid)
+                entries = jnp.full(len(x), x.shape[1], x.dtype) if observed is None else jnp.sum(observed, 1, x.dtype)
+                variance = variance_ema(variance, squared_error(x, generated, observed), entries, y, valid)
             return learned._replace(params=params, optimizer=moments, variance=variance), value * hyper.batch_size
 
         def learn_in_turn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
@@ -226,13 +226,13 @@ def abp(hyper: ABP) -> Generator:
             return jax.lax.fori_loop(0, used, one, (learned, jnp.float32(0)))
 
         def step(learned: _Learned, key, rows, valid):
-            x, visible, y = minibatch(pool, rows)
+            x, observed, y = minibatch(pool, rows)
             semantics = classes.semantics[y]
-            class_half = net.class_half(learned.params, semantics)
+            preactivation = net.class_preactivation(learned.params, semantics)
             keys = jax.random.split(key, len(rows))
             kernel = hyper.kernel.value(step_size_at(learned.optimizer))
             sigma = sigma_of(scalars.sigma, learned.variance, y)
-            chains, info = infer(kernel, learned.params, keys, class_half, x, visible, sigma, learned.latents[rows])
+            chains, info = infer(kernel, learned.params, keys, preactivation, x, observed, sigma, learned.latents[rows])
             # A filler row, or a row already in this minibatch, is written to no place.
             earlier = jnp.tril(rows[:, None] == rows[None, :], -1).any(1)
             place = jnp.where((valid > 0) & ~earlier, rows, len(pool.x))
@@ -252,18 +252,18 @@ def abp(hyper: ABP) -> Generator:
             order, used = epoch_order(key, pool.w)
             rows = order[:_STABILITY_ROWS]
             valid = jnp.arange(len(rows)) < used
-            x, visible, y = minibatch(pool, rows)
+            x, observed, y = minibatch(pool, rows)
             semantics = classes.semantics[y]
-            class_half = net.class_half(learned.params, semantics)
+            preactivation = net.class_preactivation(learned.params, semantics)
             step_size = step_size_at(learned.optimizer)
             kernel, sigma = hyper.kernel.value(step_size), sigma_of(scalars.sigma, learned.variance, y)
 
-            def of_row(z, class_half, x, visible, sigma):
-                energy = row_potential(learned.params, class_half, x, visible, sigma)
+            def of_row(z, preactivation, x, observed, sigma):
+                energy = row_potential(learned.params, preactivation, x, observed, sigma)
                 root = getattr(kernel.init(z, energy), "root", None)
                 return stability(energy, z, step_size, root)
 
-            values = jax.vmap(of_row)(learned.latents[rows], class_half, x, visible, sigma)
+            values = jax.vmap(of_row)(learned.latents[rows], preactivation, x, observed, sigma)
             return jnp.sum(jnp.where(valid, values, 0.0)) / jnp.sum(valid)
 
         learned, metrics = run_epochs(
@@ -285,7 +285,7 @@ def abp(hyper: ABP) -> Generator:
     ) -> Float[Array, "m d"]:
         net = network(feature_size(state.params))
         latents = jax.random.normal(stream(key, "latents"), (len(semantics), hyper.latent))
-        generated = net.decode(state.params, net.class_half(state.params, semantics), latents)
+        generated = net.decode(state.params, net.class_preactivation(state.params, semantics), latents)
         if not noise:
             return generated
         return generated + sigma_of_all(state) * jax.random.normal(stream(key, "noise"), generated.shape)
@@ -297,8 +297,8 @@ def abp(hyper: ABP) -> Generator:
 
     def latent_model(state: ABPState, semantics: Float[Array, " a"]) -> LatentModel:
         net = network(feature_size(state.params))
-        class_half = net.class_half(state.params, semantics)
-        return LatentModel(lambda z: net.decode(state.params, class_half, z), hyper.latent, sigma_of_all(state))
+        preactivation = net.class_preactivation(state.params, semantics)
+        return LatentModel(lambda z: net.decode(state.params, preactivation, z), hyper.latent, sigma_of_all(state))
 
     def relabel(state: ABPState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> ABPState:
         """Latents inferred under another class say nothing: those rows start again from the prior."""

@@ -70,10 +70,10 @@ def kl_to_prior(posterior: Diagonal) -> Float[Array, "*n"]:
     return 0.5 * jnp.sum(jnp.exp(log_variance) + mean**2 - 1 - log_variance, -1)
 
 
-def evidence_bound(
+def elbo(
     decode: Callable[[Float[Array, "b z"]], Float[Array, "b d"]],
     x: Float[Array, "b d"],
-    visible: Bool[Array, "b d"] | None,
+    observed: Bool[Array, "b d"] | None,
     posterior: Diagonal,
     noise: Float[Array, "b z"],
     sigma: float,
@@ -83,20 +83,20 @@ def evidence_bound(
     Args:
         decode: g of these rows' classes.
         x: rows.
-        visible: their observed entries; the bound is of those alone.
+        observed: their observed entries; the bound is of those alone.
         posterior: q(Z | X, C).
         noise: N(0, I), the reparametrised draw.
         sigma: standard deviation of the observation noise.
     """
     latents = posterior.mean + jnp.exp(posterior.log_variance / 2) * noise
     log_density = -0.5 * ((x - decode(latents)) / sigma) ** 2 - jnp.log(sigma) - 0.5 * jnp.log(2 * jnp.pi)
-    if visible is not None:
-        log_density = jnp.where(visible, log_density, 0.0)
+    if observed is not None:
+        log_density = jnp.where(observed, log_density, 0.0)
     return jnp.sum(log_density, -1) - kl_to_prior(posterior)
 
 
 def cvae(hyper: CVAE) -> Generator:
-    """The generator as pure functions. The encoder sees zeros where entries are not visible."""
+    """The generator as pure functions. The encoder sees zeros where entries are not observed."""
     optimizer = optax.adam(hyper.learning_rate)
 
     def latents_of(dimensions: int) -> int:
@@ -122,15 +122,20 @@ def cvae(hyper: CVAE) -> Generator:
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 
         def loss(params: Networks, key, rows, valid):
-            x, visible, y = minibatch(pool, rows)
+            x, observed, y = minibatch(pool, rows)
             semantics = classes.semantics[y]
-            if visible is not None:
-                x = jnp.where(visible, x, 0.0)
+            if observed is not None:
+                x = jnp.where(observed, x, 0.0)
             posterior = encoder_net.apply(params.encoder, x, semantics)
-            class_half = decoder_net.class_half(params.decoder, semantics)
+            preactivation = decoder_net.class_preactivation(params.decoder, semantics)
             noise = jax.random.normal(key, posterior.mean.shape)
-            bound = evidence_bound(
-                lambda z: decoder_net.decode(params.decoder, class_half, z), x, visible, posterior, noise, hyper.sigma
+            bound = elbo(
+                lambda z: decoder_net.decode(params.decoder, preactivation, z),
+                x,
+                observed,
+                posterior,
+                noise,
+                hyper.sigma,
             )
             count = jnp.sum(valid)
             metrics = {
@@ -162,7 +167,7 @@ def cvae(hyper: CVAE) -> Generator:
         params = state.params.decoder
         net, _ = networks(feature_size(params), semantics.shape[1])
         latents = jax.random.normal(stream(key, "latents"), (len(semantics), latents_of(semantics.shape[1])))
-        generated = net.decode(params, net.class_half(params, semantics), latents)
+        generated = net.decode(params, net.class_preactivation(params, semantics), latents)
         if not noise:
             return generated
         return generated + hyper.sigma * jax.random.normal(stream(key, "noise"), generated.shape)
@@ -170,7 +175,7 @@ def cvae(hyper: CVAE) -> Generator:
     def latent_model(state: CVAEState, semantics: Float[Array, " a"]) -> LatentModel:
         params, size = state.params.decoder, latents_of(len(semantics))
         net, _ = networks(feature_size(params), len(semantics))
-        class_half = net.class_half(params, semantics)
-        return LatentModel(lambda z: net.decode(params, class_half, z), size, hyper.sigma)
+        preactivation = net.class_preactivation(params, semantics)
+        return LatentModel(lambda z: net.decode(params, preactivation, z), size, hyper.sigma)
 
     return Generator(init, fit, sample, latent_model=latent_model)

@@ -21,7 +21,7 @@ class ObservationNoise(enum.Enum):
     per_class = "per_class"
 
 
-def followed_variance(
+def variance_ema(
     variance: Float[Array, " c_1"],
     squared_error: Float[Array, " b"],
     entries: Float[Array, " b"],

@@ -119,7 +119,7 @@ def wgan(hyper: WGAN) -> Generator:
 
     Each critic step draws a minibatch of its own from the pool, with replacement, as each of f-CLSWGAN's does. The
     classifier of the classification loss (eq. 4) is trained by `init` on the rows that the pool then has; rows of
-    classes that are not seen, such as pseudo-labelled ones, do not enter that loss. Entries that are not visible are
+    classes that are not seen, such as pseudo-labelled ones, do not enter that loss. Entries that are not observed are
     zeros: an adversarial loss has no place for a mask.
     """
     optimizer = optax.adam(hyper.learning_rate, b1=0.5)
@@ -133,7 +133,7 @@ def wgan(hyper: WGAN) -> Generator:
         return dimensions if hyper.latent is None else hyper.latent
 
     def observed(pool: Pool) -> Float[Array, "n d"]:
-        return jnp.asarray(pool.x) if pool.visible is None else jnp.where(pool.visible, pool.x, 0.0)
+        return jnp.asarray(pool.x) if pool.observed is None else jnp.where(pool.observed, pool.x, 0.0)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> WGANState:
         features, dimensions = pool.x.shape[1], classes.semantics.shape[1]
@@ -161,7 +161,7 @@ def wgan(hyper: WGAN) -> Generator:
 
         def generate(params, key, semantics):
             latents = jax.random.normal(key, (*semantics.shape[:-1], _latents(dimensions)))
-            return net.decode(params, net.class_half(params, semantics), latents)
+            return net.decode(params, net.class_preactivation(params, semantics), latents)
 
         def critic_step(learned: _Learned, key) -> tuple[_Learned, Float[Array, ""]]:
             place = jax.random.randint(stream(key, "rows"), (hyper.batch_size,), 0, jnp.maximum(ends[-1], 1))
@@ -223,6 +223,6 @@ def wgan(hyper: WGAN) -> Generator:
         del noise  # the model has no observation noise
         net = network(feature_size(state.params), semantics.shape[1])
         latents = jax.random.normal(stream(key, "latents"), (len(semantics), _latents(semantics.shape[1])))
-        return net.decode(state.params, net.class_half(state.params, semantics), latents)
+        return net.decode(state.params, net.class_preactivation(state.params, semantics), latents)
 
     return Generator(init, fit, sample, whole_pool=hyper.classification > 0)

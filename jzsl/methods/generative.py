@@ -27,22 +27,22 @@ class Generative:
     noise: tuple[Task, ...] = (Task.zsl, Task.gzsl)
     """tasks whose generated features carry the generator's observation noise, as the ABP paper's section 4.1 says
     for both"""
-    classes_at_once: int | None = None
+    classes_per_block: int | None = None
     """for very many classes: features are generated when they are needed, of so many classes at a time, and forgotten;
     None generates them all beforehand"""
 
     def __post_init__(self):
         require_positive(self, "per_class")
-        if self.classes_at_once is not None:
-            require_positive(self, "classes_at_once")
+        if self.classes_per_block is not None:
+            require_positive(self, "classes_per_block")
 
     def build(self, task: Task) -> Method:
         classifier = self.zsl if task is Task.zsl else self.gzsl
-        if self.classes_at_once is not None:
+        if self.classes_per_block is not None:
             if task is not Task.zsl:
-                raise InputError("classes_at_once: given, but generated features are streamed for the zsl task alone")
+                raise InputError("classes_per_block: given, but generated features are streamed for the zsl task alone")
             return streamed(
-                self.generator.build(), classifier.build(), self.per_class, task in self.noise, self.classes_at_once
+                self.generator.build(), classifier.build(), self.per_class, task in self.noise, self.classes_per_block
             )
         return generative(
             self.generator.build(),
@@ -60,21 +60,23 @@ class GenerativeState(NamedTuple):
     key: Key[Array, ""]
 
 
-def streamed(generator: Generator, classifier: Classifier, per_class: int, noise: bool, classes_at_once: int) -> Method:
+def streamed(
+    generator: Generator, classifier: Classifier, per_class: int, noise: bool, classes_per_block: int
+) -> Method:
     """As `generative`, for the task that knows unseen classes only, with features that are never all there at once.
 
     Raises:
         InputError: if the classifier needs all rows.
     """
     if classifier.streamed is None:
-        raise InputError("classes_at_once: given, but this classifier needs all rows at once; choose knn or softmax")
+        raise InputError("classes_per_block: given, but this classifier needs all rows at once; choose knn or softmax")
     whole = generative(generator, classifier, per_class, noise, real_rows=False)
 
     def draw(source: Any, key: Key[Array, ""], y: Int[Array, " b"]) -> Float[Array, "b d"]:
         state, semantics = source
         return generator.sample(state, key, semantics[y], noise)
 
-    stream_of = classifier.streamed(draw, per_class, classes_at_once)
+    stream_of = classifier.streamed(draw, per_class, classes_per_block)
 
     def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         del pool

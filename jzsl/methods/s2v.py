@@ -53,7 +53,7 @@ def s2v(hyper: S2V) -> Method:
 
     Neither the STHS paper nor public code says how the error is scaled against the L2 term. With DEM's mean over
     the d features an L2 factor of 1e-3 outweighs the error and maps all classes to one point (caltech101: T1 at
-    chance after six epochs), so the error is the sum. Entries that are not visible do not count.
+    chance after six epochs), so the error is the sum. Entries that are not observed do not count.
     """
     optimizer = optax.chain(optax.add_decayed_weights(hyper.l2), optax.adam(hyper.learning_rate))
 
@@ -66,10 +66,10 @@ def s2v(hyper: S2V) -> Method:
         net = projector(pool.x.shape[1], hyper.hidden)
 
         def loss(params, rows, valid):
-            x, visible, y = minibatch(pool, rows)
+            x, observed, y = minibatch(pool, rows)
             residual = x - net.apply(params, classes.semantics[y])
-            if visible is not None:
-                residual = jnp.where(visible, residual, 0.0)
+            if observed is not None:
+                residual = jnp.where(observed, residual, 0.0)
             return jnp.sum(valid * jnp.sum(residual**2, -1)) / hyper.batch_size
 
         def step(carry, key, rows, valid):

@@ -20,12 +20,12 @@ class GeneratorNet(NamedTuple):
 
     Attributes:
         init: (key, semantics[a]) -> parameters.
-        class_half: (parameters, semantics[..., a]) -> what g needs of the class.
-        decode: (parameters, class_half[..., :], latents[..., z]) -> features[..., d].
+        class_preactivation: (parameters, semantics[..., a]) -> what g needs of the class.
+        decode: (parameters, class_preactivation[..., :], latents[..., z]) -> features[..., d].
     """
 
     init: Callable[..., Any]
-    class_half: Callable[..., Float[Array, "..."]]
+    class_preactivation: Callable[..., Float[Array, "..."]]
     decode: Callable[..., Float[Array, "..."]]
 
 
@@ -40,15 +40,15 @@ class _Mlp(nn.Module):
         self.output_layer = nn.Dense(self.features, kernel_init=_INITIAL, use_bias=False)
         self.output_bias = self.param("output_bias", nn.initializers.zeros, (self.features,))
 
-    def class_half(self, semantics):
+    def class_preactivation(self, semantics):
         return self.class_layer(semantics)
 
-    def decode(self, class_half, latents):
-        hidden = nn.leaky_relu(class_half + self.latent_layer(latents), 0.2)
+    def decode(self, class_preactivation, latents):
+        hidden = nn.leaky_relu(class_preactivation + self.latent_layer(latents), 0.2)
         return nn.relu(self.output_layer(hidden) + self.output_bias)
 
     def __call__(self, semantics):
-        return self.decode(self.class_half(semantics), jnp.zeros((*semantics.shape[:-1], self.latent)))
+        return self.decode(self.class_preactivation(semantics), jnp.zeros((*semantics.shape[:-1], self.latent)))
 
 
 class _Linear(nn.Module):
@@ -60,14 +60,14 @@ class _Linear(nn.Module):
         self.latent_layer = nn.Dense(self.features, kernel_init=_INITIAL, use_bias=False)
         self.output_bias = self.param("output_bias", nn.initializers.zeros, (self.features,))
 
-    def class_half(self, semantics):
+    def class_preactivation(self, semantics):
         return self.class_layer(semantics)
 
-    def decode(self, class_half, latents):
-        return class_half + self.latent_layer(latents) + self.output_bias
+    def decode(self, class_preactivation, latents):
+        return class_preactivation + self.latent_layer(latents) + self.output_bias
 
     def __call__(self, semantics):
-        return self.decode(self.class_half(semantics), jnp.zeros((*semantics.shape[:-1], self.latent)))
+        return self.decode(self.class_preactivation(semantics), jnp.zeros((*semantics.shape[:-1], self.latent)))
 
 
 def mlp(features: int, hidden: int, latent: int) -> GeneratorNet:
@@ -89,7 +89,7 @@ def feature_size(params) -> int:
 def _pure(module) -> GeneratorNet:
     return GeneratorNet(
         init=module.init,
-        class_half=lambda params, semantics: module.apply(params, semantics, method="class_half"),
+        class_preactivation=lambda params, semantics: module.apply(params, semantics, method="class_preactivation"),
         decode=lambda params, half, latents: module.apply(params, half, latents, method="decode"),
     )
 

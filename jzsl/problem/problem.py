@@ -39,8 +39,8 @@ class Backbone(enum.Enum):
 
     unstated = "nobody said what the features' network had seen"
     none = "no network made the features"
-    blind = "the features' network never saw the unseen classes"
-    informed = "the features' network was trained on unseen classes, too"
+    disjoint = "the features' network never saw the unseen classes"
+    overlapping = "the features' network was trained on unseen classes, too"
 
 
 class Provenance(NamedTuple):
@@ -60,26 +60,26 @@ class Problem:
     """A zero-shot benchmark.
 
     Attributes:
-        features: float[n, d], one row a sample.
+        samples: float[n, d], one row a sample.
         labels: int[n], index into the class table.
         semantics: float[c, a], one row a class: attributes or an embedding of its description.
         class_names: c different names.
         splits: see `Splits`.
         provenance: see `Provenance`.
-        visible: bool[n, d] or None: which entries of `features` were observed.
+        observed: bool[n, d] or None: which entries of `samples` were observed.
         image: height and width, where a row of features is the picture itself, or None.
 
     Raises:
         InputError: naming the field, what was found and what was expected.
     """
 
-    features: np.ndarray
+    samples: np.ndarray
     labels: np.ndarray
     semantics: np.ndarray
     class_names: tuple[str, ...]
     splits: Splits
     provenance: Provenance
-    visible: np.ndarray | None = None
+    observed: np.ndarray | None = None
     image: tuple[int, int] | None = None
 
     def __post_init__(self):
@@ -100,8 +100,8 @@ class Problem:
     def hash(self) -> str:
         """SHA-256 over everything but the provenance, the first 16 hexadecimal digits."""
         digest = hashlib.sha256()
-        arrays = [self.features, self.labels, self.semantics, *self.splits]
-        for array in arrays if self.visible is None else [*arrays, self.visible]:
+        arrays = [self.samples, self.labels, self.semantics, *self.splits]
+        for array in arrays if self.observed is None else [*arrays, self.observed]:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             for start in range(0, len(array), _CHUNK_ROWS):
                 digest.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).tobytes())
@@ -145,7 +145,7 @@ class Problem:
         unseen = train[np.isin(self.labels[train], classes)]
         nothing = np.zeros(0, np.int64)
         return Problem(
-            self.features,
+            self.samples,
             self.labels,
             self.semantics,
             self.class_names,
@@ -157,7 +157,7 @@ class Problem:
                 nothing,
             ),
             self.provenance._replace(name=f"{self.provenance.name} ({name})"),
-            self.visible,
+            self.observed,
             self.image,
         )
 
@@ -171,7 +171,7 @@ def find_problems(problem: Problem) -> Iterator[str]:
 
 
 def _array_problems(problem: Problem) -> Iterator[str]:
-    features, labels, semantics = problem.features, problem.labels, problem.semantics
+    features, labels, semantics = problem.samples, problem.labels, problem.semantics
     if features.ndim != 2 or not features.size or not np.issubdtype(features.dtype, np.floating):
         yield f"features: {features.dtype} array of shape {features.shape}, expected rows of floating-point features"
         return
@@ -203,16 +203,16 @@ def _array_problems(problem: Problem) -> Iterator[str]:
     empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
     if len(empty):
         yield f"labels: class {problem.class_names[empty[0]]!r} has no rows"
-    visible = problem.visible
-    if visible is not None and (visible.shape != features.shape or visible.dtype != bool):
-        yield f"visible: {visible.dtype} array of shape {visible.shape}, expected bool of shape {(rows, size)}"
+    observed = problem.observed
+    if observed is not None and (observed.shape != features.shape or observed.dtype != bool):
+        yield f"observed: {observed.dtype} array of shape {observed.shape}, expected bool of shape {(rows, size)}"
         return
     if problem.image is not None and problem.image[0] * problem.image[1] != size:
         yield f"image: {problem.image} found, but a row has {size} features"
     for start in range(0, rows, _CHUNK_ROWS):
         finite = np.isfinite(features[start : start + _CHUNK_ROWS])
-        if visible is not None:
-            finite |= ~visible[start : start + _CHUNK_ROWS]
+        if observed is not None:
+            finite |= ~observed[start : start + _CHUNK_ROWS]
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
             yield f"features: row {start + row}, feature {column} is {features[start + row, column]}, expected finite"

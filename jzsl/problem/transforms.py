@@ -18,29 +18,29 @@ class Scaler(NamedTuple):
     span: Float[np.ndarray, " d"]
 
     def __call__(
-        self, x: Float[np.ndarray, "n d"], visible: Bool[np.ndarray, "n d"] | None = None
+        self, x: Float[np.ndarray, "n d"], observed: Bool[np.ndarray, "n d"] | None = None
     ) -> Float[np.ndarray, "n d"]:
-        """Scaled rows in float32; entries that are not visible become 0, as in the ABP paper, section 4.2."""
+        """Scaled rows in float32; entries that are not observed become 0, as in the ABP paper, section 4.2."""
         scaled = ((np.asarray(x, np.float32) - self.low) / self.span).astype(np.float32)
-        return scaled if visible is None else np.where(visible, scaled, np.float32(0))
+        return scaled if observed is None else np.where(observed, scaled, np.float32(0))
 
 
 def minmax(
     x: Float[np.ndarray, "n d"],
-    visible: Bool[np.ndarray, "n d"] | None = None,
+    observed: Bool[np.ndarray, "n d"] | None = None,
     rows: Int[np.ndarray, " r"] | None = None,
 ) -> Scaler:
-    """Each feature's range over the visible entries of `rows` becomes [0, 1] (the ABP paper's features).
+    """Each feature's range over the observed entries of `rows` becomes [0, 1] (the ABP paper's features).
 
-    A feature that is constant, or never visible, is shifted only. Rows are read in chunks: `x` may be memory-mapped.
+    A feature that is constant, or never observed, is shifted only. Rows are read in chunks: `x` may be memory-mapped.
     """
     rows = np.arange(len(x)) if rows is None else rows
     low, high = np.full(x.shape[1], np.nan, np.float32), np.full(x.shape[1], np.nan, np.float32)
     for start in range(0, len(rows), CHUNK_ROWS):
         chunk = rows[start : start + CHUNK_ROWS]
         part = np.asarray(x[chunk], np.float32)
-        if visible is not None:
-            part = np.where(visible[chunk], part, np.float32(np.nan))
+        if observed is not None:
+            part = np.where(observed[chunk], part, np.float32(np.nan))
         low = np.fmin(low, np.fmin.reduce(part, 0))
         high = np.fmax(high, np.fmax.reduce(part, 0))
     # A feature that no row shows has no range: zeros stand in for it.
@@ -50,11 +50,11 @@ def minmax(
 
 def identity(
     x: Float[np.ndarray, "n d"],
-    visible: Bool[np.ndarray, "n d"] | None = None,
+    observed: Bool[np.ndarray, "n d"] | None = None,
     rows: Int[np.ndarray, " r"] | None = None,
 ) -> Scaler:
     """Features stay as they are."""
-    del visible, rows
+    del observed, rows
     return Scaler(np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32))
 
 

@@ -116,16 +116,16 @@ def _view(
     if capacity < len(rows):
         raise ValueError(f"capacity {capacity} is below the view's {len(rows)} rows")
     padding = -(-capacity // multiple) * multiple - len(rows)
-    visible = None if problem.visible is None else problem.visible[rows]
-    scaler = scaling.value(problem.features, problem.visible, rows)
-    dtype = np.dtype(np.float16 if problem.features.dtype == np.float16 else np.float32)
-    shape = (len(rows) + padding, problem.features.shape[1])
+    observed = None if problem.observed is None else problem.observed[rows]
+    scaler = scaling.value(problem.samples, problem.observed, rows)
+    dtype = np.dtype(np.float16 if problem.samples.dtype == np.float16 else np.float32)
+    shape = (len(rows) + padding, problem.samples.shape[1])
     if resident:
         require_host(shape[0] * shape[1] * dtype.itemsize, f"{problem.provenance.origin}: a pool of {len(rows)} rows")
         x = np.zeros(shape, dtype)
         for start in range(0, len(rows), CHUNK_ROWS):
             chunk = slice(start, min(start + CHUNK_ROWS, len(rows)))
-            x[chunk] = scaler(problem.features[rows[chunk]], None if visible is None else visible[chunk])
+            x[chunk] = scaler(problem.samples[rows[chunk]], None if observed is None else observed[chunk])
     else:
         x = np.broadcast_to(dtype.type(0), shape)
 
@@ -138,7 +138,7 @@ def _view(
         x=x,
         y=padded(np.concatenate([problem.labels[train], np.full(len(unlabelled), -1)]), -2).astype(np.int32),
         w=(np.arange(len(rows) + padding) < len(train)).astype(np.int32),
-        visible=None if visible is None else padded(visible),
+        observed=None if observed is None else padded(observed),
     )
     classes = ClassTable(problem.semantics.astype(np.float32), np.isin(np.arange(len(problem.semantics)), seen))
     return View(

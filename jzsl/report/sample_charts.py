@@ -51,8 +51,8 @@ def _features(evidence: Evidence, problem: Problem, sample: Any, tsne: bool) -> 
     )
     y = problem.labels[real]
     model = evidence.model
-    visible = None if problem.visible is None else problem.visible[real]
-    x = model.scaler(problem.features[real], visible)
+    observed = None if problem.observed is None else problem.observed[real]
+    x = model.scaler(problem.samples[real], observed)
     made = np.asarray(jax.jit(sample)(model.state, jax.random.key(0), model.classes.semantics[y]))
     both = np.concatenate([x, made])
     if tsne:
@@ -120,8 +120,8 @@ def _hardness(evidence: Evidence, problem: Problem, column: Int[np.ndarray, " n"
     method = evidence.experiment.method.build(evidence.task)
     if method.embedding is None:
         return 1 - np.asarray(jax.nn.softmax(found.scores, 1)).max(1)
-    visible = None if problem.visible is None else problem.visible[found.rows]
-    x = model.scaler(problem.features[found.rows], visible)
+    observed = None if problem.observed is None else problem.observed[found.rows]
+    x = model.scaler(problem.samples[found.rows], observed)
     embedding = method.embedding(model.predictor, jax.numpy.asarray(x), jax.numpy.asarray(found.candidates))
     return np.asarray(avh(angles(embedding), jax.numpy.asarray(column, jax.numpy.int32)))
 
@@ -135,7 +135,7 @@ def _thumbnails(evidence: Evidence, problem: Problem, image: tuple[int, int]) ->
         for number, (name, rows) in enumerate(groups):
             for place, row in enumerate(rows):
                 axes = panels[2 * number + place // (_SHOWN // 2), place % (_SHOWN // 2)]
-                axes.imshow(problem.features[row.row].reshape(image), cmap="gray_r", interpolation="nearest")
+                axes.imshow(problem.samples[row.row].reshape(image), cmap="gray_r", interpolation="nearest")
                 right = row.truth == row.predicted
                 words = row.truth if right else f"{row.truth} taken for {row.predicted}"
                 axes.set_title(words, fontsize="small", color=COLOURS[0] if right else COLOURS[5])
@@ -144,7 +144,7 @@ def _thumbnails(evidence: Evidence, problem: Problem, image: tuple[int, int]) ->
             for axes in panels[2 * number : 2 * number + 2].ravel():
                 axes.set_xticks([])
                 axes.set_yticks([])
-                axes.grid(visible=False)
+                axes.grid(observed=False)
 
     caption = (
         f"By {hardness_name(evidence)}, seed {evidence.result['seeds'][0]}; above each its class, blue where found."

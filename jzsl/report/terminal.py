@@ -66,10 +66,10 @@ def problem_table(problem: Problem) -> Table:
     table = Table(title=provenance.name, show_header=False)
     for name, value in (
         ("from", provenance.origin),
-        ("features", f"{provenance.features}: {len(problem.features)} rows of {problem.features.shape[1]}"),
+        ("features", f"{provenance.features}: {len(problem.samples)} rows of {problem.samples.shape[1]}"),
         ("backbone", provenance.backbone.value),
         ("semantics", f"{provenance.semantics}: {problem.semantics.shape[1]} dimensions"),
-        ("visible entries", "all" if problem.visible is None else f"{100 * problem.visible.mean():.1f} %"),
+        ("observed entries", "all" if problem.observed is None else f"{100 * problem.observed.mean():.1f} %"),
         ("classes", f"{len(problem.seen_classes)} seen, {len(problem.unseen_classes)} unseen"),
         ("training rows", f"{len(splits.train)}"),
         ("test-seen rows", f"{len(splits.test_seen)}"),

@@ -54,7 +54,7 @@ def badges(evidence: Evidence) -> list[Badge]:
     if result.get("factor") is not None:
         found.append(Badge(f"bonus of {result['factor']:.3g} on unseen classes, chosen on validation classes"))
     backbone = Backbone.__members__.get(result["features"].get("backbone", "unstated"), Backbone.unstated)
-    found.append(Badge(backbone.value, backbone in (Backbone.informed, Backbone.unstated)))
+    found.append(Badge(backbone.value, backbone in (Backbone.overlapping, Backbone.unstated)))
     seeds = len(result["seeds"])
     few = f"; the protocol wants {_FEWEST_SEEDS}" if seeds < _FEWEST_SEEDS else ""
     return [*found, Badge(f"{seeds} seed{'s' if seeds > 1 else ''}{few}", bool(few))]

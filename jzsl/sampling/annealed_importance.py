@@ -37,7 +37,7 @@ def annealed_importance(
     key: Key[Array, ""],
     model: LatentModel,
     x: Float[Array, " d"],
-    visible: Bool[Array, " d"] | None = None,
+    observed: Bool[Array, " d"] | None = None,
     chains: int = 16,
     temperatures: int = 500,
     step_size: float = 0.5,
@@ -52,13 +52,13 @@ def annealed_importance(
         key: of everything random.
         model: g of the row's class and sigma.
         x: the row.
-        visible: its observed entries; None where all are.
+        observed: its observed entries; None where all are.
         chains: independent chains, whose weights are averaged.
         temperatures: number of steps of beta.
         step_size: in posterior standard deviations, roughly.
     """
     beta = inverse_temperatures(temperatures)
-    seen = jnp.ones(x.shape, bool) if visible is None else visible
+    seen = jnp.ones(x.shape, bool) if observed is None else observed
     constant = -jnp.sum(seen) * (jnp.log(model.sigma) + 0.5 * jnp.log(2 * jnp.pi))
 
     def misfit(z):

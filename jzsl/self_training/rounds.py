@@ -19,7 +19,7 @@ from jzsl.self_training.priors.bbse import confusion_matrix
 from jzsl.self_training.refinement.choice import none as no_refinement
 from jzsl.self_training.refinement.neighbour_graph import NeighbourGraph, neighbour_graph
 from jzsl.self_training.selection.choice import PriorEstimator
-from jzsl.types import Candidates, ClassTable, Method, Metrics, Pool, Predictions, Request, Selector
+from jzsl.types import Candidates, ClassTable, Method, Metrics, Pool, Predictions, SelectionRequest, Selector
 
 _CONFUSION_ROWS = 50
 """Rows generated of each class to see how the base confuses them."""
@@ -131,7 +131,7 @@ def self_train(
     def gives_soft(classes: int) -> bool:
         """Whether this selector's labels are soft."""
         nothing = Predictions(jnp.zeros((1, classes)), jnp.zeros(1, jnp.int32), angle=jnp.zeros((1, classes)))
-        found = jax.eval_shape(selector, jax.random.key(0), nothing, Request(jnp.zeros(classes), 1, 0))
+        found = jax.eval_shape(selector, jax.random.key(0), nothing, SelectionRequest(jnp.zeros(classes), 1, 0))
         return found.soft is not None
 
     def init(
@@ -170,7 +170,7 @@ def self_train(
         predictions = state.predictions
         n = state.schedule.rows(state.round, jnp.sum(predictions.selectable))
         key = stream(state.key, "selection", state.round)
-        chosen = selector(key, predictions, Request(state.prior, state.schedule.hard, n))
+        chosen = selector(key, predictions, SelectionRequest(state.prior, state.schedule.hard, n))
         label, soft = chosen.label, state.soft
         if soft is not None:
             own = jnp.zeros((unlabelled, len(classes.semantics))).at[:, candidates.classes].set(chosen.soft)

@@ -18,7 +18,7 @@ SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 def cost(setting: Setting) -> Finding:
     """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
     problem = setting.problem
-    sizes = {**SIZES, problem.provenance.name: (problem.features.shape[1], problem.semantics.shape[1])}
+    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.semantics.shape[1])}
     rows = []
     for name, base in only_generative(setting).items():
         generator, batch = base.generator.build(), getattr(base.generator, "batch_size", 64)
@@ -37,7 +37,7 @@ def cost(setting: Setting) -> Finding:
                 axes.bar(position, found, 0.92 * width, color=COLOURS[place],
                          label=name if column == "parameters M" else None)  # fmt: skip
             axes.set_xticks(range(len(sizes)), list(sizes))
-            axes.grid(axis="x", visible=False)
+            axes.grid(axis="x", observed=False)
         panels[0].set_ylabel("parameters (millions)")
         panels[1].set_ylabel("products of training (MFLOP a row)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")

@@ -38,7 +38,7 @@ def experiment_of(
         calibration,
         setting.scaling,
         setting.seeds,
-        at_once=1,
+        parallel_seeds=1,
         self_training=sths,
     )
 

@@ -24,12 +24,12 @@ def incomplete_features(setting: Setting) -> Finding:
         for seed in range(setting.seeds):
             for percent in MISSING:
                 setting.tell(f"{name}: seed {seed}, {percent} % missing")
-                visible = missing_at_random(trainee.pool, percent / 100, seed)
-                masked = trainee.pool._replace(visible=visible)
+                observed = missing_at_random(trainee.pool, percent / 100, seed)
+                masked = trainee.pool._replace(observed=observed)
                 found = trainee.score(trainee.trained(seed, setting.epochs, masked), base, masked)["T1"]
                 values.setdefault((name, percent), []).append(found)
                 if blind is not None:
-                    zeros = trainee.pool._replace(x=np.where(visible, trainee.view.pool.x, 0))
+                    zeros = trainee.pool._replace(x=np.where(observed, trainee.view.pool.x, 0))
                     found = blind.score(blind.trained(seed, setting.epochs, zeros), base, zeros)["T1"]
                     values.setdefault((f"{name}, no mask", percent), []).append(found)
     names = list(dict.fromkeys(name for name, _ in values))

@@ -31,7 +31,7 @@ def likelihood(setting: Setting) -> Finding:
         if model_of is None:
             continue
         trainee = Trainee(problem, base, setting.scaling)
-        x = jnp.asarray(trainee.view.scaler(problem.features[rows], None))
+        x = jnp.asarray(trainee.view.scaler(problem.samples[rows], None))
         semantics = trainee.classes.semantics[problem.labels[rows]]
 
         def estimate(state, key, x, semantics, model_of=model_of):

@@ -72,7 +72,7 @@ def setting_of(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
         if not given[name] > 0:
             raise InputError(f"{name}: {given[name]} found, expected a positive number")
     problem = locate(options.data, options.features, options.splits).load()
-    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.features))
+    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
     return Setting(problem, bases, seeds=options.seeds, tell=tell, frequency=frequency, **given)
 
 

@@ -18,8 +18,8 @@ def minibatch(
 ) -> tuple[Float[Array, "b d"], Bool[Array, "b d"] | None, Int[Array, " b"]]:
     """Features in float32, the observed entries (None: all), and labels of some rows of a pool."""
     rows = over_data(rows)
-    visible = None if pool.visible is None else jnp.asarray(pool.visible)[rows]
-    return jnp.asarray(pool.x)[rows].astype(jnp.float32), visible, jnp.asarray(pool.y)[rows]
+    observed = None if pool.observed is None else jnp.asarray(pool.observed)[rows]
+    return jnp.asarray(pool.x)[rows].astype(jnp.float32), observed, jnp.asarray(pool.y)[rows]
 
 
 def epoch_order(key: Key[Array, ""], w: Int[Array | np.ndarray, " n"]) -> tuple[Int[Array, " n"], Int[Array, ""]]:

@@ -74,7 +74,7 @@ def folder(tmp_path):
 def test_xlsa17_folder(folder, kind):
     features, splits = mat_files()
     problem = Xlsa17(folder(kind)).load()
-    np.testing.assert_array_equal(problem.features, features["features"].T)
+    np.testing.assert_array_equal(problem.samples, features["features"].T)
     np.testing.assert_array_equal(problem.labels, np.repeat(np.arange(6), 5))
     np.testing.assert_allclose(problem.semantics, splits["att"].T)
     assert problem.class_names == tuple(NAMES)
@@ -178,7 +178,7 @@ def test_published_split_files(shared_data, name, classes, train, val, leaked):
 def test_real_benchmark(shared_data):
     for splits, size in (("att_splits", 384), ("wordnet_splits", 59)):
         problem = Xlsa17(shared_data / "caltech101", "effnetlite0", splits).load()
-        assert problem.features.shape == (8242, 1280)
+        assert problem.samples.shape == (8242, 1280)
         assert problem.semantics.shape == (100, size)
         assert [len(rows) for rows in problem.splits[:3]] == [4721, 1181, 2340]
         assert (len(problem.seen_classes), len(problem.unseen_classes)) == (75, 25)
@@ -189,7 +189,7 @@ def test_real_benchmark(shared_data):
 def test_plain_arrays_in_every_format(tmp_path, problem):
     s = problem.splits
     entries = {
-        "features": problem.features,
+        "features": problem.samples,
         "labels": problem.labels,
         "semantics": problem.semantics,
         "train": s.train,
@@ -209,11 +209,11 @@ def test_plain_arrays_in_every_format(tmp_path, problem):
     for name in ("a.npz", "a.h5", "folder"):
         assert Arrays(tmp_path / name).load().hash == problem.hash
     small = {k: v for k, v in entries.items() if k not in ("test_seen", "class_names") and "validation" not in k}
-    np.savez(tmp_path / "b.npz", visible=problem.features < 2, allow_pickle=False, **small)
+    np.savez(tmp_path / "b.npz", observed=problem.samples < 2, allow_pickle=False, **small)
     found = Arrays(tmp_path / "b.npz").load()
     assert len(found.splits.test_seen) == 0
     assert len(found.splits.validation_classes)
-    assert found.visible is not None
+    assert found.observed is not None
     for key in ("features", "labels", "semantics", "train", "test_unseen"):
         np.savez(tmp_path / "c.npz", allow_pickle=False, **{k: v for k, v in small.items() if k != key})
         with pytest.raises(InputError, match=f"{key}: missing"):
@@ -256,8 +256,8 @@ def test_files_of_arrays_that_are_none(tmp_path):
 
 def test_digits():
     problem = Digits().load()
-    assert problem.features.shape == (1797, 64)
-    assert (problem.features.min(), problem.features.max()) == (0, 1)
+    assert problem.samples.shape == (1797, 64)
+    assert (problem.samples.min(), problem.samples.max()) == (0, 1)
     np.testing.assert_array_equal(problem.unseen_classes, [3, 5, 6])
     assert SEMANTICS.shape == (10, len(STROKES))
     assert 15 <= len(STROKES) <= 20
@@ -272,12 +272,12 @@ def test_digits():
 def test_linear_gaussian_has_the_covariance_it_claims():
     source = LinearGaussian(classes=3, unseen=1, rows_per_class=20_000, features=4, latents=2)
     problem, truth = source.load(), source.truth()
-    x = problem.features - truth.mean(problem.semantics)[problem.labels]
+    x = problem.samples - truth.mean(problem.semantics)[problem.labels]
     tolerance = 5 * truth.covariance.max() * np.sqrt(2 / len(x))
     np.testing.assert_allclose(np.cov(x.T), truth.covariance, atol=tolerance)
     np.testing.assert_allclose(x.mean(0), 0, atol=tolerance)
     entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * truth.covariance)[1]
-    likelihood = truth.log_likelihood(problem.features, problem.semantics[problem.labels])
+    likelihood = truth.log_likelihood(problem.samples, problem.semantics[problem.labels])
     np.testing.assert_allclose(likelihood.mean(), -entropy, atol=5 * likelihood.std() / np.sqrt(len(x)))
 
 

@@ -93,19 +93,19 @@ def test_swept_scalars_are_replicas():
 
 
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
-    config = dataclasses.replace(load_config(TINY), seeds=2, at_once=2, tasks=(Task.zsl,))
+    config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(Task.zsl,))
     run(config, tmp_path / "run", False, QUIET)
-    with pytest.raises(InputError, match="2 seeds at once, here 1; leave --at-once out"):
-        run(dataclasses.replace(config, at_once=1), tmp_path / "run", True, QUIET)
-    assert run(dataclasses.replace(config, at_once=None), tmp_path / "run", True, QUIET)["T1"]
+    with pytest.raises(InputError, match="2 seeds at once, here 1; leave --parallel-seeds out"):
+        run(dataclasses.replace(config, parallel_seeds=1), tmp_path / "run", True, QUIET)
+    assert run(dataclasses.replace(config, parallel_seeds=None), tmp_path / "run", True, QUIET)["T1"]
 
 
-@pytest.mark.parametrize("at_once", [2, 3])
-def test_a_run_of_groups_is_the_run_of_single_seeds(at_once, tmp_path):
+@pytest.mark.parametrize("parallel_seeds", [2, 3])
+def test_a_run_of_groups_is_the_run_of_single_seeds(parallel_seeds, tmp_path):
     """Also where the last group is smaller; rows, results and saved models belong to their seeds."""
     config = dataclasses.replace(load_config(TINY), seeds=3)
     one = run(config, tmp_path / "one", False, QUIET)
-    many = run(dataclasses.replace(config, at_once=at_once), tmp_path / "many", False, QUIET)
+    many = run(dataclasses.replace(config, parallel_seeds=parallel_seeds), tmp_path / "many", False, QUIET)
     for name in config.numbers:
         assert many[name]["values"] == pytest.approx(one[name]["values"], abs=0.5)
     rows = [
@@ -155,8 +155,10 @@ def on_devices():
     assert config.replicas == 3
     with tempfile.TemporaryDirectory() as folder:
         many = run(config, Path(folder) / "many", False, QUIET)
-        one = run(dataclasses.replace(config, at_once=1), Path(folder) / "one", False, QUIET)
-        wide = run(dataclasses.replace(config, at_once=1, devices_per_seed=8), Path(folder) / "wide", False, QUIET)
+        one = run(dataclasses.replace(config, parallel_seeds=1), Path(folder) / "one", False, QUIET)
+        wide = run(
+            dataclasses.replace(config, parallel_seeds=1, devices_per_seed=8), Path(folder) / "wide", False, QUIET
+        )
     for found, name in ((many, "run"), (wide, "data")):
         for number in config.numbers:
             assert found[number]["values"] == pytest.approx(one[number]["values"], abs=0.5)

@@ -44,12 +44,12 @@ def test_memory_that_is_used_up_is_counted_once():
 
 def test_a_run_that_cannot_fit_is_refused_with_numbers_and_a_way_out(tmp_path, capsys):
     out = tmp_path / "run"
-    assert main(["run", str(TINY), "--out", str(out), "--at-once", "2", "--memory-gb", "1e-5"]) == 2
+    assert main(["run", str(TINY), "--out", str(out), "--parallel-seeds", "2", "--memory-gb", "1e-5"]) == 2
     message = " ".join(capsys.readouterr().err.split())
     found = re.search(r"needs ([\d.e-]+) GB on a device, which has 1e-05 GB; what helps: (.+)", message)
     assert found
     assert 1e-5 < float(found[1]) < 1e-2
-    assert "--at-once 1" in found[2]
+    assert "--parallel-seeds 1" in found[2]
     assert "half precision" in found[2]
     assert not out.exists()
 

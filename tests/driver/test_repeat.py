@@ -22,7 +22,7 @@ def original(tmp_path_factory):
     problem = load_config(TINY).data.load()
     (folder / "data").mkdir()
     parts = {
-        "features": problem.features,
+        "features": problem.samples,
         "labels": problem.labels,
         "semantics": problem.semantics,
         "train": problem.splits.train,
@@ -40,7 +40,9 @@ CONFIG = dataclasses.replace(TINY, data=Arrays(Path({str(folder / "data")!r})), 
 """
     (folder / "mine.py").write_text(config)
     out = folder / "run"
-    assert main(["run", str(folder / "mine.py"), "--train.epochs", "2", "--at-once", "2", "--out", str(out)]) == 0
+    assert (
+        main(["run", str(folder / "mine.py"), "--train.epochs", "2", "--parallel-seeds", "2", "--out", f"{out}"]) == 0
+    )
     return out
 
 
@@ -53,7 +55,7 @@ def test_the_numbers_are_equal(original, tmp_path, capsys):
     assert main(["run", "--from", str(original), "--out", str(again)]) == 0
     assert "every number equals" in " ".join(capsys.readouterr().out.split())
     assert (again / "metrics.jsonl").read_text() == (original / "metrics.jsonl").read_text()
-    assert json.loads((again / "config.json").read_text())["at_once"] == 2
+    assert json.loads((again / "config.json").read_text())["parallel_seeds"] == 2
 
 
 def test_another_result_is_shown(original, tmp_path, capsys):

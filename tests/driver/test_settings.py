@@ -206,7 +206,7 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
     assert result["setting"] == "transductive (unseen pool separate)"
     saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, Task.gzsl)
     problem = DATA.load()
-    scores = saved.scores(problem.features[problem.splits.test_seen])
+    scores = saved.scores(problem.samples[problem.splits.test_seen])
     assert scores.shape == (len(problem.splits.test_seen), 9)
 
 

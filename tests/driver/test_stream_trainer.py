@@ -38,7 +38,7 @@ def plain(leaf):
 
 
 def streaming(config, problem, rows):
-    config = dataclasses.replace(config, rows_at_once=rows)
+    config = dataclasses.replace(config, samples_per_block=rows)
     return StreamTrainer(problem, config, Programs(config), len(problem.splits.train))
 
 
@@ -87,7 +87,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
     folder = tmp_path / "source"
     folder.mkdir()
     parts = {
-        "features": problem.features.astype(np.float16),
+        "features": problem.samples.astype(np.float16),
         "labels": problem.labels,
         "semantics": problem.semantics,
         "train": problem.splits.train,
@@ -96,7 +96,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
     for name, array in parts.items():
         np.save(folder / f"{name}.npy", array)
     train = Train(epochs=3, checkpoint_seconds=0)
-    mapped = dataclasses.replace(config, data=Arrays(folder), rows_at_once=64, train=train)
+    mapped = dataclasses.replace(config, data=Arrays(folder), samples_per_block=64, train=train)
     result = run(mapped, tmp_path / "whole", False, QUIET)
     out = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -105,15 +105,15 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
     run(mapped, out, True, QUIET)
     assert_same_run(out, tmp_path / "whole")
     trained = saved_model.load(out / "checkpoints" / "seed-1", mapped.method)
-    predicted = trained.candidates[trained.scores(problem.features[problem.splits.test_unseen]).argmax(1)]
+    predicted = trained.candidates[trained.scores(problem.samples[problem.splits.test_unseen]).argmax(1)]
     right = predicted == problem.labels[problem.splits.test_unseen]
     assert 100 * right.mean() == pytest.approx(result["T1"]["values"][1], abs=5)  # rows in single precision
 
 
 def test_what_needs_all_rows_is_refused(config, problem):
-    with pytest.raises(InputError, match="rows_at_once: given, but only inductive runs of the zsl task"):
-        dataclasses.replace(config, rows_at_once=64, tasks=(Task.zsl, Task.gzsl))
-    with pytest.raises(InputError, match="rows_at_once: 0 found, expected at least 1"):
-        dataclasses.replace(config, rows_at_once=0)
+    with pytest.raises(InputError, match="samples_per_block: given, but only inductive runs of the zsl task"):
+        dataclasses.replace(config, samples_per_block=64, tasks=(Task.zsl, Task.gzsl))
+    with pytest.raises(InputError, match="samples_per_block: 0 found, expected at least 1"):
+        dataclasses.replace(config, samples_per_block=0)
     with pytest.raises(InputError, match="this method needs all rows at once"):
         streaming(dataclasses.replace(config, method=ESZSL()), problem, 64)

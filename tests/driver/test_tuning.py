@@ -52,12 +52,12 @@ def test_replicas_in_turn_and_together_agree():
 def test_no_test_row_takes_part():
     """Other test features and shuffled test labels choose the same, number by number."""
     problem = CONFIG.data.load()
-    features, labels = problem.features.copy(), problem.labels.copy()
+    features, labels = problem.samples.copy(), problem.labels.copy()
     unseen = problem.splits.test_unseen
     features[unseen] = features[unseen][::-1] * 3
     features[problem.splits.test_seen] += 1
     labels[unseen] = labels[unseen][::-1]
-    other = dataclasses.replace(problem, features=features, labels=labels)
+    other = dataclasses.replace(problem, samples=features, labels=labels)
     assert tune(CONFIG, problem, GRID, quiet) == tune(CONFIG, other, GRID, quiet)
 
 

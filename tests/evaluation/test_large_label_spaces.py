@@ -61,8 +61,8 @@ def test_scores_in_chunks_are_the_protocols(monkeypatch, random):
     assert numbers["T1"] <= numbers["T2"] <= numbers["T6"] == numbers["hit@6"] == 100
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 100])
-def test_streamed_neighbours_are_the_neighbours(random, at_once):
+@pytest.mark.parametrize("parallel_seeds", [1, 4, 100])
+def test_streamed_neighbours_are_the_neighbours(random, parallel_seeds):
     """Where the drawn rows are the same, so are the votes; blocks that do not divide the classes included."""
     centre = jnp.float32(random.normal(size=(12, 5)))
     candidates = jnp.array([3, 9, 1, 11, 4, 6, 0])
@@ -74,7 +74,7 @@ def test_streamed_neighbours_are_the_neighbours(random, at_once):
 
     classifier = KNN(7).build()
     assert classifier.streamed is not None
-    stream = classifier.streamed(draw, 3, at_once)
+    stream = classifier.streamed(draw, 3, parallel_seeds)
     found = stream.logits(stream.fit(jax.random.key(0), centre, candidates), x, candidates)
     y = jnp.repeat(candidates, 3)
     classes = ClassTable(jnp.zeros((12, 2)), jnp.ones(12, bool))
@@ -91,7 +91,7 @@ def test_a_streamed_method_recognises_what_the_plain_one_does(zsl):
     generator = ABP(hidden=64, latent=2, batch_size=16, learning_rate=3e-3)
     plain = Generative(generator, zsl=zsl, per_class=50, noise=())
     state = None
-    for config in (plain, dataclasses.replace(plain, classes_at_once=2)):
+    for config in (plain, dataclasses.replace(plain, classes_per_block=2)):
         method = config.build(Task.zsl)
         if state is None:
             start = method.init(jax.random.key(0), view.pool, view.classes)
@@ -107,12 +107,12 @@ def test_a_streamed_method_recognises_what_the_plain_one_does(zsl):
 def test_streams_need_a_classifier_and_a_task_that_can():
     from jzsl.classifiers.prototype import Prototype
 
-    with pytest.raises(InputError, match="classes_at_once"):
-        Generative(zsl=Prototype(), classes_at_once=3).build(Task.zsl)
+    with pytest.raises(InputError, match="classes_per_block"):
+        Generative(zsl=Prototype(), classes_per_block=3).build(Task.zsl)
     with pytest.raises(InputError, match="zsl task alone"):
-        Generative(classes_at_once=3).build(Task.gzsl)
-    with pytest.raises(InputError, match="classes_at_once"):
-        Generative(classes_at_once=0)
+        Generative(classes_per_block=3).build(Task.gzsl)
+    with pytest.raises(InputError, match="classes_per_block"):
+        Generative(classes_per_block=0)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def folder(tmp_path):
     problem, path = SOURCE.load(), tmp_path / "many"
     path.mkdir()
     arrays = {
-        "features": problem.features.astype(np.float16),
+        "features": problem.samples.astype(np.float16),
         "labels": problem.labels,
         "semantics": problem.semantics,
         "train": problem.splits.train,
@@ -136,7 +136,7 @@ def folder(tmp_path):
 
 def test_half_precision_stays_on_disk_and_in_the_pool(folder):
     problem = Arrays(folder).load()
-    assert isinstance(problem.features, np.memmap)
+    assert isinstance(problem.samples, np.memmap)
     view = inductive(problem)
     assert view.pool.x.dtype == np.float16
     assert (view.pool.x.min(), view.pool.x.max()) == (0, 1)
@@ -184,7 +184,7 @@ def test_a_run_of_many_classes(folder, tmp_path, capsys):
         "from jzsl.data.subset import Subset\nfrom jzsl.generators.abp import ABP\n"
         "from jzsl.classifiers.knn import KNN\nfrom jzsl.methods.generative import Generative\n"
         f"CONFIG = Experiment(Subset(Arrays(Path({str(folder)!r})), most=5),\n"
-        "    Generative(ABP(hidden=16, latent=2), zsl=KNN(5), per_class=20, classes_at_once=2),\n"
+        "    Generative(ABP(hidden=16, latent=2), zsl=KNN(5), per_class=20, classes_per_block=2),\n"
         "    Train(epochs=2), seeds=2, top=(2, 5))\n"
     )
     out = tmp_path / "run"

@@ -42,7 +42,7 @@ def exported(run_dir) -> dict[Task, Path]:
 @pytest.fixture(scope="module")
 def features(run_dir) -> np.ndarray:
     experiment, _ = recorded(run_dir)
-    return experiment.data.load().features
+    return experiment.data.load().samples
 
 
 def saved(run_dir: Path, task: Task) -> saved_model.Model:

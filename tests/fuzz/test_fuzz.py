@@ -40,7 +40,7 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("fuzz")
     problem = load_config(TINY).data.load()
     splits = problem.splits
-    entries = {"features": problem.features, "labels": problem.labels, "semantics": problem.semantics,
+    entries = {"features": problem.samples, "labels": problem.labels, "semantics": problem.semantics,
                "class_names": np.array(problem.class_names), "train": splits.train, "test_seen": splits.test_seen,
                "test_unseen": splits.test_unseen}  # fmt: skip
     saves: dict[str, Any] = {"arrays.npz": np.savez, "small.npz": np.savez_compressed}
@@ -58,7 +58,7 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     matlab = {"att": problem.semantics.T, "allclasses_names": names, "trainval_loc": rows["train"],
               "test_seen_loc": rows["test_seen"], "test_unseen_loc": rows["test_unseen"]}  # fmt: skip
     scipy.io.savemat(folder / "mat" / "att_splits.mat", matlab)
-    features = {"features": problem.features.T, "labels": problem.labels[:, None] + 1.0}
+    features = {"features": problem.samples.T, "labels": problem.labels[:, None] + 1.0}
     scipy.io.savemat(folder / "mat" / "res101.mat", features, do_compression=True)
     return {"npz": folder / "arrays.npz", "compressed npz": folder / "small.npz", "h5": folder / "arrays.h5",
             "npy": folder / "npy" / "labels.npy", "mat splits": folder / "mat" / "att_splits.mat",

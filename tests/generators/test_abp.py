@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
-from jzsl.generators.observation_noise import ObservationNoise, followed_variance
+from jzsl.generators.observation_noise import ObservationNoise, variance_ema
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
 from jzsl.problem.transforms import Scaling
 from jzsl.problem.views import inductive
@@ -50,7 +50,7 @@ def case(random):
 def test_network_is_the_papers(case):
     net, params, _, c, z, _ = case
     expected = abp_numpy.forward(plain(params), c, z)[3]
-    generated = net.decode(params, net.class_half(params, c), z)
+    generated = net.decode(params, net.class_preactivation(params, c), z)
     np.testing.assert_allclose(generated, expected, rtol=1e-5, atol=1e-6)
     counted = sum(leaf.size for leaf in jax.tree.leaves(mlp(2048, 4096, 10).init(jax.random.key(0), jnp.zeros(312))))
     assert counted == 312 * 4096 + 10 * 4096 + 4096 + 4096 * 2048 + 2048  # 9.71 M on CUB: the paper's table 3
@@ -63,7 +63,7 @@ def test_gradient_in_the_latents_is_eq_6(case):
     sigma = 0.3
     by_hand, _ = abp_numpy.gradients(plain(params), x, c, z, mask, sigma)
     for i in range(4):
-        half = net.class_half(params, c[i])
+        half = net.class_preactivation(params, c[i])
 
         def decode(z, half=half):
             return net.decode(params, half, z)
@@ -88,7 +88,7 @@ def test_gradient_in_the_parameters_is_eq_8(case):
     sigma, valid = 0.3, np.array([1, 1, 0, 1], np.float32)
 
     def loss(params):
-        generated = net.decode(params, net.class_half(params, c), z)
+        generated = net.decode(params, net.class_preactivation(params, c), z)
         return learning_loss(jnp.array(x), generated, jnp.array(mask), sigma, jnp.array(valid))
 
     found = plain(jax.grad(loss)(params))
@@ -116,8 +116,8 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
     key, n = jax.random.key(7), len(pool.x)
     w = random.integers(0, 3, n)
     w[np.cumsum(w) > n] = 0
-    visible = random.uniform(size=pool.x.shape) < 0.6 if masked else None
-    pool = pool._replace(w=jnp.int32(w), visible=None if visible is None else jnp.array(visible))
+    observed = random.uniform(size=pool.x.shape) < 0.6 if masked else None
+    pool = pool._replace(w=jnp.int32(w), observed=None if observed is None else jnp.array(observed))
     generator = SMALL.build()
     state = generator.init(key, pool, classes)
     params, latents = abp_numpy.fit(
@@ -127,7 +127,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
         np.asarray(pool.x, np.float64),
         np.asarray(pool.y),
         w,
-        np.ones(pool.x.shape) if visible is None else visible,
+        np.ones(pool.x.shape) if observed is None else observed,
         np.asarray(classes.semantics, np.float64),
         epochs=2,
         batch=SMALL.batch_size,
@@ -187,7 +187,7 @@ def test_learned_likelihood_approaches_the_optimum():
     hyper = ABP(latent=2, sigma=truth.sigma, step_size=0.15, learning_rate=1e-2, network=GeneratorShape.linear)
     generator = hyper.build()
     rows = problem.splits.test_seen
-    x, semantics = problem.features[rows], problem.semantics[problem.labels[rows]]
+    x, semantics = problem.samples[rows], problem.semantics[problem.labels[rows]]
 
     def likelihood(params):
         p = params["params"]
@@ -212,16 +212,16 @@ def test_learned_likelihood_approaches_the_optimum():
 @pytest.mark.parametrize("kernel", list(Langevin))
 def test_a_masked_entry_has_no_influence_at_all(pool, classes, random, kernel):
     """Not even a NaN there changes a bit of the state."""
-    visible = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
-    pool = pool._replace(visible=visible)
-    garbage = pool._replace(x=jnp.where(visible, pool.x, jnp.nan))
+    observed = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
+    pool = pool._replace(observed=observed)
+    garbage = pool._replace(x=jnp.where(observed, pool.x, jnp.nan))
     generator = ABP(hidden=7, latent=3, batch_size=8, langevin_steps=3, kernel=kernel).build()
     state = generator.init(jax.random.key(0), pool, classes)
     fit = jax.jit(generator.fit)
     one, _ = fit(state, pool, classes, 2)
     two, _ = fit(state, garbage, classes, 2)
     jax.tree.map(np.testing.assert_array_equal, (one.params, one.latents), (two.params, two.latents))
-    other, _ = fit(state, pool._replace(x=jnp.where(visible, pool.x + 0.1, pool.x)), classes, 2)
+    other, _ = fit(state, pool._replace(x=jnp.where(observed, pool.x + 0.1, pool.x)), classes, 2)
     assert (other.latents != one.latents).any()
 
 
@@ -304,22 +304,22 @@ def test_sigma_is_learned():
 
 def test_variance_follows_visible_entries_of_valid_rows(random):
     x, g = random.normal(size=(2, 5, 3))
-    visible = random.uniform(size=(5, 3)) < 0.7
-    visible[:, 0] = True
+    observed = random.uniform(size=(5, 3)) < 0.7
+    observed[:, 0] = True
     y, valid = np.array([1, 0, 1, 2, 2]), np.array([1, 1, 1, 0, 0])
     before = np.array([0.5, 0.4, 0.3, 0.2])
-    found = followed_variance(
+    found = variance_ema(
         jnp.float32(before),
-        squared_error(jnp.float32(x), jnp.float32(g), jnp.array(visible)),
-        jnp.float32(visible.sum(1)),
+        squared_error(jnp.float32(x), jnp.float32(g), jnp.array(observed)),
+        jnp.float32(observed.sum(1)),
         jnp.int32(y),
         jnp.float32(valid),
     )
     expected = before.copy()
     for c in (0, 1):
         rows = (y == c) & (valid > 0)
-        expected[c] += 0.05 * (((x - g) ** 2)[rows][visible[rows]].mean() - before[c])
-    expected[3] += 0.05 * (((x - g) ** 2)[:3][visible[:3]].mean() - before[3])
+        expected[c] += 0.05 * (((x - g) ** 2)[rows][observed[rows]].mean() - before[c])
+    expected[3] += 0.05 * (((x - g) ** 2)[:3][observed[:3]].mean() - before[3])
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal, norm
 
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
-from jzsl.generators.cvae import CVAE, evidence_bound, kl_to_prior
+from jzsl.generators.cvae import CVAE, elbo, kl_to_prior
 from jzsl.nets.conditional_generator import GeneratorShape
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.problem.transforms import Scaling
@@ -43,9 +43,7 @@ def test_the_bound_is_below_the_likelihood_and_tight_at_the_posterior(random):
     def bound(mean, log_variance):
         posterior = Diagonal(jnp.float32(mean), jnp.float32(np.broadcast_to(log_variance, mean.shape)))
         draws = [
-            evidence_bound(
-                decode, jnp.float32(x), None, posterior, jax.random.normal(jax.random.key(k), mean.shape), sigma
-            )
+            elbo(decode, jnp.float32(x), None, posterior, jax.random.normal(jax.random.key(k), mean.shape), sigma)
             for k in range(400)
         ]
         return np.mean(draws, 0)
@@ -67,36 +65,34 @@ def test_training_brings_the_bound_to_the_exact_likelihood():
     generator = hyper.build()
     state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 150)
     rows = problem.splits.test_seen
-    x, c = jnp.float32(problem.features[rows]), jnp.float32(problem.semantics[problem.labels[rows]])
+    x, c = jnp.float32(problem.samples[rows]), jnp.float32(problem.semantics[problem.labels[rows]])
     posterior = encoder(64, 2).apply(state.params.encoder, x, c)
     p = state.params.decoder["params"]
     offset = c @ p["class_layer"]["kernel"] + p["output_bias"]
     decode = lambda z: offset + z @ p["latent_layer"]["kernel"]  # noqa: E731
     bound = np.mean(
         [
-            evidence_bound(
-                decode, x, None, posterior, jax.random.normal(jax.random.key(k), (len(x), 2)), truth.sigma
-            ).mean()
+            elbo(decode, x, None, posterior, jax.random.normal(jax.random.key(k), (len(x), 2)), truth.sigma).mean()
             for k in range(50)
         ]
     )
     b = np.asarray(p["latent_layer"]["kernel"], np.float64).T
     covariance: Any = b @ b.T + truth.sigma**2 * np.eye(8)
     own = multivariate_normal.logpdf(np.asarray(x - offset, np.float64), cov=covariance).mean()
-    best = truth.log_likelihood(problem.features[rows], problem.semantics[problem.labels[rows]]).mean()
+    best = truth.log_likelihood(problem.samples[rows], problem.semantics[problem.labels[rows]]).mean()
     assert bound < own
     assert own - 0.15 < bound
     assert best - 0.3 < bound < best + 0.05
 
 
 def test_entries_that_are_not_visible_have_no_influence(pool, classes, random):
-    visible = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
-    one = pool._replace(visible=visible)
+    observed = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
+    one = pool._replace(observed=observed)
     generator = CVAE(hidden=8, latent=2, batch_size=16).build()
     state = generator.init(jax.random.key(0), pool, classes)
     ends = [
         jax.jit(generator.fit)(state, part, classes, 2)
-        for part in (one, one._replace(x=jnp.where(visible, pool.x, jnp.nan)))
+        for part in (one, one._replace(x=jnp.where(observed, pool.x, jnp.nan)))
     ]
     jax.tree.map(np.testing.assert_array_equal, ends[0][0].params, ends[1][0].params)
     assert np.isfinite(float(ends[1][1]["loss"]))

@@ -145,10 +145,10 @@ def test_generated_features_find_their_class(problem, pool, classes, view):
 
 
 def test_entries_that_are_not_visible_have_no_influence(pool, classes, random):
-    visible = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
-    one = pool._replace(visible=visible)
+    observed = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
+    one = pool._replace(observed=observed)
     generator, ends = SMALL.build(), []
-    for part in (one, one._replace(x=jnp.where(visible, pool.x, jnp.nan))):
+    for part in (one, one._replace(x=jnp.where(observed, pool.x, jnp.nan))):
         state = generator.init(jax.random.key(0), part, classes)
         ends.append(jax.jit(generator.fit)(state, part, classes, 1)[0].params)
     jax.tree.map(np.testing.assert_array_equal, *ends)

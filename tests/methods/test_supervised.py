@@ -71,8 +71,8 @@ def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
         protocol.queries(Task.zsl)
     clean, shifted = DigitsShift(1.0, 0.0, 0.0).load(), problem
     rows = problem.splits.train
-    np.testing.assert_array_equal(clean.features[rows], shifted.features[rows])
-    assert np.abs(clean.features - shifted.features).max(1)[problem.splits.test_seen].min() > 0.1
+    np.testing.assert_array_equal(clean.samples[rows], shifted.samples[rows])
+    assert np.abs(clean.samples - shifted.samples).max(1)[problem.splits.test_seen].min() > 0.1
     with pytest.raises(InputError, match="contrast: 2"):
         DigitsShift(contrast=2).load()
     with pytest.raises(InputError, match="no class without rows"):

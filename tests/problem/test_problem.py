@@ -13,7 +13,7 @@ def arrays():
     """Six classes of four rows; 0 to 3 seen, 3 the validation class, 4 and 5 unseen."""
     labels = np.repeat(np.arange(6), 4)
     return {
-        "features": np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32),
+        "samples": np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32),
         "labels": labels,
         "semantics": np.eye(6),
         "class_names": tuple("abcdef"),
@@ -39,11 +39,11 @@ def edited(name, place, value):
 
 
 BAD = {
-    "features of one axis": ({"features": np.zeros(24, np.float32)}, ["features", "shape (24,)"]),
-    "features of integers": ({"features": np.zeros((24, 3), int)}, ["features", "int64", "floating"]),
-    "no features": ({"features": np.zeros((0, 3), np.float32)}, ["features", "(0, 3)"]),
-    "NaN feature": (edited("features", (5, 1), np.nan), ["features", "row 5", "feature 1", "nan"]),
-    "infinite feature": (edited("features", (6, 2), np.inf), ["features", "row 6", "feature 2", "inf"]),
+    "features of one axis": ({"samples": np.zeros(24, np.float32)}, ["features", "shape (24,)"]),
+    "features of integers": ({"samples": np.zeros((24, 3), int)}, ["features", "int64", "floating"]),
+    "no features": ({"samples": np.zeros((0, 3), np.float32)}, ["features", "(0, 3)"]),
+    "NaN feature": (edited("samples", (5, 1), np.nan), ["features", "row 5", "feature 1", "nan"]),
+    "infinite feature": (edited("samples", (6, 2), np.inf), ["features", "row 6", "feature 2", "inf"]),
     "too few labels": ({"labels": np.zeros(23, int)}, ["labels", "23", "24"]),
     "labels of fractions": ({"labels": np.zeros(24)}, ["labels", "float64", "integers"]),
     "label out of range": (edited("labels", 7, 6), ["labels", "row 7", "6", "0 to 5"]),
@@ -54,8 +54,8 @@ BAD = {
     "a class too many": ({"semantics": np.ones((7, 6)), "class_names": tuple("abcdefg")}, ["'g'", "no rows"]),
     "too few names": ({"class_names": tuple("abcde")}, ["class_names", "5", "6"]),
     "repeated name": ({"class_names": tuple("abcdea")}, ["class_names", "'a'"]),
-    "visible of another shape": ({"visible": np.ones((24, 2), bool)}, ["visible", "(24, 2)", "(24, 3)"]),
-    "visible of numbers": ({"visible": np.ones((24, 3))}, ["visible", "float64", "bool"]),
+    "observed of another shape": ({"observed": np.ones((24, 2), bool)}, ["observed", "(24, 2)", "(24, 3)"]),
+    "observed of numbers": ({"observed": np.ones((24, 3))}, ["observed", "float64", "bool"]),
     "train and test-seen overlap": (with_splits(test_seen=[0, 7]), ["train", "test_seen", "1 rows"]),
     "unseen class with training rows": (
         with_splits(train=[0, 1, 4, 16], test_unseen=[17, 18, 20]),
@@ -97,7 +97,7 @@ def test_bad_problem_is_refused_in_one_line_that_names_the_culprit(case):
 
 
 def test_all_problems_are_reported_together():
-    changes = {**edited("semantics", 2, 0), **edited("features", (5, 1), np.nan)}
+    changes = {**edited("semantics", 2, 0), **edited("samples", (5, 1), np.nan)}
     with pytest.raises(InputError) as caught:
         Problem(**{**arrays(), **changes})
     assert len(caught.value.problems) == 2
@@ -105,10 +105,10 @@ def test_all_problems_are_reported_together():
 
 
 def test_an_invisible_entry_may_hold_anything():
-    visible = np.ones((24, 3), bool)
-    visible[5, 1] = False
-    problem = Problem(**{**arrays(), **edited("features", (5, 1), np.nan), "visible": visible})
-    assert np.isnan(problem.features[5, 1])
+    observed = np.ones((24, 3), bool)
+    observed[5, 1] = False
+    problem = Problem(**{**arrays(), **edited("samples", (5, 1), np.nan), "observed": observed})
+    assert np.isnan(problem.samples[5, 1])
 
 
 def test_validation_problem_is_cut_out_of_the_training_rows():
@@ -140,11 +140,11 @@ def test_hash_is_of_the_content():
     moved = dataclasses.replace(problem, provenance=problem.provenance._replace(origin="elsewhere"))
     assert moved.hash == problem.hash
     changed = [
-        edited("features", (0, 0), 9.0),
+        edited("samples", (0, 0), 9.0),
         edited("semantics", (0, 1), 0.5),
         {"class_names": tuple("abcdeg")},
         with_splits(test_seen=[3, 7, 11]),
-        {"visible": np.ones((24, 3), bool)},
+        {"observed": np.ones((24, 3), bool)},
     ]
     hashes = {Problem(**{**arrays(), **change}).hash for change in changed}
     assert len(hashes | {problem.hash}) == len(changed) + 1

@@ -77,10 +77,10 @@ def test_capacity_pads_with_absent_rows(problem):
 
 
 def test_scaler_is_fitted_on_the_views_own_rows(problem):
-    train = problem.features[problem.splits.train]
+    train = problem.samples[problem.splits.train]
     view = inductive(problem)
     np.testing.assert_allclose(view.pool.x, MinMaxScaler().fit_transform(train), atol=1e-6)
-    everything = problem.features[np.concatenate([problem.splits.train, problem.splits.test_unseen])]
+    everything = problem.samples[np.concatenate([problem.splits.train, problem.splits.test_unseen])]
     other = transductive(problem)
     np.testing.assert_allclose(other.scaler.low, everything.min(0), rtol=1e-6)
     plain = inductive(problem, Scaling.none)
@@ -89,9 +89,9 @@ def test_scaler_is_fitted_on_the_views_own_rows(problem):
 
 def test_scaler_ignores_what_is_not_visible():
     x = np.array([[1.0, 5.0, 7.0], [3.0, 99.0, 7.0], [2.0, 9.0, 7.0]], np.float32)
-    visible = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0]], bool)
-    scaler = minmax(x, visible)
+    observed = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0]], bool)
+    scaler = minmax(x, observed)
     expected = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.5, 1.0, 0.0]]
-    np.testing.assert_allclose(scaler(x, visible), expected)
+    np.testing.assert_allclose(scaler(x, observed), expected)
     constant = minmax(np.full((3, 1), 4.0, np.float32))
     np.testing.assert_array_equal(constant(np.full((2, 1), 4.0, np.float32)), 0)

@@ -18,9 +18,9 @@ def linear(random):
     return model, b, bias, x
 
 
-def estimates(model, x, visible=None, **options):
+def estimates(model, x, observed=None, **options):
     keys = jax.random.split(jax.random.key(0), len(x))
-    masks = jnp.ones(x.shape, bool) if visible is None else jnp.array(visible)
+    masks = jnp.ones(x.shape, bool) if observed is None else jnp.array(observed)
     return jax.jit(jax.vmap(lambda k, x, m: annealed_importance(k, model, x, m, **options)))(
         keys, jnp.float32(x), masks
     )
@@ -53,11 +53,12 @@ def test_more_temperatures_are_more_precise_and_few_are_too_low_on_average(linea
 
 def test_a_mask_leaves_the_likelihood_of_what_is_visible(linear, random):
     model, b, bias, x = linear
-    visible = random.uniform(size=x.shape) < 0.5
-    visible[:, 0] = True
+    observed = random.uniform(size=x.shape) < 0.5
+    observed[:, 0] = True
     covariance = b @ b.T + 0.16 * np.eye(6)
     exact = [
-        multivariate_normal.logpdf(row[m], bias[m], covariance[np.ix_(m, m)]) for row, m in zip(x, visible, strict=True)
+        multivariate_normal.logpdf(row[m], bias[m], covariance[np.ix_(m, m)])
+        for row, m in zip(x, observed, strict=True)
     ]
-    found = estimates(model, np.where(visible, x, np.nan), visible, chains=512, temperatures=300)
+    found = estimates(model, np.where(observed, x, np.nan), observed, chains=512, temperatures=300)
     np.testing.assert_allclose(found.log_likelihood, exact, atol=0.15)

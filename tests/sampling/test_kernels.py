@@ -61,13 +61,13 @@ def test_gaussian_mean_and_covariance(name, step_size):
 def test_posterior_of_a_linear_gaussian_generator(random, masked):
     """X = h + B Z + eps: the posterior of Z is N(V B'M(x - h) / sigma^2, V), V = (B'M B / sigma^2 + I)^-1."""
     b, h, x, sigma = random.normal(size=(5, 2)), random.normal(size=5), random.normal(size=5), 0.7
-    visible = np.array([True, False, True, True, False]) if masked else np.ones(5, bool)
+    observed = np.array([True, False, True, True, False]) if masked else np.ones(5, bool)
     energy = potential(
-        lambda z: jnp.float32(h) + jnp.float32(b) @ z, jnp.float32(x), jnp.array(visible) if masked else None, sigma
+        lambda z: jnp.float32(h) + jnp.float32(b) @ z, jnp.float32(x), jnp.array(observed) if masked else None, sigma
     )
-    seen = b[visible]
+    seen = b[observed]
     covariance = np.linalg.inv(seen.T @ seen / sigma**2 + np.eye(2))
-    mean = covariance @ seen.T @ (x - h)[visible] / sigma**2
+    mean = covariance @ seen.T @ (x - h)[observed] / sigma**2
     samples, _ = chains(metropolis(0.6), energy, jax.random.normal(jax.random.key(3), (20_000, 2)), 150)
     assert_moments(samples, mean, covariance)
 

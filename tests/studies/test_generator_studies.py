@@ -85,10 +85,10 @@ def test_converged_after():
 
 
 def test_missing_entries_are_as_many_as_asked_for(pool):
-    visible = missing_at_random(pool, 0.7, seed=0)
-    assert visible.shape == pool.x.shape
-    assert visible.mean() == pytest.approx(0.3, abs=0.05)
-    assert (visible == missing_at_random(pool, 0.7, seed=0)).all()
+    observed = missing_at_random(pool, 0.7, seed=0)
+    assert observed.shape == pool.x.shape
+    assert observed.mean() == pytest.approx(0.3, abs=0.05)
+    assert (observed == missing_at_random(pool, 0.7, seed=0)).all()
     assert missing_at_random(pool, 0.0, seed=1).all()
 
 

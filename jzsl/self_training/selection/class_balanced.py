@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.hardness.angular import avc
-from jzsl.types import Chosen, Predictions, Request
+from jzsl.types import Predictions, Selected, SelectionRequest
 
 MRKLD = 0.1
 """Weight of the divergence from uniform predictions (CRST; design of Zou et al. 2019)."""
@@ -50,7 +50,7 @@ def log_balanced(predictions: Predictions, n: int | Int[Array, ""]) -> Float[Arr
     return log_p - class_threshold(log_p, predictions, n, empty=0.0)
 
 
-def cbst(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def cbst(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """Label argmax_k p / lambda_k, where that is at least 1 (AVH paper, the solver after eq. 2).
 
     The paper prints "above lambda_k"; public code takes the row at the threshold too, as here, so that the portion
@@ -59,20 +59,20 @@ def cbst(key: Key[Array, ""], predictions: Predictions, request: Request) -> Cho
     del key
     ratio = log_balanced(predictions, request.n)
     taken = predictions.selectable & (request.n > 0) & (ratio.max(1) >= 0)
-    return Chosen(taken.astype(jnp.int32), jnp.argmax(ratio, 1).astype(jnp.int32))
+    return Selected(taken.astype(jnp.int32), jnp.argmax(ratio, 1).astype(jnp.int32))
 
 
-def cbst_avh(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def cbst_avh(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """CBST+AVH: the same label, taken where its AVC reaches beta_k, the threshold of the portion by AVC (eq. 4)."""
     del key
     label = jnp.argmax(log_balanced(predictions, request.n), 1).astype(jnp.int32)
     confidence = avc(predictions.angles)
     sure = confidence >= class_threshold(confidence, predictions, request.n, empty=1.0)
     taken = predictions.selectable & (request.n > 0) & jnp.take_along_axis(sure, label[:, None], 1)[:, 0]
-    return Chosen(taken.astype(jnp.int32), label)
+    return Selected(taken.astype(jnp.int32), label)
 
 
-def crst_mrkld(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def crst_mrkld(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """CRST with model regularisation: CBST's rows, and a divergence of the predictions from uniform ones in the loss.
 
     -sum_k y_k log p_k - alpha sum_k (1 / K) log p_k is the cross-entropy of a label with mass y_k + alpha / K.
@@ -82,7 +82,7 @@ def crst_mrkld(key: Key[Array, ""], predictions: Predictions, request: Request) 
     return chosen._replace(soft=jax.nn.one_hot(chosen.label, classes) + MRKLD / classes)
 
 
-def crst_lrent(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def crst_lrent(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """CRST with soft labels: y_k proportional to (p_k / lambda_k)^(1 / alpha) minimises the entropy-regularised loss.
 
     A row is taken where that beats no label at all: where the sum over k of these powers is at least 1.
@@ -90,10 +90,10 @@ def crst_lrent(key: Key[Array, ""], predictions: Predictions, request: Request) 
     del key
     power = log_balanced(predictions, request.n) / LRENT
     taken = predictions.selectable & (request.n > 0) & (jax.nn.logsumexp(power, 1) >= 0)
-    return Chosen(taken.astype(jnp.int32), jnp.argmax(power, 1).astype(jnp.int32), jax.nn.softmax(power))
+    return Selected(taken.astype(jnp.int32), jnp.argmax(power, 1).astype(jnp.int32), jax.nn.softmax(power))
 
 
-def crst(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def crst(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """CRST with both: LRENT's soft labels, MRKLD's mass on every class."""
     chosen = crst_lrent(key, predictions, request)
     return chosen._replace(soft=jnp.asarray(chosen.soft) + MRKLD / predictions.scores.shape[1])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.keys import stream
-from jzsl.types import Chosen, Predictions, Request
+from jzsl.types import Predictions, Selected, SelectionRequest
 
 
 def class_frequency(predictions: Predictions) -> Float[Array, " k"]:
@@ -40,12 +40,12 @@ def hard_classes(
     return order, jnp.clip(jnp.sum(frequency > 0), 1, hard)
 
 
-def cfbs(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def cfbs(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """Class-frequency based selection: PN-CFBS with a uniform prior, whatever prior it is given."""
     return pn_cfbs(key, predictions, request._replace(prior=jnp.full_like(request.prior, 1 / len(request.prior))))
 
 
-def pn_cfbs(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def pn_cfbs(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """Prior-normalised class-frequency based selection.
 
     The `hard` classes of the smallest f / p are hard; each gives n / hard rows, drawn from the rows predicted as it
@@ -64,4 +64,4 @@ def pn_cfbs(key: Key[Array, ""], predictions: Predictions, request: Request) -> 
     uniform = jax.random.uniform(stream(key, "draws"), (rows,))
     within = jnp.minimum((uniform * count[column]).astype(jnp.int32), count[column] - 1)
     drawn = by_class[first[column] + within]
-    return Chosen(jnp.zeros(rows, jnp.int32).at[drawn].add((slot < request.n).astype(jnp.int32)), predictions.label)
+    return Selected(jnp.zeros(rows, jnp.int32).at[drawn].add((slot < request.n).astype(jnp.int32)), predictions.label)

@@ -10,10 +10,10 @@ from jaxtyping import Array, Key
 from jzsl.hardness.angular import avc
 from jzsl.self_training.selection.class_balanced import rank_within_class
 from jzsl.self_training.selection.hardness import hard_classes
-from jzsl.types import Chosen, Predictions, Request
+from jzsl.types import Predictions, Selected, SelectionRequest
 
 
-def pn_cfbs_avc(key: Key[Array, ""], predictions: Predictions, request: Request) -> Chosen:
+def pn_cfbs_avc(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
     """Each of the `hard` classes of the smallest f / p gives n / hard rows, those of the largest AVC.
 
     Where that is no whole number the hardest classes give one more. A class asked for more rows than are predicted as
@@ -27,4 +27,4 @@ def pn_cfbs_avc(key: Key[Array, ""], predictions: Predictions, request: Request)
     rank, count = rank_within_class(sure, label, predictions.selectable, classes)
     count = jnp.maximum(count[label], 1)
     times = quota // count + (rank < quota % count)
-    return Chosen(jnp.where(predictions.selectable, times, 0).astype(jnp.int32), label)
+    return Selected(jnp.where(predictions.selectable, times, 0).astype(jnp.int32), label)
