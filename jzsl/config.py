@@ -1,13 +1,8 @@
-"""Experiments: what a file in configs/ exports as CONFIG, its checks, and its exchange with JSON."""
+"""Experiments: what a file in configs/ exports as CONFIG, and its checks."""
 
-import dataclasses
-import enum
-import importlib
-import runpy
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import tyro
@@ -18,7 +13,6 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
-from jzsl.records import fits, words
 from jzsl.self_training.sths import STHS
 from jzsl.types import Classifier, Generator, Method, Task
 
@@ -168,127 +162,3 @@ class Experiment:
         """Names of the numbers that a run reports, in percent."""
         tops = [name for k in dict.fromkeys((1, *self.top)) for name in (f"T{k}", f"hit@{k}")]
         return tops if self.top else [name for task in self.tasks for name in NUMBERS[task]]
-
-
-def load_config(path: Path) -> Experiment:
-    """Runs a config file and returns its CONFIG.
-
-    Raises:
-        InputError: if the file is missing, fails, or does not export an `Experiment` called CONFIG.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such config file")
-    try:
-        namespace = runpy.run_path(str(path))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except Exception as error:
-        raise InputError(f"{path}: failed with {type(error).__name__}: {' '.join(str(error).split())}") from error
-    if "CONFIG" not in namespace:
-        raise InputError(f"{path}: exports no CONFIG; expected CONFIG = jzsl.config.Experiment(...)")
-    config = namespace["CONFIG"]
-    if not isinstance(config, Experiment):
-        raise InputError(f"{path}: CONFIG is a {type(config).__name__}, expected a jzsl.config.Experiment")
-    return config
-
-
-def encode(value: Any) -> Any:
-    """A config as JSON values; a dataclass becomes an object whose "type" names its class."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": _name_of(type(value)), **fields}
-    if isinstance(value, enum.Enum):
-        return value.name
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    return value
-
-
-def classes_of(value: Any) -> dict[str, type]:
-    """The dataclasses that a config is made of, by the names that `encode` gives them."""
-    if isinstance(value, tuple | list):
-        return {name: cls for item in value for name, cls in classes_of(item).items()}
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        return {}
-    found = {_name_of(type(value)): type(value)}
-    for field in dataclasses.fields(value):
-        found |= classes_of(getattr(value, field.name))
-    return found
-
-
-def _name_of(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
-
-
-def decode(value: Any, like: Any = None, where: str = "config", own: Mapping[str, type] | None = None) -> Any:
-    """The inverse of `encode`, for dataclasses of this library; imports nothing else and runs no code from data.
-
-    Args:
-        value: JSON values.
-        like: a value whose type tells what a plain JSON value stands for.
-        where: name of `value` in error messages.
-        own: classes outside the package that may occur, by the names that `encode` gives them.
-
-    Raises:
-        InputError: naming the entry.
-    """
-    if isinstance(value, dict):
-        cls = (own or {}).get(str(value.get("type"))) or _dataclass_named(value.get("type"), where)
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        unknown = set(value) - set(fields) - {"type"}
-        if unknown:
-            raise InputError(f"{where}.{sorted(unknown)[0]}: no such field in {value['type']}")
-        hints = {name: _default(field) for name, field in fields.items()}
-        given = {
-            name: decode(item, hints[name], f"{where}.{name}", own) for name, item in value.items() if name != "type"
-        }
-        for name, item in given.items():
-            if not fits(item, fields[name].type):
-                raise InputError(f"{where}.{name}: {str(item)[:60]!r} found, expected {words(fields[name].type)}")
-        try:
-            return cls(**given)
-        except TypeError as error:
-            raise InputError(f"{where}: {' '.join(str(error).split())}") from error
-    if isinstance(like, enum.Enum):
-        if not isinstance(value, str) or value not in type(like).__members__:
-            raise InputError(f"{where}: {value!r} found, expected one of {', '.join(type(like).__members__)}")
-        return type(like)[value]
-    if isinstance(like, Path) and isinstance(value, str):
-        return Path(value)
-    if isinstance(value, list):
-        return tuple(decode(item, like[0] if isinstance(like, tuple) and like else None, where, own) for item in value)
-    return value
-
-
-def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
-    """The fields in which two encoded configs differ, each as 'field: old, now new'."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*old, *new]):
-            yield from differences(old.get(name), new.get(name), f"{where}.{name}" if where else name)
-    elif old != new:
-        yield f"{where}: {old!r}, now {new!r}"
-
-
-def _dataclass_named(name: Any, where: str) -> type:
-    module, _, qualname = str(name).partition(":")
-    if not module.startswith("jzsl."):
-        raise InputError(
-            f"{where}.type: {name!r} found, expected a class of the jzsl package; "
-            "if it is a config's own, name the file with --config"
-        )
-    try:
-        cls = getattr(importlib.import_module(module), qualname)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"{where}.type: {name!r} is no class of this version of jzsl") from error
-    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and cls.__module__ == module):
-        raise InputError(f"{where}.type: {name!r} is no configuration class")
-    return cls
-
-
-def _default(field: dataclasses.Field) -> Any:
-    """A value of the field's kind: its default, or any path where that is None."""
-    if field.default is not dataclasses.MISSING and field.default is not None:
-        return field.default
-    return Path() if Path in (field.type, *get_args(field.type)) else None

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import TaskID
 
-from jzsl.config import Experiment, encode
+from jzsl.config import Experiment
 from jzsl.devices.memory import available
 from jzsl.devices.mesh import on_host
 from jzsl.devices.processes import agreed, from_first, is_first, require_same
@@ -25,6 +25,7 @@ from jzsl.driver.tensorboard import EventFiles, require_tensorboard
 from jzsl.driver.timing import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
 from jzsl.driver.trainer import Programs, Trainer
 from jzsl.driver.versions import versions
+from jzsl.exchange import encode
 from jzsl.problem.problem import Problem
 from jzsl.report.terminal import epoch_progress
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from jzsl.config import Experiment, load_config
+from jzsl.config import Experiment
 from jzsl.devices.processes import Cluster, is_first
+from jzsl.driver.load import load_config
 from jzsl.driver.repeat import changes, recorded
 from jzsl.driver.runner import run as run_experiment
 from jzsl.driver.timing import Stages

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.devices.program import Program
 from jzsl.devices.replicas import replicate
 from jzsl.driver import runner
 from jzsl.driver.interrupt import Interrupted, InterruptFlag
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import DivergedError, InputError

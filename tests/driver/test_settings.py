@@ -13,10 +13,11 @@ from rich.console import Console
 from jzsl.classifiers.outlier_exposure import OutlierExposure
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import runner, saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jzsl.config import Train, load_config
+from jzsl.config import Train
 from jzsl.data.arrays import Arrays
 from jzsl.driver import saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.driver.stream_trainer import StreamTrainer
 from jzsl.driver.trainer import Programs, Trainer
