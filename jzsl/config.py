@@ -7,48 +7,37 @@ import runpy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_args, runtime_checkable
+from typing import Annotated, Any, get_args
 
 import jax
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from jzsl.data.described import described
+from jzsl.data.source import SourceConfig
 from jzsl.devices.mesh import ROWS_MULTIPLE
 from jzsl.errors import InputError
-from jzsl.evaluation.protocol import NUMBERS
+from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
 from jzsl.records import fits, words
 from jzsl.self_training.sths import STHS
-from jzsl.types import Classifier, Generator, Method, Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 
-@runtime_checkable
-class SourceConfig(Protocol):
-    """A frozen dataclass that loads a problem."""
-
-    def load(self) -> Problem: ...
-
-
-@runtime_checkable
-class MethodConfig(Protocol):
-    """A frozen dataclass of hyper-parameters that makes a method for a task."""
-
-    def build(self, task: Task) -> Method: ...
-
-
-@runtime_checkable
-class GeneratorConfig(Protocol):
-    """A frozen dataclass of hyper-parameters that makes a generator."""
-
-    def build(self) -> Generator: ...
-
-
-@runtime_checkable
-class ClassifierConfig(Protocol):
-    """A frozen dataclass of hyper-parameters that makes a classifier."""
-
-    def build(self) -> Classifier: ...
+def by_name(*tasks: Task) -> PrimitiveConstructorSpec:
+    """How the command line names tasks: `--tasks zsl gzsl`. A config file may have tasks of its own beside these."""
+    named = {task.name: task for task in tasks}
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=f"[{{{','.join(named)}}} ...]",
+        instance_from_str=lambda names: tuple(named[name] for name in names),
+        is_instance=lambda value: fits(value, tuple[Task, ...]),
+        str_from_instance=lambda chosen: [task.name for task in chosen],
+        choices=tuple(named),
+    )
 
 
 @dataclass(frozen=True)
@@ -80,7 +69,7 @@ class Experiment:
     data: SourceConfig
     method: MethodConfig
     train: Train = Train()
-    tasks: tuple[Task, ...] = (Task.zsl,)
+    tasks: Annotated[tuple[Task, ...], by_name(ZSL(), GZSL(), Adaptation())] = (ZSL(),)
     """zsl: unseen classes only (T1); gzsl: all classes (U, S, H, AUSUC); adaptation: seen classes in another domain
     (A). The first one chooses the epochs"""
     calibration: bool = False
@@ -114,7 +103,7 @@ class Experiment:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}: {value} found, expected at least 1")
-        if self.samples_per_block and (self.self_training or self.tasks != (Task.zsl,)):
+        if self.samples_per_block and (self.self_training or self.tasks != (ZSL(),)):
             raise InputError("samples_per_block: given, but only inductive runs of the zsl task take samples in blocks")
         if self.memory_gb is not None and not self.memory_gb > 0:
             raise InputError(f"memory_gb: {self.memory_gb} found, expected a positive number")
@@ -124,18 +113,18 @@ class Experiment:
             raise InputError("tasks: none, expected zsl, gzsl or both")
         if len(set(self.tasks)) < len(self.tasks):
             raise InputError("tasks: a task is named twice")
-        if self.top and (self.tasks != (Task.zsl,) or self.self_training):
+        if self.top and (self.tasks != (ZSL(),) or self.self_training):
             raise InputError("top: given, but top-k accuracies are of inductive runs of the zsl task alone")
         if self.top and min(self.top) < 1:
             raise InputError(f"top: {min(self.top)} found, expected at least 1")
         if self.self_training and self.train.epochs is None:
             raise InputError("train.epochs: None found, expected a number: self-training trains that many a round")
         found = ", ".join(task.name for task in self.tasks)
-        if Task.adaptation in self.tasks and len(self.tasks) > 1:
+        if Adaptation() in self.tasks and len(self.tasks) > 1:
             raise InputError(f"tasks: {found} found, but adaptation is of other problems than zsl and gzsl")
-        if self.self_training and self.self_training.strict and self.tasks != (Task.gzsl,):
+        if self.self_training and self.self_training.strict and self.tasks != (GZSL(),):
             raise InputError(f"tasks: {found} found, but the strict setting knows gzsl alone")
-        if self.calibration and Task.gzsl not in self.tasks:
+        if self.calibration and GZSL() not in self.tasks:
             raise InputError(f"calibration: given for the tasks {found}, expected gzsl among them")
         if getattr(self.method, "needs_unlabelled", False):
             if self.self_training is None or self.self_training.strict:
@@ -167,7 +156,7 @@ class Experiment:
     def numbers(self) -> list[str]:
         """Names of the numbers that a run reports, in percent."""
         tops = [name for k in dict.fromkeys((1, *self.top)) for name in (f"T{k}", f"hit@{k}")]
-        return tops if self.top else [name for task in self.tasks for name in NUMBERS[task]]
+        return tops if self.top else [name for task in self.tasks for name in task.numbers]
 
 
 def load_config(path: Path) -> Experiment:
