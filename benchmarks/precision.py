@@ -85,7 +85,7 @@ def main(options: Options) -> None:
 
     experiment = Experiment(
         Loaded(),
-        Generative(ABP(hidden=options.hidden), noise=()),
+        Generative(ABP(hidden=options.hidden), zsl_noise=False),
         Train(epochs=options.epochs),
         scaling=options.scaling,
         seeds=options.seeds,

@@ -10,10 +10,9 @@ from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.problem.transforms import Scaling
-from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Digits(),
-    method=Generative(generator=ABP(), noise=(Task.gzsl,)),
+    method=Generative(generator=ABP(), zsl_noise=False),
     scaling=Scaling.none,  # pixels are in [0, 1] already
 )

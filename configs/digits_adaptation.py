@@ -12,12 +12,12 @@ from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
 from jzsl.self_training.selection.choice import Selection
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 CONFIG = Experiment(
     data=DigitsShift(),
     method=Supervised(),
-    tasks=(Task.adaptation,),
+    tasks=(Adaptation(),),
     scaling=Scaling.none,  # pixels are in [0, 1] already
     train=Train(epochs=20),
     self_training=STHS(rounds=7, selection=Selection.cbst_avh, portion=(0.2, 0.05, 0.5), warm=True),

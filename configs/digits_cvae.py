@@ -8,10 +8,9 @@ from jzsl.data.digits import Digits
 from jzsl.generators.cvae import CVAE
 from jzsl.methods.generative import Generative
 from jzsl.problem.transforms import Scaling
-from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Digits(),
-    method=Generative(generator=CVAE(), noise=(Task.gzsl,)),
+    method=Generative(generator=CVAE(), zsl_noise=False),
     scaling=Scaling.none,  # pixels are in [0, 1] already
 )

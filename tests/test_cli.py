@@ -12,7 +12,8 @@ from rich.console import Console
 from jzsl.cli import main
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 TINY = Path(__file__).parent / "driver" / "tiny.py"
 FAST = ["--train.epochs", "1", "--seeds", "1"]
@@ -63,7 +64,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
     assert main([]) == 2
 
 
-@pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])
+@pytest.mark.parametrize("task", [ZSL(), GZSL()])
 def test_predict_classifies_new_rows(finished, tmp_path, task):
     """Scores from the command line are those of the library on the same rows; every format of features works."""
     features = load_config(TINY).data.load().samples[::7]
@@ -78,7 +79,7 @@ def test_predict_classifies_new_rows(finished, tmp_path, task):
     table = list(csv.DictReader(tables[0].splitlines()))
     assert len(table) == len(features)
     names = list(table[0])[3:]
-    assert len(names) == (3 if task is Task.zsl else 8)
+    assert len(names) == (3 if task == ZSL() else 8)
     for number, row in enumerate(table):
         scores = {name: float(row[name]) for name in names}
         assert int(row["row"]) == number

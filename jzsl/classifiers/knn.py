@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
+from jzsl.interfaces import Classifier, StreamedClassifier
 from jzsl.keys import stream
-from jzsl.types import Classifier, ClassTable, Embedding, NeighbourHead, StreamedClassifier
+from jzsl.types import ClassTable, Embedding, NeighbourHead
 
 _QUERIES = 256
 _REFERENCES = 8192

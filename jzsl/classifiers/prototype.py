@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jzsl.types import Classifier, ClassTable, Embedding, LinearHead
+from jzsl.interfaces import Classifier
+from jzsl.types import ClassTable, Embedding, LinearHead
 
 
 @dataclass(frozen=True)

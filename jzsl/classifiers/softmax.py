@@ -10,8 +10,9 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
+from jzsl.interfaces import Classifier, StreamedClassifier
 from jzsl.training.epochs import run_epochs
-from jzsl.types import Classifier, ClassTable, Embedding, LinearHead, StreamedClassifier
+from jzsl.types import ClassTable, Embedding, LinearHead
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from jzsl.config import SourceConfig
 from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.formats.mat import MatFile
+from jzsl.data.source import SourceConfig
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.errors import InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jzsl.config import SourceConfig
+from jzsl.data.source import SourceConfig
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from jzsl.devices.processes import is_first
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError, writing
-from jzsl.types import Task
+from jzsl.interfaces import Task
 
 
 class TaskPredictions(NamedTuple):
@@ -48,12 +48,12 @@ def save(out: Path, seed: int, trainer: Trainer, scores: dict[str, Float[np.ndar
     """Writes the scores of a seed, with the bonus of calibrated stacking, into the run's folder."""
     if not is_first():
         return
-    entries = {}
+    entries, tasks = {}, {task.name: task for task in trainer.candidates}
     for name, found in trainer.decisive(scores).items():
         entries[f"{name}_scores"] = found
-        if name in Task.__members__:
-            entries[f"{name}_rows"], entries[f"{name}_truth"] = trainer.truth(Task[name])
-            entries[f"{name}_candidates"] = trainer.candidates[Task[name]]
+        if name in tasks:
+            entries[f"{name}_rows"], entries[f"{name}_truth"] = trainer.truth(tasks[name])
+            entries[f"{name}_candidates"] = trainer.candidates[tasks[name]]
     path = path_of(out, seed)
     temporary = path.with_name(f".{path.name}")
     with writing(path):
@@ -62,8 +62,8 @@ def save(out: Path, seed: int, trainer: Trainer, scores: dict[str, Float[np.ndar
         temporary.replace(path)
 
 
-def load(out: Path, seed: int) -> dict[Task, TaskPredictions]:
-    """Reads them back; nothing is unpickled.
+def load(out: Path, seed: int, tasks: tuple[Task, ...]) -> dict[Task, TaskPredictions]:
+    """Reads those of the given tasks back; nothing is unpickled.
 
     Raises:
         InputError: naming the file.
@@ -73,7 +73,7 @@ def load(out: Path, seed: int) -> dict[Task, TaskPredictions]:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             found = {
                 task: TaskPredictions(*(file[f"{task.name}_{field}"] for field in TaskPredictions._fields))
-                for task in Task
+                for task in tasks
                 if f"{task.name}_scores" in file
             }
         if not found:

@@ -10,12 +10,16 @@ from jzsl.devices.mesh import ROWS_MULTIPLE, on_host, shapes, shared, whole
 from jzsl.devices.program import Program
 from jzsl.devices.replicas import replica, replicate
 from jzsl.driver.trainer import Programs, Trainer
+from jzsl.interfaces import Method, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.views import domain_adaptation, strict_transductive, transductive
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.rounds import pool_of
 from jzsl.self_training.sths import STHS
-from jzsl.types import Method, Metrics, Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import Metrics
 
 
 class RoundTrainer(Trainer):
@@ -29,7 +33,7 @@ class RoundTrainer(Trainer):
     """
 
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
-        self._task, make_view = _SETTINGS[experiment.tasks == (Task.adaptation,), sths.strict]
+        self._task, make_view = _SETTINGS[experiment.tasks == (Adaptation(),), sths.strict]
         view = make_view(problem, experiment.scaling, multiple=ROWS_MULTIPLE)
         self._sths, self._refined = sths, sths.refinement is not Refinement.none
         training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
@@ -135,8 +139,8 @@ class RoundTrainer(Trainer):
 
 
 _SETTINGS = {
-    (False, False): (Task.zsl, transductive),
-    (False, True): (Task.gzsl, strict_transductive),
-    (True, False): (Task.adaptation, domain_adaptation),
+    (False, False): (ZSL(), transductive),
+    (False, True): (GZSL(), strict_transductive),
+    (True, False): (Adaptation(), domain_adaptation),
 }
 """Classes shared by both domains, strict -> the task that the rounds are about, and their view."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jzsl.config import Experiment
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 
 @dataclass
@@ -37,7 +37,7 @@ def record(experiment: Experiment, standing: Standing, seed: int, numbers: dict[
     """Adds the numbers of a seed on validation classes, after a chunk of epochs."""
     if len(standing.validation) == seed:
         standing.validation.append([])
-    calibrates = experiment.calibration and experiment.tasks[0] is Task.gzsl
+    calibrates = experiment.calibration and experiment.tasks[0] == GZSL()
     standing.validation[seed].append(numbers["H_calibrated" if calibrates else experiment.tasks[0].headline])
     if experiment.calibration:
         if len(standing.factors) == seed:

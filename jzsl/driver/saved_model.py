@@ -1,5 +1,6 @@
 """A finished model on disk: what `jzsl predict` needs to classify new rows without the training data."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jzsl.config import MethodConfig
 from jzsl.driver.checkpoints import read_model, read_model_record, save_model
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
+from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaler
 from jzsl.records import require_record
-from jzsl.types import ClassTable, Pool, Task
+from jzsl.types import ClassTable, Pool
 
 _RECORD = {"rows": int, "features": int, "semantics": int, "class_names": list[str], "unseen": list[int],
            "factor": float, "masked": bool, "candidates": dict[str, list[int]]}  # fmt: skip
@@ -102,18 +103,25 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
     save_model(folder, model, record)
 
 
-def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
-    """Reads a model back; `task` None takes the first one saved.
+def load(folder: Path, method: MethodConfig, tasks: tuple[Task, ...], name: str | None = None) -> Model:
+    """Reads a model back.
+
+    Args:
+        folder: of the checkpoint.
+        method: the configuration that trained it.
+        tasks: those of the run.
+        name: of the task to answer; None: the first.
 
     Raises:
         InputError: if the folder is missing or damaged, or has no such task.
     """
     record = read_model_record(folder)
-    _require_sizes(record, folder)
-    saved = [Task[name] for name in record["candidates"]]
-    task = task or saved[0]
+    named = {task.name: task for task in tasks}
+    _require_sizes(record, folder, named)
+    saved = [named[task] for task in record["candidates"]]
+    task = named.get(name) if name else saved[0]
     if task not in saved:
-        raise InputError(f"{folder}: task {task.name} was not run, only {', '.join(t.name for t in saved)}")
+        raise InputError(f"{folder}: task {name} was not run, only {', '.join(t.name for t in saved)}")
     model = read_model(folder, _abstract_model(method, record, saved))
     candidates = np.array(record["candidates"][task.name], np.int32)
     return Model(
@@ -130,14 +138,14 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
     )
 
 
-def _require_sizes(record: dict[str, Any], folder: Path) -> None:
+def _require_sizes(record: dict[str, Any], folder: Path, tasks: Collection[str]) -> None:
     where = f"{folder}: not the record of a model"
     require_record(record, _RECORD, where)
     classes = len(record["class_names"])
     if not all(0 < record[name] < 2**31 for name in ("rows", "features", "semantics")):
         raise InputError(f"{where} (rows, features, semantics: expected positive numbers)")
-    if unknown := set(record["candidates"]) - set(Task.__members__):
-        raise InputError(f"{where} (candidates: {sorted(unknown)[0]!r} is no task)")
+    if unknown := set(record["candidates"]) - set(tasks):
+        raise InputError(f"{where} (candidates: {sorted(unknown)[0]!r} is no task of the run)")
     for number in (*record["unseen"], *(number for group in record["candidates"].values() for number in group)):
         if not 0 <= number < classes:
             raise InputError(f"{where} (class {number} found, there are {classes})")

@@ -11,10 +11,11 @@ from jzsl.config import Experiment
 from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, layout, on_host
 from jzsl.driver.trainer import Programs, Trainer, placed
 from jzsl.errors import InputError
+from jzsl.interfaces import Task
 from jzsl.keys import stream
 from jzsl.problem.problem import Problem
 from jzsl.problem.views import View, inductive
-from jzsl.types import Metrics, Pool, Task
+from jzsl.types import Metrics, Pool
 
 
 class StreamTrainer(Trainer):

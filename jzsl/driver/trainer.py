@@ -28,9 +28,12 @@ from jzsl.devices.replicas import replica, replicate
 from jzsl.evaluation.calibration import calibrated
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.top_k import top_columns
+from jzsl.interfaces import Method, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.views import View, inductive
-from jzsl.types import Method, Metrics, Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import Metrics
 
 
 class Programs:
@@ -85,6 +88,7 @@ class Trainer:
         self._protocol = Protocol(problem, view)
         self._top = experiment.top
         self.candidates = {task: self._protocol.candidates(task) for task in experiment.tasks}
+        self._named = {task.name: task for task in experiment.tasks}
         self._predictor = {task: Program(self._predicts(method)) for task, method in programs.methods.items()}
         self._logits = {task: Program(method.logits) for task, method in programs.methods.items()}
         queries = {} if self._top else {task: self._protocol.queries(task) for task in experiment.tasks}
@@ -214,25 +218,25 @@ class Trainer:
         """By the tasks' names the scores of all test rows; where only the best columns are kept, these."""
         del state, number
         if self._top:
-            return {Task.zsl.name: self._best_columns(predictors[Task.zsl])}
+            return {ZSL().name: self._best_columns(predictors[ZSL()])}
         return {task.name: on_host(self.scores(task, predictor)[0]) for task, predictor in predictors.items()}
 
     def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
         """The protocol's numbers of `test_scores`, in percent."""
         if self._top:
-            return self._protocol.score_top(scores[Task.zsl.name], self._top)
+            return self._protocol.score_top(scores[ZSL().name], self._top)
         numbers = {}
-        if Task.gzsl.name in scores and self._choosing:
-            numbers |= self._protocol.best_factor(scores[Task.gzsl.name])
+        if GZSL().name in scores and self._choosing:
+            numbers |= self._protocol.best_factor(scores[GZSL().name])
         for name, of_task in self.decisive(scores).items():
-            numbers |= self._protocol.score(Task[name], of_task)
+            numbers |= self._protocol.score(self._named[name], of_task)
         return numbers
 
     def decisive(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """`test_scores` with the bonus of calibrated stacking: the best one decides."""
         if self._top:
             return scores
-        seen = {name: self.view.classes.seen[self.candidates[Task[name]]] for name in scores}
+        seen = {name: self.view.classes.seen[self.candidates[self._named[name]]] for name in scores}
         return {name: np.asarray(calibrated(found, self.factor, seen[name])) for name, found in scores.items()}
 
     def details(self, state: Any, number: int = 0) -> dict[str, float | list[float]]:
@@ -253,6 +257,6 @@ class Trainer:
         """The best columns of the rows of unseen classes, never all scores at once."""
 
         def logits(x):
-            return self._logits[Task.zsl](predictor, x, self.candidates[Task.zsl])
+            return self._logits[ZSL()](predictor, x, self.candidates[ZSL()])
 
-        return top_columns(logits, self._protocol.chunks(Task.zsl), max(self._top))
+        return top_columns(logits, self._protocol.chunks(ZSL()), max(self._top))

@@ -16,7 +16,8 @@ from jzsl.driver.checkpoints import write_json
 from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError, writing
 from jzsl.export.heads import entries_of
-from jzsl.types import ClassTable, Head, Method, NeighbourHead, Pool
+from jzsl.interfaces import Method
+from jzsl.types import ClassTable, Head, NeighbourHead, Pool
 
 FORMAT = 1
 PLATFORMS = ("cpu", "cuda", "tpu")

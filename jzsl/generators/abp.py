@@ -15,12 +15,13 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.generators.observation_noise import ObservationNoise, variance_ema
+from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.chain import Langevin, run
 from jzsl.sampling.stability import stability
 from jzsl.training.epochs import epoch_order, minibatch, run_epochs
-from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
+from jzsl.types import ClassTable, Metrics, Pool
 
 _STABILITY_ROWS = 16
 _DECAY_STEPS = 1000

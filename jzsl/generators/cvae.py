@@ -15,11 +15,12 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Generator, LatentModel, Metrics, Pool
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.classifiers.softmax import Linear, Softmax, softmax
 from jzsl.devices.mesh import over_data
 from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Generator
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.critic import critic
 from jzsl.training.epochs import run_epochs
-from jzsl.types import ClassTable, Generator, Metrics, Pool
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)

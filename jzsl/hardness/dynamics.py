@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jzsl.hardness.angular import angles, avh
-from jzsl.types import ClassTable, Method, Pool, State
+from jzsl.interfaces import Method
+from jzsl.types import ClassTable, Pool, State
 
 
 class Dynamics(NamedTuple):

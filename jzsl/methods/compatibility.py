@@ -15,9 +15,10 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
+from jzsl.interfaces import Method
 from jzsl.keys import stream
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
 """Hinges, minus infinity where a class does not count, to the loss of each row."""

@@ -9,7 +9,8 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
+from jzsl.interfaces import Method, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
 @dataclass(frozen=True)

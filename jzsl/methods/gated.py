@@ -11,10 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.outlier_exposure import Detector, OutlierExposure, detect, outlyingness
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import ClassifierConfig, MethodConfig
+from jzsl.interfaces import Classifier, ClassifierConfig, Method, MethodConfig, Task
 from jzsl.keys import stream
 from jzsl.methods.s2v import S2V
-from jzsl.types import Classifier, ClassTable, Method, Metrics, Pool, Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Gated:
     needs_unlabelled: ClassVar[bool] = True
 
     def build(self, task: Task) -> Method:
-        expert = self.unseen.build(Task.zsl)
-        return gated(expert, self.seen.build(), self.detector) if task is Task.gzsl else alone(expert)
+        expert = self.unseen.build(ZSL())
+        return gated(expert, self.seen.build(), self.detector) if task == GZSL() else alone(expert)
 
 
 class GatedState(NamedTuple):

@@ -8,11 +8,11 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import ClassifierConfig, GeneratorConfig
 from jzsl.errors import InputError, require_positive
 from jzsl.generators.abp import ABP
+from jzsl.interfaces import Classifier, ClassifierConfig, Generator, GeneratorConfig, Method, Task
 from jzsl.keys import stream
-from jzsl.types import Classifier, ClassTable, Generator, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class Generative:
     gzsl: ClassifierConfig = Softmax()
     per_class: int = 300
     """features to generate for each unseen class"""
-    noise: tuple[Task, ...] = (Task.zsl, Task.gzsl)
-    """tasks whose generated features carry the generator's observation noise, as the ABP paper's section 4.1 says
-    for both"""
+    zsl_noise: bool = True
+    """whether features generated for the zsl task carry the generator's observation noise (ABP paper, section 4.1)"""
+    gzsl_noise: bool = True
+    """the same for tasks that know seen classes, too"""
     classes_per_block: int | None = None
     """for very many classes: features are generated when they are needed, of so many classes at a time, and forgotten;
     None generates them all beforehand"""
@@ -37,20 +38,12 @@ class Generative:
             require_positive(self, "classes_per_block")
 
     def build(self, task: Task) -> Method:
-        classifier = self.zsl if task is Task.zsl else self.gzsl
+        classifier, noise = (self.gzsl, self.gzsl_noise) if task.seen else (self.zsl, self.zsl_noise)
         if self.classes_per_block is not None:
-            if task is not Task.zsl:
+            if task.seen:
                 raise InputError("classes_per_block: given, but generated features are streamed for the zsl task alone")
-            return streamed(
-                self.generator.build(), classifier.build(), self.per_class, task in self.noise, self.classes_per_block
-            )
-        return generative(
-            self.generator.build(),
-            classifier.build(),
-            self.per_class,
-            noise=task in self.noise,
-            real_rows=task is Task.gzsl,
-        )
+            return streamed(self.generator.build(), classifier.build(), self.per_class, noise, self.classes_per_block)
+        return generative(self.generator.build(), classifier.build(), self.per_class, noise, real_rows=task.seen)
 
 
 class GenerativeState(NamedTuple):

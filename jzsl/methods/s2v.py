@@ -10,10 +10,11 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.prototype import nearest, negative_distance
 from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
 @dataclass(frozen=True)

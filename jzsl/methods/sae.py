@@ -8,7 +8,8 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
+from jzsl.interfaces import Method, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
 @dataclass(frozen=True)

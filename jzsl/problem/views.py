@@ -7,6 +7,9 @@ import numpy as np
 from jzsl.devices.memory import require_host
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import CHUNK_ROWS, Scaler, Scaling
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 from jzsl.types import Candidates, ClassTable, Pool
 
 
@@ -63,7 +66,7 @@ def transductive(
     problem: Problem, scaling: Scaling = Scaling.minmax, capacity: int | None = None, multiple: int = 1
 ) -> View:
     """Labelled rows, and the rows of the unseen classes without labels (STHS, sections 4.2 and 4.3)."""
-    rows, name = unseen_queries(problem), "transductive (unseen pool separate)"
+    rows, name = ZSL().queries(problem), "transductive (unseen pool separate)"
     return _view(problem, rows, problem.unseen_classes, name, scaling, capacity, multiple)
 
 
@@ -72,7 +75,7 @@ def strict_transductive(
 ) -> View:
     """Labelled rows, and one unlabelled pool of seen and unseen test rows mixed (STHS, section 4.5)."""
     candidates = np.concatenate([problem.seen_classes, problem.unseen_classes])
-    return _view(problem, all_queries(problem), candidates, "transductive (strict)", scaling, capacity, multiple)
+    return _view(problem, GZSL().queries(problem), candidates, "transductive (strict)", scaling, capacity, multiple)
 
 
 def domain_adaptation(
@@ -81,23 +84,8 @@ def domain_adaptation(
     """Labelled rows of a source domain, and the test rows of the same classes from a target domain without labels
     (AVH paper, section 5.1)."""
     return _view(
-        problem, target_queries(problem), problem.seen_classes, "domain adaptation", scaling, capacity, multiple
+        problem, Adaptation().queries(problem), problem.seen_classes, "domain adaptation", scaling, capacity, multiple
     )
-
-
-def unseen_queries(problem: Problem) -> np.ndarray:
-    """Test rows of unseen classes in a fixed random order: files are sorted by class, and order is a label."""
-    return np.random.default_rng(0).permutation(problem.splits.test_unseen)
-
-
-def all_queries(problem: Problem) -> np.ndarray:
-    """All test rows, seen and unseen classes mixed, in a fixed random order."""
-    return np.random.default_rng(1).permutation(np.concatenate([problem.splits.test_seen, problem.splits.test_unseen]))
-
-
-def target_queries(problem: Problem) -> np.ndarray:
-    """Test rows of seen classes in a fixed random order: where classes are shared, those of the target domain."""
-    return np.random.default_rng(2).permutation(problem.splits.test_seen)
 
 
 def _view(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from jzsl.config import Experiment
 from jzsl.problem.problem import Backbone
 from jzsl.report.evidence import Evidence
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 SETTINGS = {
     "inductive": "Inductive: training saw labelled rows of seen classes and the descriptions of all classes, and no "
@@ -63,7 +63,7 @@ def badges(evidence: Evidence) -> list[Badge]:
 def _pool(experiment: Experiment) -> Badge:
     if experiment.self_training is None:
         return Badge("no unlabelled rows")
-    if experiment.tasks == (Task.adaptation,):
+    if experiment.tasks == (Adaptation(),):
         return Badge("unlabelled rows of the target domain")
     return Badge(
         "unlabelled rows mixed" if experiment.self_training.strict else "unlabelled pool of unseen classes alone"

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from jzsl.interfaces import LatentModel
 from jzsl.sampling.metropolis import metropolis
-from jzsl.types import LatentModel
 
 _SHARPNESS = 4.0
 

@@ -14,12 +14,13 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.evaluation.calibration import calibrated
 from jzsl.hardness.angular import angles
+from jzsl.interfaces import Method
 from jzsl.keys import stream
 from jzsl.self_training.priors.bbse import confusion_matrix
 from jzsl.self_training.refinement.choice import none as no_refinement
 from jzsl.self_training.refinement.neighbour_graph import NeighbourGraph, neighbour_graph
 from jzsl.self_training.selection.choice import PriorEstimator
-from jzsl.types import Candidates, ClassTable, Method, Metrics, Pool, Predictions, SelectionRequest, Selector
+from jzsl.types import Candidates, ClassTable, Metrics, Pool, Predictions, SelectionRequest, Selector
 
 _CONFUSION_ROWS = 50
 """Rows generated of each class to see how the base confuses them."""

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jzsl.interfaces import Generator
 from jzsl.report.figures import COLOURS
 from jzsl.studies.study import Finding, Setting, only_generative
-from jzsl.types import ClassTable, Generator, Pool
+from jzsl.types import ClassTable, Pool
 
 SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 """Features and semantic dimensions."""
@@ -37,7 +38,7 @@ def cost(setting: Setting) -> Finding:
                 axes.bar(position, found, 0.92 * width, color=COLOURS[place],
                          label=name if column == "parameters M" else None)  # fmt: skip
             axes.set_xticks(range(len(sizes)), list(sizes))
-            axes.grid(axis="x", observed=False)
+            axes.grid(axis="x", visible=False)
         panels[0].set_ylabel("parameters (millions)")
         panels[1].set_ylabel("products of training (MFLOP a row)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
@@ -76,9 +77,15 @@ def costs(generator: Generator, features: int, dimensions: int, batch: int) -> d
     state = jax.eval_shape(generator.init, key, pool, classes)
     networks = (state.params, getattr(state, "critic", ()))
     weights = sum(leaf.size for leaf in jax.tree.leaves(networks) if leaf.ndim == 2)
-    training = product_operations(lambda *given: generator.fit(*given, 1)[0], state, pool, classes)
+    training = product_operations(
+        lambda *given: generator.fit(given[0], given[1], given[2], 1)[0], state, pool, classes
+    )
     semantics = jax.ShapeDtypeStruct((batch, dimensions), jnp.float32)
-    compiled = jax.jit(lambda *given: generator.sample(*given, False)).lower(state, key, semantics).compile()
+    compiled = (
+        jax.jit(lambda state, key, given: generator.sample(state, key, given, False))
+        .lower(state, key, semantics)
+        .compile()
+    )
     analysis: Any = compiled.cost_analysis()
     return {
         "parameters M": round(weights / 1e6, 2),

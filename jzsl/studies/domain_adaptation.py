@@ -8,13 +8,12 @@ from jzsl.devices.replicas import replica
 from jzsl.errors import InputError
 from jzsl.hardness.scores import hardness
 from jzsl.problem.views import domain_adaptation as view_of
-from jzsl.problem.views import target_queries
 from jzsl.report.figures import COLOURS
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.studies.experiments import experiment_of, self_trained
 from jzsl.studies.study import Finding, Setting, compared, paired
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 PORTION = (0.2, 0.05, 0.5)
 """Of CBST's public code: the share in the first round, its growth, its limit."""
@@ -41,17 +40,17 @@ def domain_adaptation(setting: Setting) -> Finding:
             "both domains have the same classes"
         )
     view = view_of(problem, setting.scaling)
-    truth = np.searchsorted(view.seen, problem.labels[target_queries(problem)])
+    truth = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)])
     x = view.pool.x[view.labelled :]
     curves: dict[tuple[str, str], np.ndarray] = {}
     rows: list[dict[str, Any]] = []
     for name, base in setting.bases.items():
-        method = base.build(Task.adaptation)
+        method = base.build(Adaptation())
         for variant, selection in _VARIANTS.items():
             setting.tell(f"{name}: {variant}")
             sths = STHS(setting.rounds, selection, Prior.uniform, hard=setting.hard, portion=PORTION, warm=True)
             of_seeds, first = [], []
-            for rounds in self_trained(experiment_of(setting, base, (Task.adaptation,), sths)):
+            for rounds in self_trained(experiment_of(setting, base, (Adaptation(),), sths)):
                 numbers, before = [], None
                 for state, found in rounds:
                     if before is not None and len(numbers) == 1:

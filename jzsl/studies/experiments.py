@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from jzsl.config import Experiment, MethodConfig, Train
+from jzsl.config import Experiment, Train
 from jzsl.driver.round_trainer import RoundTrainer
 from jzsl.driver.trainer import Programs, Trainer
+from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
 from jzsl.self_training.sths import STHS
 from jzsl.studies.study import Setting
-from jzsl.types import Task
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 
 from jzsl.errors import InputError
-from jzsl.evaluation.protocol import NUMBERS
 from jzsl.methods.gated import Gated
 from jzsl.report.figures import horizontal_bars
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.studies.experiments import calibration_factor, experiment_of, inductive_numbers, last_numbers
 from jzsl.studies.study import Finding, Setting, compared, paired
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 INDUCTIVE, SEPARATE, STRICT = "inductive", "separate pool", "strict"
-_SHOWN = ("T1", *NUMBERS[Task.gzsl])
+_SHOWN = ("T1", *GZSL().numbers)
 
 
 def selections(rounds: int, hard: float, strict: bool) -> dict[str, STHS]:
@@ -47,17 +47,17 @@ def generalized_settings(setting: Setting) -> Finding:
     factors: dict[str, float] = {}
     for name, base in setting.bases.items():
         setting.tell(f"{name}: inductive")
-        inductive = experiment_of(setting, base, (Task.gzsl,), calibration=True)
+        inductive = experiment_of(setting, base, (GZSL(),), calibration=True)
         factors[name] = calibration_factor(inductive)
         found[name, INDUCTIVE, "none (base)"] = inductive_numbers(inductive)
         found[name, INDUCTIVE, "none, calibrated"] = inductive_numbers(inductive, factors[name])
         for variant, sths in selections(setting.rounds, setting.hard, strict=False).items():
             setting.tell(f"{name}: separate pool, {variant}")
-            experiment = experiment_of(setting, Gated(unseen=base), (Task.gzsl, Task.zsl), sths)
+            experiment = experiment_of(setting, Gated(unseen=base), (GZSL(), ZSL()), sths)
             found[name, SEPARATE, variant] = last_numbers(experiment)
         for variant, sths in selections(setting.rounds, setting.hard, strict=True).items():
             setting.tell(f"{name}: strict, {variant}")
-            experiment = experiment_of(setting, base, (Task.gzsl,), sths, calibration=True)
+            experiment = experiment_of(setting, base, (GZSL(),), sths, calibration=True)
             found[name, STRICT, variant] = last_numbers(experiment, factors[name])
 
     def of(name: str, group: str, variant: str, number: str = "H") -> list[float]:

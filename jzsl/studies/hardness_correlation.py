@@ -17,11 +17,11 @@ from jzsl.hardness.correlation import (
 )
 from jzsl.hardness.scores import Hardness, hardness
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.views import target_queries, unseen_queries
 from jzsl.report.figures import COLOURS
 from jzsl.studies.experiments import experiment_of
 from jzsl.studies.study import Finding, Setting, verdict
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.zsl import ZSL
 
 EDGES = np.linspace(0, 1, 6)
 
@@ -69,7 +69,7 @@ def hardness_correlation(setting: Setting) -> Finding:
             axes.axhline(0, color="black", linewidth=0.8)
             axes.set_xticks(range(len(Hardness._fields)), Hardness._fields, rotation=30, fontsize="small")
             axes.set_title(name, fontsize="medium")
-            axes.grid(axis="x", observed=False)
+            axes.grid(axis="x", visible=False)
         panels[0].set_ylabel("Spearman's correlation of hardness")
         figure.legend(ncols=2, loc="outside lower center", frameon=False, fontsize="small")
 
@@ -95,10 +95,10 @@ class _Scored:
 
     def __init__(self, setting: Setting, name: str):
         base = setting.bases[name]
-        task = Task.adaptation if isinstance(base, Supervised) else Task.zsl
+        task = Adaptation() if isinstance(base, Supervised) else ZSL()
         experiment = experiment_of(setting, base, (task,))
         problem = setting.problem
-        rows = target_queries(problem) if task is Task.adaptation else unseen_queries(problem)
+        rows = task.queries(problem)
         trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train))
         method = base.build(task)
         if method.embedding is None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from jzsl.config import MethodConfig
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
@@ -29,15 +29,14 @@ from jzsl.studies.study import Finding, Setting
 from jzsl.studies.synthetic_count import synthetic_count
 from jzsl.studies.training_dynamics import training_dynamics
 from jzsl.studies.uneven_prediction import uneven_prediction
-from jzsl.types import Task
 
 
 class Base(enum.Enum):
     """The base methods of the studies."""
 
     s2v = enum.member(S2V())
-    abp = enum.member(Generative(generator=ABP(), noise=(Task.gzsl,)))
-    cvae = enum.member(Generative(generator=CVAE(latent=10), noise=(Task.gzsl,)))
+    abp = enum.member(Generative(generator=ABP(), zsl_noise=False))
+    cvae = enum.member(Generative(generator=CVAE(latent=10), zsl_noise=False))
     wgan = enum.member(Generative(generator=WGAN()))
     supervised = enum.member(Supervised())
 

@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jzsl.config import MethodConfig
 from jzsl.evaluation.accuracy import mean_per_class_accuracy, per_class_accuracy
+from jzsl.interfaces import MethodConfig
 from jzsl.keys import stream
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import transductive, unseen_queries
+from jzsl.problem.views import transductive
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
-from jzsl.types import Pool, Predictions, Task
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import Pool, Predictions
 
 
 class Retrainer:
@@ -30,11 +31,11 @@ class Retrainer:
 
     def __init__(self, problem: Problem, base: MethodConfig, scaling: Scaling, epochs: int):
         self.view = transductive(problem, scaling)
-        self.truth = np.searchsorted(self.view.unseen, problem.labels[unseen_queries(problem)])
+        self.truth = np.searchsorted(self.view.unseen, problem.labels[ZSL().queries(problem)])
         self.classes = len(self.view.unseen)
         self.epochs = epochs
         self.names = tuple(problem.class_names[index] for index in self.view.unseen)
-        method = base.build(Task.zsl)
+        method = base.build(ZSL())
         self.method = method
         rows = slice(self.view.labelled, self.view.labelled + self.view.unlabelled)
 

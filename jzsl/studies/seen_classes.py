@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from jzsl.errors import InputError
-from jzsl.evaluation.protocol import NUMBERS, Protocol
+from jzsl.evaluation.protocol import Protocol
 from jzsl.problem.problem import Problem
 from jzsl.report.figures import COLOURS
 from jzsl.studies.study import Finding, Setting, compared, only_generative
 from jzsl.studies.training_epochs import Trainee
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
@@ -22,7 +22,7 @@ def seen_classes(setting: Setting) -> Finding:
         raise InputError(f"{problem.provenance.origin}: splits.test_seen: no rows, so seen classes have no score")
     values: dict[tuple[str, int], list[dict[str, float]]] = {}
     for name, base in only_generative(setting).items():
-        trainee = Trainee(problem, base, setting.scaling, Task.gzsl)
+        trainee = Trainee(problem, base, setting.scaling, GZSL())
         for seed in range(setting.seeds):
             order = np.random.default_rng(seed).permutation(problem.seen_classes)
             for share in SHARES:
@@ -75,12 +75,12 @@ def seen_classes(setting: Setting) -> Finding:
             {
                 "base": name,
                 "seen classes": count,
-                **{number: round(float(np.mean([f[number] for f in found])), 2) for number in NUMBERS[Task.gzsl]},
+                **{number: round(float(np.mean([f[number] for f in found])), 2) for number in GZSL().numbers},
                 **{
                     f"{number} std": round(float(np.std([f[number] for f in found], ddof=1)), 2)
                     if len(found) > 1
                     else 0.0
-                    for number in NUMBERS[Task.gzsl]
+                    for number in GZSL().numbers
                 },
             }
             for (name, count), found in values.items()

@@ -11,9 +11,9 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.keys import stream
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.views import inductive, target_queries
+from jzsl.problem.views import inductive
 from jzsl.studies.study import Setting
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 _MODELS = 10
 
@@ -35,8 +35,8 @@ class SeenModels:
         if not len(problem.splits.test_seen):
             raise InputError(f"{problem.provenance.origin}: splits.test_seen: no rows to measure hardness on")
         self.view = inductive(problem, setting.scaling)
-        self.x = jnp.asarray(Protocol(problem, self.view).queries(Task.adaptation).x)
-        rows = target_queries(problem)
+        self.x = jnp.asarray(Protocol(problem, self.view).queries(Adaptation()).x)
+        rows = Adaptation().queries(problem)
         self.label = np.searchsorted(self.view.seen, problem.labels[rows]).astype(np.int32)
         self.measured = setting.frequency is not None
         if setting.frequency is not None:
@@ -46,7 +46,7 @@ class SeenModels:
         self.frequency = self._shares_right(setting.epochs)
 
     def _shares_right(self, epochs: int) -> Float[np.ndarray, " n"]:
-        method = Supervised(hidden=None).build(Task.adaptation)
+        method = Supervised(hidden=None).build(Adaptation())
         pool, classes = jax.device_put((self.view.pool, self.view.classes))
 
         def predict(key: Any, pool, classes, x):

@@ -7,7 +7,7 @@ from jzsl.report.figures import COLOURS
 from jzsl.studies.experiments import calibration_factor, experiment_of
 from jzsl.studies.study import Finding, Setting, compared, paired
 from jzsl.studies.training_epochs import Trainee
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 _POINTS = 101
 
@@ -18,20 +18,20 @@ def seen_unseen_curve(setting: Setting) -> Finding:
     values: dict[tuple[str, str], list[float]] = {}
     for name, base in setting.bases.items():
         setting.tell(f"{name}: validation classes")
-        factor = calibration_factor(experiment_of(setting, base, (Task.gzsl,), calibration=True))
-        trainee = Trainee(setting.problem, base, setting.scaling, Task.gzsl)
+        factor = calibration_factor(experiment_of(setting, base, (GZSL(),), calibration=True))
+        trainee = Trainee(setting.problem, base, setting.scaling, GZSL())
         unseen = np.linspace(0, 1, _POINTS)
         of_seeds, numbers = [], {"uncalibrated": [], "calibrated": []}
         for seed in range(setting.seeds):
             setting.tell(f"{name}: seed {seed}")
             scores = trainee.scores(trainee.trained(seed, setting.epochs), base)
-            is_seen = trainee.view.classes.seen[trainee.protocol.candidates(Task.gzsl)]
+            is_seen = trainee.view.classes.seen[trainee.protocol.candidates(GZSL())]
             curve = trainee.protocol.curve(scores)
             # S at each U: the curve runs from small to large U.
             of_seeds.append(np.interp(unseen, curve.unseen, curve.seen, right=0.0))
             for kind, bonus in (("uncalibrated", 0.0), ("calibrated", factor)):
                 raised = np.asarray(calibrated(scores, bonus, is_seen))
-                numbers[kind].append(trainee.protocol.score(Task.gzsl, raised))
+                numbers[kind].append(trainee.protocol.score(GZSL(), raised))
         curves[name] = np.mean(of_seeds, 0)
         for kind, found in numbers.items():
             mean = {number: float(np.mean([n[number] for n in found])) for number in ("U", "S", "H", "AUSUC")}

@@ -12,7 +12,8 @@ from jzsl.hardness.correlation import Coefficient, correlation
 from jzsl.hardness.scores import hardness
 from jzsl.methods.supervised import Supervised
 from jzsl.studies.study import Finding, Setting, compared, paired
-from jzsl.types import ClassTable, Pool, Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.types import ClassTable, Pool
 
 _ROWS, _SPREAD, _BETWEEN = 4000, 0.45, np.deg2rad(60)
 
@@ -21,7 +22,7 @@ def sphere(setting: Setting) -> Finding:
     """Spearman's correlation of AVH, norm and confidence with the true ambiguity of a point, which is known here."""
     base = next((base for base in setting.bases.values() if isinstance(base, Supervised)), Supervised(hidden=64))
     base = replace(base, hidden=base.hidden or 64)
-    method = base.build(Task.adaptation)
+    method = base.build(Adaptation())
     classes = ClassTable(np.eye(2, dtype=np.float32), np.ones(2, bool))
     columns = jnp.arange(2)
     nothing = jnp.zeros(0, jnp.int32)

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import ttest_rel
 
-from jzsl.config import MethodConfig
 from jzsl.driver.checkpoints import write_json
 from jzsl.errors import InputError
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling

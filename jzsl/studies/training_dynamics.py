@@ -9,7 +9,7 @@ from jzsl.methods.supervised import Supervised
 from jzsl.report.figures import COLOURS
 from jzsl.studies.seen_models import SeenModels
 from jzsl.studies.study import Finding, Setting, verdict
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 EDGES = np.linspace(0, 1, 6)
 _PLATEAU = 0.9
@@ -24,7 +24,7 @@ def training_dynamics(setting: Setting) -> Finding:
     for name, base in setting.bases.items():
         if not isinstance(base, Supervised):
             raise InputError(f"base: {name} found, but this study is about supervised models")
-        method = base.build(Task.adaptation)
+        method = base.build(Adaptation())
         run = jax.jit(dynamics(method, setting.epochs, len(EDGES) - 1))
         found = []
         for seed in range(setting.seeds):

@@ -8,12 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jzsl.config import MethodConfig
 from jzsl.evaluation.protocol import Protocol
+from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
 from jzsl.problem.views import inductive
-from jzsl.types import ClassTable, Pool, State, Task
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import ClassTable, Pool, State
 
 
 class Trained(NamedTuple):
@@ -39,7 +40,7 @@ class Trainee:
         pool, classes: of the view, on the device.
     """
 
-    def __init__(self, problem: Problem, base: MethodConfig, scaling: Scaling, task: Task = Task.zsl):
+    def __init__(self, problem: Problem, base: MethodConfig, scaling: Scaling, task: Task = ZSL()):
         self.view = inductive(problem, scaling)
         self.protocol = Protocol(problem, self.view)
         self.task = task

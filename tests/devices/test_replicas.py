@@ -24,7 +24,7 @@ from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
 from jzsl.problem.views import inductive
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 
 QUIET = Console(quiet=True)
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
@@ -39,7 +39,7 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
     config = config or load_config(TINY)
     problem = config.data.load()
     view = inductive(problem, multiple=ROWS_MULTIPLE)
-    method = config.method.build(Task.zsl)
+    method = config.method.build(ZSL())
     mesh = device_mesh(4, each, jax.devices()[:devices])
     assert mesh.size == devices
     pool, classes = by_rows(view.pool, mesh), shared(view.classes, mesh)
@@ -80,7 +80,7 @@ def test_swept_scalars_are_replicas():
     config = load_config(TINY)
     view, mesh, sigmas = inductive(config.data.load()), device_mesh(1), (0.1, 0.3, 0.9)
     pool, classes = shared((view.pool, view.classes), mesh)
-    method = config.method.build(Task.zsl)
+    method = config.method.build(ZSL())
     init = jax.jit(replicate(method.init, mesh, (True, False, False)))
     states = optax.tree.set(init(keys_of((0, 0, 0), mesh), pool, classes), sigma=jnp.float32(sigmas))
     _, metrics = jax.jit(replicate(method.fit, mesh, (True, False, False, False)))(states, pool, classes, 2)
@@ -88,13 +88,13 @@ def test_swept_scalars_are_replicas():
     assert isinstance(config.method.generator, ABP)
     for sigma, loss in zip(sigmas, metrics["loss"], strict=True):
         generator = dataclasses.replace(config.method.generator, sigma=sigma)
-        single = dataclasses.replace(config.method, generator=generator).build(Task.zsl)
+        single = dataclasses.replace(config.method, generator=generator).build(ZSL())
         _, alone = jax.jit(single.fit)(single.init(jax.random.key(0), pool, classes), pool, classes, 2)
         assert float(loss) == pytest.approx(float(alone["loss"]), rel=1e-5)
 
 
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
-    config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(Task.zsl,))
+    config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(ZSL(),))
     run(config, tmp_path / "run", False, QUIET)
     with pytest.raises(InputError, match="2 seeds at once, here 1; leave --parallel-seeds out"):
         run(dataclasses.replace(config, parallel_seeds=1), tmp_path / "run", True, QUIET)
@@ -152,7 +152,7 @@ def on_devices():
     wgan = Generative(generator=WGAN(hidden=16, batch_size=32, classification=0))
     assert_equal_to_single_runs(None, 4, 1e-5, 2, dataclasses.replace(load_config(TINY), method=wgan))
     print("wgan")
-    config = dataclasses.replace(load_config(TINY), seeds=3, train=Train(epochs=2), tasks=(Task.zsl,))
+    config = dataclasses.replace(load_config(TINY), seeds=3, train=Train(epochs=2), tasks=(ZSL(),))
     assert config.replicas == 3
     with tempfile.TemporaryDirectory() as folder:
         many = run(config, Path(folder) / "many", False, QUIET)

@@ -34,9 +34,8 @@ def original(tmp_path_factory):
 import dataclasses, runpy
 from pathlib import Path
 from jzsl.data.arrays import Arrays
-from jzsl.types import Task
 TINY = runpy.run_path({str(TINY)!r})["CONFIG"]
-CONFIG = dataclasses.replace(TINY, data=Arrays(Path({str(folder / "data")!r})), tasks=(Task.zsl,))
+CONFIG = dataclasses.replace(TINY, data=Arrays(Path({str(folder / "data")!r})), tasks=(ZSL(),))
 """
     (folder / "mine.py").write_text(config)
     out = folder / "run"

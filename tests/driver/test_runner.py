@@ -21,7 +21,7 @@ from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import DivergedError, InputError
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 
 TINY = Path(__file__).with_name("tiny.py")
 QUIET = Console(quiet=True)
@@ -80,7 +80,7 @@ def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole):
 
 
 def test_fixed_epochs_skip_the_choice(config, tmp_path):
-    fixed = dataclasses.replace(config, train=Train(epochs=3, chunk=2), seeds=1, tasks=(Task.zsl,))
+    fixed = dataclasses.replace(config, train=Train(epochs=3, chunk=2), seeds=1, tasks=(ZSL(),))
     result = run(fixed, tmp_path / "run", False, QUIET)
     assert (result["epochs"], result["epochs_chosen"]) == (3, False)
     assert [row["epoch"] for row in rows(tmp_path / "run")] == [2, 3]
@@ -226,7 +226,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path):
 
 def test_divergence_tells_the_norms_and_keeps_the_last_good_checkpoint(config, tmp_path, monkeypatch):
     """A NaN in the fourth epoch: the message has the norm before it, and what was saved goes on as if nothing were."""
-    fixed = dataclasses.replace(config, train=Train(epochs=5, checkpoint_seconds=0), seeds=1, tasks=(Task.zsl,))
+    fixed = dataclasses.replace(config, train=Train(epochs=5, checkpoint_seconds=0), seeds=1, tasks=(ZSL(),))
     fit, calls = Trainer.fit, []
 
     def poisoned(self, state, *arguments):

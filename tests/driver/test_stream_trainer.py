@@ -18,7 +18,8 @@ from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import InputError
 from jzsl.methods.eszsl import ESZSL
 from jzsl.problem.views import inductive
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 from tests.driver.test_runner import TINY, assert_same_run, stopping_after
 
 QUIET = Console(quiet=True)
@@ -26,7 +27,7 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def config():
-    return dataclasses.replace(load_config(TINY), tasks=(Task.zsl,), train=Train(epochs=3), seeds=2)
+    return dataclasses.replace(load_config(TINY), tasks=(ZSL(),), train=Train(epochs=3), seeds=2)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
         run(mapped, out, False, QUIET)
     run(mapped, out, True, QUIET)
     assert_same_run(out, tmp_path / "whole")
-    trained = saved_model.load(out / "checkpoints" / "seed-1", mapped.method)
+    trained = saved_model.load(out / "checkpoints" / "seed-1", mapped.method, mapped.tasks)
     predicted = trained.candidates[trained.scores(problem.samples[problem.splits.test_unseen]).argmax(1)]
     right = predicted == problem.labels[problem.splits.test_unseen]
     assert 100 * right.mean() == pytest.approx(result["T1"]["values"][1], abs=5)  # rows in single precision
@@ -113,7 +114,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
 
 def test_what_needs_all_rows_is_refused(config, problem):
     with pytest.raises(InputError, match="samples_per_block: given, but only inductive runs of the zsl task"):
-        dataclasses.replace(config, samples_per_block=64, tasks=(Task.zsl, Task.gzsl))
+        dataclasses.replace(config, samples_per_block=64, tasks=(ZSL(), GZSL()))
     with pytest.raises(InputError, match="samples_per_block: 0 found, expected at least 1"):
         dataclasses.replace(config, samples_per_block=0)
     with pytest.raises(InputError, match="this method needs all rows at once"):

@@ -209,10 +209,14 @@ def test_foreign_bytes_in_a_run(run_dir, tmp_path, name, count):
         else json.loads(whole.decode().splitlines()[0] if "jsonl" in name else whole)
     )
 
+    def load(folder: Path):
+        experiment = recorded(folder)[0]
+        return saved_model.load(folder / "checkpoints" / "seed-0", experiment.method, experiment.tasks)
+
     def check(content: bytes):
         (copy / name).write_bytes(content)
         if name.startswith("checkpoints"):
-            attempt(lambda: saved_model.load(copy / "checkpoints" / "seed-0", recorded(copy)[0].method), outcomes)
+            attempt(lambda: load(copy), outcomes)
         else:
             attempt(lambda: read(copy), outcomes)
 

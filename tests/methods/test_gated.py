@@ -15,7 +15,8 @@ from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
 from jzsl.problem.views import transductive
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 HYPER = OutlierExposure(hidden=128, epochs=100, batch_size=32, learning_rate=3e-3)
 CONFIG = Gated(S2V(hidden=32, batch_size=32), Softmax(epochs=80, batch_size=32), HYPER)
@@ -35,7 +36,7 @@ def view(problem):
 
 @pytest.fixture(scope="module")
 def trained(view):
-    method, pool, classes = CONFIG.build(Task.gzsl), *jax.device_put((view.pool, view.classes))
+    method, pool, classes = CONFIG.build(GZSL()), *jax.device_put((view.pool, view.classes))
     state, _ = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, 40)
     return method, jax.jit(method.predictor)(state, pool, classes, view.unseen), state
 
@@ -70,31 +71,27 @@ def test_the_detector_tells_the_groups_and_no_pseudo_label_matters(problem, view
 def test_scores_are_the_experts_behind_the_gate(problem, view, trained):
     method, predictor, state = trained
     protocol = Protocol(problem, view)
-    queries = protocol.queries(Task.gzsl)
+    queries = protocol.queries(GZSL())
     scores = np.asarray(method.logits(predictor, jnp.array(queries.x), queries.candidates))
     is_seen = np.isin(queries.candidates, view.seen)
     gate = np.asarray(outlyingness(HYPER, predictor.detector, jnp.array(queries.x)))
     np.testing.assert_array_equal(is_seen[scores.argmax(1)], gate <= 0)
-    expert = S2V(hidden=32, batch_size=32).build(Task.zsl)
+    expert = S2V(hidden=32, batch_size=32).build(ZSL())
     alone = np.asarray(expert.logits(predictor.unseen, jnp.array(queries.x), jnp.array(view.unseen)))
     np.testing.assert_array_equal(scores[:, ~is_seen].argmax(1), alone.argmax(1))
-    numbers = protocol.score(Task.gzsl, scores)
+    numbers = protocol.score(GZSL(), scores)
     assert numbers["AUROC"] > 95
     assert numbers["S"] > 80
-    zsl = CONFIG.build(Task.zsl)
-    np.testing.assert_allclose(
-        zsl.logits(
-            zsl.predictor(state, *jax.device_put((view.pool, view.classes)), view.unseen), queries.x, view.unseen
-        ),
-        alone,
-        rtol=1e-5,
-    )
+    zsl = CONFIG.build(ZSL())
+    pool, classes = jax.device_put((view.pool, view.classes))
+    ready = zsl.predictor(state, pool, classes, view.unseen)
+    np.testing.assert_allclose(zsl.logits(ready, queries.x, view.unseen), alone, rtol=1e-5)
 
 
 def test_it_asks_for_a_separate_pool():
     data = LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2)
     for self_training in (None, STHS(strict=True)):
         with pytest.raises(InputError, match="pool of their own"):
-            Experiment(data, CONFIG, Train(epochs=2), (Task.gzsl,), self_training=self_training)
+            Experiment(data, CONFIG, Train(epochs=2), (GZSL(),), self_training=self_training)
     with pytest.raises(InputError, match="threshold of its own"):
-        Experiment(data, CONFIG, Train(epochs=2), (Task.gzsl,), calibration=True, self_training=STHS())
+        Experiment(data, CONFIG, Train(epochs=2), (GZSL(),), calibration=True, self_training=STHS())

@@ -8,7 +8,9 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler
 
 from jzsl.problem.transforms import Scaling, minmax
-from jzsl.problem.views import all_queries, inductive, strict_transductive, transductive, unseen_queries
+from jzsl.problem.views import inductive, strict_transductive, transductive
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 VIEWS = [inductive, transductive, strict_transductive]
 
@@ -63,7 +65,7 @@ def test_rows_and_settings(problem):
 
 
 def test_unlabelled_rows_are_in_no_order_of_class(problem):
-    for rows in (unseen_queries(problem), all_queries(problem)):
+    for rows in (ZSL().queries(problem), GZSL().queries(problem)):
         labels = problem.labels[rows]
         assert (np.diff(labels) != 0).sum() > len(labels) / 3
 

@@ -7,11 +7,10 @@ from jzsl.methods.generative import Generative
 from jzsl.problem.transforms import Scaling
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Digits(),
-    method=Generative(ABP(hidden=256, langevin_steps=5), per_class=50, noise=(Task.gzsl,)),
+    method=Generative(ABP(hidden=256, langevin_steps=5), per_class=50, zsl_noise=False),
     scaling=Scaling.none,
     train=Train(epochs=1),
     seeds=2,

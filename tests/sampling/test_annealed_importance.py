@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from jzsl.interfaces import LatentModel
 from jzsl.sampling.annealed_importance import annealed_importance, inverse_temperatures
-from jzsl.types import LatentModel
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
 from jzsl.cli import main
-from jzsl.config import MethodConfig
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.problem.transforms import Scaling
@@ -28,10 +28,11 @@ from jzsl.studies.study import Setting
 from jzsl.studies.training_epochs import Trainee
 
 SOURCE = LinearGaussian(classes=11, unseen=4, rows_per_class=20, features=8, semantics=4, latents=2)
+MEAN = {"zsl_noise": False, "gzsl_noise": False}
 HEADS = {"zsl": KNN(5), "gzsl": Softmax(epochs=2), "per_class": 20}
 BASES: dict[str, MethodConfig] = {
-    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), noise=(), **HEADS),
-    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), noise=(), **HEADS),
+    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), **MEAN, **HEADS),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), **MEAN, **HEADS),
     "wgan": Generative(WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), **HEADS),
 }
 

@@ -22,7 +22,7 @@ from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive, target_queries
+from jzsl.problem.views import inductive
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
 from jzsl.studies.hardness_correlation import hardness_correlation
@@ -31,7 +31,7 @@ from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere
 from jzsl.studies.study import Setting
 from jzsl.studies.training_dynamics import training_dynamics
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, semantics=4, latents=2)
 
@@ -44,9 +44,9 @@ def setting(problem=None, **changes):
 
 def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random):
     """The scan's numbers are those of one-epoch fits measured one after another; it is traced once."""
-    method = Supervised(hidden=12, batch_size=16).build(Task.adaptation)
-    queries = Protocol(problem, view).queries(Task.adaptation)
-    label = np.searchsorted(view.seen, problem.labels[target_queries(problem)]).astype(np.int32)
+    method = Supervised(hidden=12, batch_size=16).build(Adaptation())
+    queries = Protocol(problem, view).queries(Adaptation())
+    label = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)]).astype(np.int32)
     group = random.integers(0, 3, len(label)).astype(np.int32)
     start, traces = method.init(jax.random.key(0), pool, classes), []
     run = dynamics(method, 4, 3)
@@ -99,7 +99,7 @@ def test_frequency_is_given_or_measured_by_models(problem):
     assert 0.3 < models.frequency.mean() <= 1
     given = np.linspace(0, 1, len(problem.labels))
     again = SeenModels(setting(problem, frequency=given))
-    np.testing.assert_array_equal(again.frequency, given[target_queries(problem)])
+    np.testing.assert_array_equal(again.frequency, given[Adaptation().queries(problem)])
     bins = training_dynamics(setting(problem, bases={"supervised": Supervised(8)}, frequency=given, seeds=2))
     assert {row["frequency"] for row in bins.rows} <= {
         "0.0 to 0.2",
@@ -118,10 +118,10 @@ def test_hardness_correlations_see_a_planted_frequency():
     problem = replace(SOURCE, rows_per_class=80).load()
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
-    method = base["supervised"].build(Task.adaptation)
+    method = base["supervised"].build(Adaptation())
     state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60)
-    rows = target_queries(problem)
-    x = Protocol(problem, view).queries(Task.adaptation).x
+    rows = Adaptation().queries(problem)
+    x = Protocol(problem, view).queries(Adaptation()).x
     assert method.embedding is not None
     embedding = method.embedding(method.predictor(state, view.pool, view.classes, view.unseen), x, view.seen)
     label = np.searchsorted(view.seen, problem.labels[rows]).astype(np.int32)
