@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.evaluation.calibration import calibrated
+from jzsl.metrics.calibration import calibrated
 from jzsl.hardness.angular import angles
 from jzsl.keys import stream
 from jzsl.self_training.priors.bbse import confusion_matrix

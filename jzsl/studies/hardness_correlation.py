@@ -17,7 +17,7 @@ from jzsl.hardness.correlation import (
 )
 from jzsl.hardness.scores import Hardness, hardness
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.views import target_queries, unseen_queries
+from jzsl.evaluation.views import target_queries, unseen_queries
 from jzsl.report.figures import COLOURS
 from jzsl.studies.experiments import experiment_of
 from jzsl.studies.study import Finding, Setting, verdict

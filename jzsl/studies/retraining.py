@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jzsl.config import MethodConfig
-from jzsl.evaluation.accuracy import mean_per_class_accuracy, per_class_accuracy
+from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.keys import stream
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import transductive, unseen_queries
+from jzsl.evaluation.views import transductive, unseen_queries
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
 from jzsl.types import Pool, Predictions, Task

@@ -11,7 +11,7 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.keys import stream
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.views import inductive, target_queries
+from jzsl.evaluation.views import inductive, target_queries
 from jzsl.studies.study import Setting
 from jzsl.types import Task
 

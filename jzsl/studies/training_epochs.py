@@ -12,7 +12,7 @@ from jzsl.config import MethodConfig
 from jzsl.evaluation.protocol import Protocol
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive
+from jzsl.evaluation.views import inductive
 from jzsl.types import ClassTable, Pool, State, Task
 
 

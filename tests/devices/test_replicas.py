@@ -23,7 +23,7 @@ from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.problem.views import inductive
+from jzsl.evaluation.views import inductive
 from jzsl.types import Task
 
 QUIET = Console(quiet=True)

@@ -27,7 +27,7 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import strict_transductive, transductive
+from jzsl.evaluation.views import strict_transductive, transductive
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.types import Task

@@ -17,7 +17,7 @@ from jzsl.driver.stream_trainer import StreamTrainer
 from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import InputError
 from jzsl.methods.eszsl import ESZSL
-from jzsl.problem.views import inductive
+from jzsl.evaluation.views import inductive
 from jzsl.types import Task
 from tests.driver.test_runner import TINY, assert_same_run, stopping_after
 

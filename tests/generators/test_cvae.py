@@ -14,7 +14,7 @@ from jzsl.generators.cvae import CVAE, elbo, kl_to_prior
 from jzsl.nets.conditional_generator import GeneratorShape
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive
+from jzsl.evaluation.views import inductive
 from jzsl.types import ClassTable, Pool
 
 

@@ -13,7 +13,7 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
-from jzsl.problem.views import transductive
+from jzsl.evaluation.views import transductive
 from jzsl.self_training.sths import STHS
 from jzsl.types import Task
 

@@ -10,7 +10,7 @@ from jzsl.data.digits_shift import DigitsShift
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.methods.supervised import Loss, Supervised
-from jzsl.problem.views import domain_adaptation
+from jzsl.evaluation.views import domain_adaptation
 from jzsl.types import Task
 
 

@@ -28,7 +28,7 @@ from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.sae import SAE
-from jzsl.problem.views import transductive
+from jzsl.evaluation.views import transductive
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.refinement.neighbour_graph import neighbour_graph

@@ -22,7 +22,7 @@ from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive, target_queries
+from jzsl.evaluation.views import inductive, target_queries
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
 from jzsl.studies.hardness_correlation import hardness_correlation

@@ -8,7 +8,7 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler
 
 from jzsl.problem.transforms import Scaling, minmax
-from jzsl.problem.views import all_queries, inductive, strict_transductive, transductive, unseen_queries
+from jzsl.evaluation.views import all_queries, inductive, strict_transductive, transductive, unseen_queries
 
 VIEWS = [inductive, transductive, strict_transductive]
 
