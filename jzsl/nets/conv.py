@@ -14,9 +14,7 @@ def patches(x: Float[Array, "b h w c"], size: int) -> Float[Array, "b h w p"]:
     """
     height, width, reach = x.shape[1], x.shape[2], size // 2
     padded = jnp.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
-    shifted = [
-        padded[:, row : row + height, column : column + width] for row in range(size) for column in range(size)
-    ]
+    shifted = [padded[:, row : row + height, column : column + width] for row in range(size) for column in range(size)]
     return jnp.concatenate(shifted, -1)
 
 

@@ -16,7 +16,7 @@ from jzsl.devices.program import Program
 from jzsl.driver.load import load_config
 from jzsl.driver.timing import COMPILE, Stages
 from jzsl.errors import InputError
-from jzsl.problem.views import inductive
+from jzsl.evaluation.views import inductive
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 

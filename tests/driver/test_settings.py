@@ -20,6 +20,7 @@ from jzsl.driver import runner, saved_model
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
+from jzsl.evaluation.views import strict_transductive, transductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.gated import Gated
@@ -27,7 +28,6 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import strict_transductive, transductive
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation

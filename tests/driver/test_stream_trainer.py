@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jzsl.driver.stream_trainer import StreamTrainer
 from rich.console import Console
 
 from jzsl.config import Train
@@ -13,11 +14,10 @@ from jzsl.data.arrays import Arrays
 from jzsl.driver import saved_model
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
-from jzsl.driver.stream_trainer import StreamTrainer
 from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import InputError
+from jzsl.evaluation.views import inductive
 from jzsl.methods.eszsl import ESZSL
-from jzsl.problem.views import inductive
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from tests.driver.test_runner import TINY, assert_same_run, stopping_after

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.evaluation.calibration import best_factor, calibrated
-from jzsl.evaluation.curve import seen_unseen_curve
-from jzsl.evaluation.group_detection import stage_errors
+from jzsl.metrics.calibration import best_factor, calibrated
+from jzsl.metrics.curve import seen_unseen_curve
+from jzsl.metrics.group_detection import stage_errors
 
 CANDIDATES = np.array([4, 0, 2, 1, 3])
 IS_SEEN = np.array([True, False, True, False, True])  # seen: 4, 2, 3; unseen: 0, 1

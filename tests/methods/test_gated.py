@@ -11,9 +11,9 @@ from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import transductive
 from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
-from jzsl.problem.views import transductive
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL

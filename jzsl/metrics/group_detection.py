@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
+from jzsl.metrics.accuracy import harmonic_mean, mean_per_class_accuracy
 
 _DETECTED = 0.95
 
