@@ -19,7 +19,7 @@ from jzsl.types import Task
 
 NUMBERS = {
     Task.zsl: ("T1",),
-    Task.gzsl: ("U", "S", "H", "AUSUC", "AUROC", "FPR95", "H_group_known", "H_seen_known", "H_unseen_known"),
+    Task.gzsl: ("U", "S", "H", "AUSUC", "AUROC_test", "FPR95_test", "H_group_known", "H_seen_known", "H_unseen_known"),
     Task.adaptation: ("A",),
 }
 """The numbers of each task, in percent; those after AUSUC are explained in `jzsl.evaluation.group_detection`."""
