@@ -22,7 +22,7 @@ class GZSL:
 
     name: ClassVar[str] = "gzsl"
     numbers: ClassVar[tuple[str, ...]] = (
-        "U", "S", "H", "AUSUC", "AUROC", "FPR95", "H_group_known", "H_seen_known", "H_unseen_known",
+        "U", "S", "H", "AUSUC", "AUROC_test", "FPR95_test", "H_group_known", "H_seen_known", "H_unseen_known",
     )  # fmt: skip
     headline: ClassVar[str] = "H"
     seen: ClassVar[bool] = True

@@ -205,7 +205,7 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
         self_training=STHS(2, hard=0.5, prior=Prior.uniform),
     )
     result = run(experiment, tmp_path / "run", False, QUIET)
-    assert {"H", "AUROC", "FPR95", "H_group_known", "T1"} <= set(result)
+    assert {"H", "AUROC_test", "FPR95_test", "H_group_known", "T1"} <= set(result)
     assert result["setting"] == "transductive (unseen pool separate)"
     saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, experiment.tasks, "gzsl")
     problem = DATA.load()
