@@ -18,7 +18,7 @@ class Programs:
 
     Args:
         experiment: says how many seeds train together, and on how many devices.
-        methods: the method as each task uses it, by task; None: the experiment's. They differ in their classifiers only.
+        methods: the method as each task uses it, by task; None: the experiment's. Their classifiers alone differ.
         procedure: what to compile; None: inductive training of the first task's method.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The driver of a run: the items of its plan one after another, in chunks of epochs that end in metrics and checkpoints."""
+"""The driver of a run: the items of its plan one after another, in chunks of epochs with metrics and checkpoints."""
 
 import dataclasses
 import time

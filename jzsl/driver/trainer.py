@@ -1,4 +1,4 @@
-"""One problem under one experiment: its pool on the devices, a procedure that trains on it, and the scores of its tasks."""
+"""One problem under one experiment: its pool, a procedure that trains on it, and the scores of its tasks."""
 
 from collections.abc import Sequence
 from typing import Any

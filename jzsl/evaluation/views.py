@@ -1,6 +1,6 @@
 """Views: what training may see of a problem. None holds a test label, by construction.
 
-Here, and nowhere else, it is decided which samples a task asks about, in which order, and which classes they may belong to.
+Here alone it is decided which samples a task asks about, in which order, and which classes they may belong to.
 """
 
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ def view_of(
         transform: of the samples, fitted on the view's own.
         unlabelled: the task whose test samples are the unlabelled pool: `ZSL()` for the samples of unseen classes in a
             pool of their own (STHS, sections 4.2 and 4.3), `GZSL()` for seen and unseen classes mixed (section 4.5),
-            `Adaptation()` for samples of the seen classes from another domain (AVH paper, section 5.1). None: inductive.
+            `Adaptation()` for the seen classes in another domain (AVH paper, section 5.1). None: inductive.
         tasks: whose queries the view carries; None: all of ours that the problem has test samples for.
         capacity: pads the pool, so that one compilation serves several problems; None: no more samples than needed.
         multiple: and on, to a multiple of it.
@@ -142,7 +142,7 @@ def strict_transductive(problem: Problem, transform: TransformConfig = MinMax())
 
 
 def domain_adaptation(problem: Problem, transform: TransformConfig = MinMax()) -> View:
-    """Labelled samples of a source domain, and the test samples of the same classes from a target domain, unlabelled."""
+    """Labelled samples of a source domain, and the same classes' test samples of a target domain, unlabelled."""
     return view_of(problem, transform, Adaptation())
 
 
