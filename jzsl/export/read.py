@@ -138,9 +138,7 @@ def read_exported(folder: Path) -> Classifies:
         raise InputError(f"{path}: format {record['format']} found, this version reads {FORMAT}")
     names, unseen, shape = tuple(record["classes"]), np.array(record["unseen"], bool), tuple(record["shape"])
     if len(names) != len(unseen) or not shape or not all(0 < size < 2**31 for size in shape):
-        raise InputError(
-            f"{path}: not {what} ({len(names)} classes, {len(unseen)} of unseen, samples of shape {shape})"
-        )
+        raise InputError(f"{path}: not {what} ({len(names)} classes, {len(unseen)} flags, shape {shape})")
     if record["dtype"] not in ("float32", "uint8") or np.prod(shape, dtype=float) > 2**31:
         raise InputError(f"{path}: not {what} (samples of {record['dtype']}, shape {shape})")
     offset = float(record["offset"])

@@ -35,8 +35,9 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
     """Writes a model into the new folder `out`, and returns the names of its files.
 
     model.json names classes and sizes and says where the model is from. scores.stablehlo maps samples x[b, *s] as they
-    are in the data (features in float32, images in uint8) to scores[b, k], for any b. head.npz has the same as plain arrays, where the classifier is linear or
-    votes by neighbours, and class.stablehlo then maps the semantics[a] of a new class to its part of the head.
+    are in the data (features in float32, images in uint8) to scores[b, k], for any b. head.npz has the same as plain
+    arrays, where the classifier is linear or votes by neighbours, and class.stablehlo then maps the semantics[a] of a
+    new class to its part of the head.
 
     Raises:
         InputError: if the folder is there already or cannot be made.

@@ -35,7 +35,7 @@ class ImageClassifier:
     def build(self, task: Task) -> Method:
         if task.unseen:
             raise InputError(
-                f"method: a supervised classifier knows no unseen class, so it cannot do the task {task.name}"
+                f"method: ImageClassifier knows no unseen class, so it has no answer to the task {task.name}"
             )
         return image_classifier(self)
 
