@@ -111,6 +111,11 @@ class Scoring:
         return self._queries[task][0]
 
     @property
+    def queried_count(self) -> int:
+        """How many of the unlabelled samples are test samples; others of the problem may follow them."""
+        return 0 if self._rounds is None else len(self._protocol.queries(self._rounds).samples)
+
+    @property
     def covered(self) -> Task | None:
         """The task that the procedure scores itself, if the experiment has it."""
         return self._rounds if self._rounds in self.tasks else None
@@ -156,7 +161,7 @@ class Scoring:
             "class_frequency": frequency.tolist(),
             "class_prior": prior.tolist(),
         }
-        samples = self._view.unlabelled_samples
+        samples = slice(self._view.labelled, self._view.labelled + self.queried_count)
         right = self._protocol.pseudo_label_accuracy(self._rounds, y[samples], w[samples])
         return recorded if right is None else recorded | {"pseudo_label_accuracy": right}
 
@@ -197,7 +202,8 @@ class Scores:
             if task != scoring.covered
         }
         if scoring.covered is not None:
-            rounds = {name: values[number] for name, values in self._rounds.items()}
+            count = scoring.queried_count
+            rounds = {name: values[number][:count] for name, values in self._rounds.items()}
             scores[scoring.covered.name] = rounds.pop("refined")
             scores |= rounds
         return scores

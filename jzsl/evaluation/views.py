@@ -114,7 +114,7 @@ def view_of(
     semantics = None if problem.semantics is None else problem.semantics.astype(np.float32)
     return View(
         pool,
-        ClassTable(semantics, np.isin(np.arange(problem.class_count), seen)),
+        ClassTable(semantics, np.isin(np.arange(len(problem.class_names)), seen)),
         seen,
         unseen,
         Candidates(unseen, classes, shared | np.isin(classes, unseen), np.zeros(len(classes), np.float32)),
