@@ -115,7 +115,10 @@ def defined_mean(values: Float[np.ndarray, " n"]) -> float:
     return float(defined.mean()) if len(defined) else float("nan")
 
 
-def verdict(difference_is_positive: bool) -> str:
+def verdict(difference_is_positive: bool | None) -> str:
+    """None: a number that decides it is undefined, such as the correlation of a constant."""
+    if difference_is_positive is None:
+        return "is undefined here"
     return "holds here" if difference_is_positive else "does NOT hold here"
 
 

@@ -25,11 +25,11 @@ from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import hardness_correlation
+from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
 from jzsl.studies.seen_models import SeenModels
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere
-from jzsl.studies.study import Setting
+from jzsl.studies.study import Setting, write
 from jzsl.studies.training_dynamics import training_dynamics
 from jzsl.tasks.adaptation import Adaptation
 
@@ -140,6 +140,35 @@ def test_hardness_correlations_see_a_planted_frequency():
     assert all(abs(row["spearman"]) < 0.4 for row in noise.rows)
     with pytest.raises(InputError, match="seeds: 2"):
         hardness_correlation(setting(problem, seeds=2))
+
+
+def test_the_headline_leaves_each_seed_s_own_errors_out(problem):
+    """Models of which one alone errs: its score is compared with the others' frequency, which is constant."""
+    base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
+    scored = _Scored(setting(problem, bases=base), "supervised")
+    scored.wrong = np.zeros_like(scored.wrong)
+    scored.wrong[0, ::2] = 1
+    frequency = scored.frequency
+    np.testing.assert_array_equal(frequency[0], 1)
+    np.testing.assert_array_equal(frequency[1:, ::2], 0.5)
+    row = scored.row("true", "avh")
+    assert row["error"] is not None
+    scored.wrong[:] = 0
+    assert scored.row("true", "avh")["spearman"] is None
+
+
+def test_a_model_without_errors_makes_the_answer_undefined(problem, tmp_path):
+    """Every frequency is 1: no correlation, no verdict, and a figure all the same."""
+    base = {"supervised": Supervised(hidden=None, batch_size=16)}
+    constant = setting(problem, bases=base, frequency=np.ones(len(problem.labels)))
+    found = hardness_correlation(constant)
+    assert "is undefined here" in found.answer
+    assert all(row["spearman"] is None for row in found.rows)
+    write(found, tmp_path / "out", {})
+    assert (tmp_path / "out" / "figure.svg").is_file()
+    for row in found.rows:
+        row["error"] = None  # as of a model that makes no error
+    write(found, tmp_path / "again", {})
 
 
 def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
