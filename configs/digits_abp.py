@@ -9,11 +9,11 @@ from jzsl.config import Experiment
 from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Digits(),
     method=Generative(generator=ABP(), noise=(Task.gzsl,)),
-    scaling=Scaling.none,  # pixels are in [0, 1] already
+    transform=Unscaled(),  # pixels are in [0, 1] already
 )

@@ -7,27 +7,22 @@ import runpy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_args, runtime_checkable
+from typing import Annotated, Any, Protocol, get_args, runtime_checkable
 
 import jax
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from jzsl.data.described import described
+from jzsl.data.source import SourceConfig
 from jzsl.devices.mesh import ROWS_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import NUMBERS
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax, TransformConfig, Unscaled
 from jzsl.records import fits, words
 from jzsl.self_training.sths import STHS
 from jzsl.types import Classifier, Generator, Method, Task
-
-
-@runtime_checkable
-class SourceConfig(Protocol):
-    """A frozen dataclass that loads a problem."""
-
-    def load(self) -> Problem: ...
 
 
 @runtime_checkable
@@ -49,6 +44,26 @@ class ClassifierConfig(Protocol):
     """A frozen dataclass of hyper-parameters that makes a classifier."""
 
     def build(self) -> Classifier: ...
+
+
+def _named_transform(words: list[str]) -> TransformConfig:
+    for kind in (MinMax, Unscaled):
+        if words == [kind.__name__]:
+            return kind()
+    raise ValueError(f"{words[0]!r} found, expected MinMax or Unscaled")
+
+
+NamedTransform = Annotated[
+    TransformConfig,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{MinMax,Unscaled}",
+        instance_from_str=_named_transform,
+        is_instance=lambda value: isinstance(value, TransformConfig),
+        str_from_instance=lambda transform: [type(transform).__name__],
+    ),
+]
+"""A transform that the command line knows by its name."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +101,8 @@ class Experiment:
     calibration: bool = False
     """calibrated stacking in the generalized task: a bonus on the scores of unseen classes, the one that gives the
     best H on validation classes after inductive training"""
-    scaling: Scaling = Scaling.minmax
-    """feature scaling, fitted on training rows"""
+    transform: NamedTransform = MinMax()
+    """of the samples, fitted on training samples: MinMax or Unscaled; a config may bring its own"""
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
     parallel_seeds: int | None = None

@@ -30,7 +30,7 @@ class RoundTrainer(Trainer):
 
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
         self._task, make_view = _SETTINGS[experiment.tasks == (Task.adaptation,), sths.strict]
-        view = make_view(problem, experiment.scaling, multiple=ROWS_MULTIPLE)
+        view = make_view(problem, experiment.transform, multiple=ROWS_MULTIPLE)
         self._sths, self._refined = sths, sths.refinement is not Refinement.none
         training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
         mesh, first = programs.mesh, (True, False, False, False)

@@ -70,6 +70,8 @@ def run(
         with stages(LOAD):
             problem = experiment.load()
             require_same(problem.hash, "hash of the data")
+            for warning in problem.warnings:
+                console.print(f"warning: {problem.provenance.origin}: {warning}", style="yellow", markup=False)
         header = {
             "experiment": encode(experiment),
             "parallel_seeds": experiment.replicas,

@@ -12,8 +12,9 @@ from jzsl.config import MethodConfig
 from jzsl.driver.checkpoints import read_model, read_model_record, save_model
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
+from jzsl.problem.checks import require_samples
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaler
+from jzsl.problem.transforms import Transform
 from jzsl.records import require_record
 from jzsl.types import ClassTable, Pool, Task
 
@@ -29,7 +30,7 @@ class Model(NamedTuple):
         task: what it was asked for.
         state: the trained method's, as it was before classification.
         predictor: the classifier's parameters.
-        scaler: applied to features first.
+        transform: applied to features first.
         candidates: class indices, one a column of the scores.
         classes: the class table.
         class_names: of all its classes.
@@ -41,7 +42,7 @@ class Model(NamedTuple):
     task: Task
     state: Any
     predictor: Any
-    scaler: Scaler
+    transform: Transform
     candidates: np.ndarray
     classes: ClassTable
     class_names: tuple[str, ...]
@@ -64,24 +65,13 @@ class Model(NamedTuple):
         Raises:
             InputError: if these are no finite numbers, or the feature size is not the one trained on.
         """
-        require_rows(features, len(self.scaler.low))
+        require_samples(features, self.transform.low.shape, self.transform.low.dtype)
         logits = jax.jit(self.method.build(self.task).logits)
-        return np.asarray(logits(self.predictor, self.scaler(features), self.candidates)) + self.bonus
-
-
-def require_rows(features: np.ndarray, size: int) -> None:
-    """Raises an InputError unless these are rows of so many finite numbers."""
-    if not np.issubdtype(features.dtype, np.number):
-        raise InputError(f"features: {features.dtype} found, expected numbers")
-    if features.ndim != 2 or features.shape[1] != size:
-        raise InputError(f"features: shape {features.shape} found, expected rows of {size} features")
-    bad = np.argwhere(~np.isfinite(features))
-    if len(bad):
-        raise InputError(f"features: row {bad[0][0]}, feature {bad[0][1]} is not finite")
+        return np.asarray(logits(self.predictor, self.transform(features), self.candidates)) + self.bonus
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
-    """Writes state, predictors and scaler, with the sizes from which their structure is known."""
+    """Writes state, predictors and transform, with the sizes from which their structure is known."""
     view = trainer.view
     record = {
         "rows": len(view.pool.x),
@@ -96,7 +86,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
     model = {
         "state": state,
         "predictors": {task.name: predictor for task, predictor in predictors.items()},
-        "scaler": tuple(view.scaler),
+        "transform": tuple(view.transform),
         "classes": tuple(view.classes),
     }
     save_model(folder, model, record)
@@ -121,7 +111,7 @@ def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
         task,
         model["state"],
         model["predictors"][task.name],
-        Scaler(*map(np.asarray, model["scaler"])),
+        Transform(*map(np.asarray, model["transform"])),
         candidates,
         ClassTable(*map(np.asarray, model["classes"])),
         tuple(record["class_names"]),
@@ -157,6 +147,6 @@ def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Ta
         unseen = jnp.zeros(len(record["unseen"]), jnp.int32)
         state = methods[tasks[0]].init(jax.random.key(0), pool, table)
         predictors = {task.name: made.predictor(state, pool, table, unseen) for task, made in methods.items()}
-        return {"state": state, "predictors": predictors, "scaler": (x[0], x[0]), "classes": tuple(table)}
+        return {"state": state, "predictors": predictors, "transform": (x[0], x[0]), "classes": tuple(table)}
 
     return jax.eval_shape(model)

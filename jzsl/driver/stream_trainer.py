@@ -42,7 +42,7 @@ class StreamTrainer(Trainer):
             raise InputError("samples_per_block: given, but several processes cannot take rows in blocks")
         self._problem = problem
         self._size = -(-min(experiment.samples_per_block, capacity) // ROWS_MULTIPLE) * ROWS_MULTIPLE
-        view = inductive(problem, experiment.scaling, resident=False)
+        view = inductive(problem, experiment.transform, resident=False)
         self._rows = len(problem.splits.train)
         self._set_up(problem, view, experiment, programs)
 
@@ -64,7 +64,7 @@ class StreamTrainer(Trainer):
         rows, free = problem.splits.train[index], self._size - len(index)
         observed = None if problem.observed is None else problem.observed[rows]
         x = np.zeros((self._size, pool.x.shape[1]), pool.x.dtype)
-        x[: len(index)] = self.view.scaler(problem.samples[rows], observed)
+        x[: len(index)] = self.view.transform(problem.samples[rows], observed)
         return Pool(
             x,
             np.pad(pool.y[index], (0, free), constant_values=-2),

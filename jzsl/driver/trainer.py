@@ -74,7 +74,7 @@ class Trainer:
     def __init__(
         self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int, choosing: bool = False
     ):
-        self._set_up(problem, inductive(problem, experiment.scaling, capacity, ROWS_MULTIPLE), experiment, programs)
+        self._set_up(problem, inductive(problem, experiment.transform, capacity, ROWS_MULTIPLE), experiment, programs)
         self._choosing = choosing and experiment.calibration
 
     def _set_up(self, problem: Problem, view: View, experiment: Experiment, programs: Programs) -> None:

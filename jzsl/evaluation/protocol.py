@@ -37,7 +37,7 @@ class Protocol:
 
     Args:
         problem: where the test rows and their labels come from.
-        view: the training view, for its scaler.
+        view: the training view, for its transform.
     """
 
     def __init__(self, problem: Problem, view: View):
@@ -48,7 +48,7 @@ class Protocol:
             Task.adaptation: target_queries(problem),
         }
         self._truth = {task: problem.labels[rows] for task, rows in self._rows.items()}
-        self._problem, self._scaler = problem, view.scaler
+        self._problem, self._transform = problem, view.transform
 
     def candidates(self, task: Task) -> Int[np.ndarray, " k"]:
         """The classes that the test rows of a task may belong to.
@@ -74,7 +74,7 @@ class Protocol:
         for start in range(0, len(rows), CHUNK_ROWS):
             chunk = rows[start : start + CHUNK_ROWS]
             observed = None if problem.observed is None else problem.observed[chunk]
-            yield self._scaler(problem.samples[chunk], observed)
+            yield self._transform(problem.samples[chunk], observed)
 
     def score_top(self, top: Int[np.ndarray, "n k"], counts: tuple[int, ...]) -> dict[str, float]:
         """T1, then for each k the mean over classes (T5 for 5) and the share of all rows (hit@5), in percent.
@@ -94,7 +94,7 @@ class Protocol:
         """The test rows of a task; raises as `candidates` does."""
         problem, rows, candidates = self._problem, self._rows[task], self.candidates(task)
         observed = None if problem.observed is None else problem.observed[rows]
-        return Queries(self._scaler(problem.samples[rows], observed), candidates)
+        return Queries(self._transform(problem.samples[rows], observed), candidates)
 
     def score(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
         """The numbers of a task in percent, from scores whose rows and columns follow `queries`."""

@@ -8,11 +8,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jzsl.driver.saved_model import Model, require_rows
+from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError
 from jzsl.export.heads import head_of, joined, scores_of
 from jzsl.export.write import CLASS, FORMAT, HEAD, RECORD, SCORES, class_program, head_of_model, require_flatbuffers
-from jzsl.problem.transforms import Scaler
+from jzsl.problem.checks import require_samples
+from jzsl.problem.transforms import Transform
 from jzsl.records import read_record
 from jzsl.types import Head, LinearHead, NeighbourHead
 
@@ -31,7 +32,7 @@ class Classifies(NamedTuple):
 
     Attributes:
         names: of its classes, a column each.
-        scaler: of its rows.
+        transform: of its rows.
         program: unscaled rows -> scores; None once classes were added.
         head: the same as plain arrays, or None.
         bonus: on the scores of each class.
@@ -41,7 +42,7 @@ class Classifies(NamedTuple):
     """
 
     names: tuple[str, ...]
-    scaler: Scaler
+    transform: Transform
     program: Callable[[np.ndarray], np.ndarray] | None
     head: Head | None
     bonus: np.ndarray
@@ -55,11 +56,11 @@ class Classifies(NamedTuple):
         Raises:
             InputError: if these are no finite numbers, or the feature size is another one.
         """
-        require_rows(features, len(self.scaler.low))
+        require_samples(features, self.transform.low.shape, self.transform.low.dtype)
         if self.program is not None:
             return self.program(features)
         assert self.head is not None
-        return scores_of(self.head, self.scaler(features), len(self.names)) + self.bonus
+        return scores_of(self.head, self.transform(features), len(self.names)) + self.bonus
 
     def with_class(self, name: str, semantics: Float[np.ndarray, " a"]) -> "Classifies":
         """The model with one unseen class more, known by its semantics alone.
@@ -99,7 +100,7 @@ def of_run(model: Model) -> Classifies:
     method = model.method.build(model.task)
     return Classifies(
         model.names,
-        model.scaler,
+        model.transform,
         model.scores,
         head,
         model.bonus,
@@ -129,15 +130,15 @@ def read_exported(folder: Path) -> Classifies:
     if len(names) != len(unseen) or not 0 < features < 2**31:
         raise InputError(f"{path}: not {what} ({len(names)} classes, {len(unseen)} of unseen, {features} features)")
     factor = float(record["factor"])
-    scaler, head = Scaler(np.zeros(features, np.float32), np.ones(features, np.float32)), None
+    transform, head = Transform(np.zeros(features, np.float32), np.ones(features, np.float32)), None
     if (folder / HEAD).exists():
         entries = _entries(folder / HEAD)
         head = head_of(entries, folder / HEAD)
-        scaler = Scaler(entries["low"], entries["span"])
+        transform = Transform(entries["low"], entries["span"])
     scores = _program(folder / SCORES)
     return Classifies(
         names,
-        scaler,
+        transform,
         lambda x: np.asarray(scores(np.asarray(x, np.float32))),
         head,
         np.where(unseen, np.float32(factor), np.float32(0)),

@@ -42,7 +42,7 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
     """
     require_flatbuffers()
     method = model.method.build(model.task)
-    features, semantics = len(model.scaler.low), model.classes.semantics.shape[1]
+    features, semantics = len(model.transform.low), model.classes.semantics.shape[1]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f".{out.name}.new")
@@ -56,7 +56,12 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
         _write(temporary / SCORES, _scores(model, method), (rows, features), platforms)
         head = head_of_model(model)
         if head is not None:
-            entries = {**entries_of(head), "low": model.scaler.low, "span": model.scaler.span, "bonus": model.bonus}
+            entries = {
+                **entries_of(head),
+                "low": model.transform.low,
+                "span": model.transform.span,
+                "bonus": model.bonus,
+            }
             np.savez(temporary / HEAD, **entries)
             files.append(HEAD)
             if not getattr(head, "joint", False):
@@ -97,7 +102,7 @@ def class_program(model: Model, method: Method) -> Callable[[Float[Array, " a"]]
     """
     assert method.head is not None
     number = len(model.classes.semantics)
-    features = len(model.scaler.low)
+    features = len(model.transform.low)
 
     def one(semantics: Float[Array, " a"]) -> dict[str, Array]:
         table = ClassTable(
@@ -131,7 +136,7 @@ def _scores(model: Model, method: Method) -> Callable[[Float[Array, "b d"]], Flo
 
     def scores(x: Float[Array, "b d"]) -> Float[Array, "b k"]:
         predictor, candidates = _device(model.predictor), jnp.asarray(model.candidates)
-        scaled = (x - model.scaler.low) / model.scaler.span
+        scaled = model.transform.traced(x)
         rows, features = scaled.shape
         blocks = (rows + _BLOCK - 1) // _BLOCK
         filled = jnp.concatenate([scaled, jnp.zeros((blocks * _BLOCK - rows, features))])

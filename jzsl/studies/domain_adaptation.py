@@ -40,7 +40,7 @@ def domain_adaptation(setting: Setting) -> Finding:
             f"{problem.provenance.origin}: splits.test_unseen: {len(problem.splits.test_unseen)} rows, expected none: "
             "both domains have the same classes"
         )
-    view = view_of(problem, setting.scaling)
+    view = view_of(problem, setting.transform)
     truth = np.searchsorted(view.seen, problem.labels[target_queries(problem)])
     x = view.pool.x[view.labelled :]
     curves: dict[tuple[str, str], np.ndarray] = {}

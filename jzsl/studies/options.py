@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jzsl.config import load_config
-from jzsl.data.arrays import read_entries
+from jzsl.config import NamedTransform, load_config
+from jzsl.data.formats.arrays import read_entries
 from jzsl.data.locate import locate
 from jzsl.errors import InputError, require_positive
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.questions import Base, Study
 from jzsl.studies.study import Setting
 
@@ -27,7 +27,7 @@ class StudyOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str = "digits"
-    """digits, digits_shift, synthetic, a file or a folder, as for `jzsl data`"""
+    """digits, digits_images, digits_shift, synthetic, a file or a folder, as for `jzsl data`"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -37,7 +37,7 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method, epochs, self-training and scaling are studied instead"""
+    """a config whose method, epochs, self-training and transform are studied instead"""
     epochs: int | None = None
     """epochs of each training (convergence 30, others 5)"""
     seeds: int = 5
@@ -46,8 +46,8 @@ class StudyOptions:
     """T, where a study self-trains (4)"""
     hard: float | None = None
     """K there, as a share of the unseen classes (0.8)"""
-    scaling: Scaling | None = None
-    """feature scaling (minmax)"""
+    transform: NamedTransform | None = None
+    """of the samples: MinMax (the default) or Unscaled"""
     frequency: Path | None = None
     """human selection frequency, or any measured one in [0, 1], of every row of the data: a .npy file"""
 
@@ -58,11 +58,11 @@ def setting_of(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
     if options.hidden is not None:
         require_positive(options, "hidden")
     bases = {base.name: base.with_hidden(options.hidden) for base in options.base or question.bases}
-    given = {"epochs": question.epochs, "rounds": 4, "hard": 0.8, "scaling": Scaling.minmax}
+    given = {"epochs": question.epochs, "rounds": 4, "hard": 0.8, "transform": MinMax()}
     if options.config is not None:
         experiment = load_config(options.config)
         bases = {options.config.stem: experiment.method}
-        given |= {"scaling": experiment.scaling}
+        given |= {"transform": experiment.transform}
         if experiment.train.epochs is not None:
             given |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
@@ -78,7 +78,7 @@ def setting_of(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
 
 def _frequency(path: Path, rows: int) -> np.ndarray:
     """One number in [0, 1] for each row."""
-    found = read_entries(path)["features"] if path.suffix == ".npy" else np.zeros(0)
+    found = read_entries(path).get("features", np.zeros(0)) if path.suffix == ".npy" else np.zeros(0)
     if found.shape != (rows,) or not ((found >= 0) & (found <= 1)).all():
         raise InputError(f"{path}: shape {found.shape} found, expected a .npy file of {rows} numbers from 0 to 1")
     return np.asarray(found, np.float64)

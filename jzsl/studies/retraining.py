@@ -12,7 +12,7 @@ from jzsl.config import MethodConfig
 from jzsl.evaluation.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.keys import stream
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import TransformConfig
 from jzsl.problem.views import transductive, unseen_queries
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
@@ -28,8 +28,8 @@ class Retrainer:
         classes: number of unseen classes.
     """
 
-    def __init__(self, problem: Problem, base: MethodConfig, scaling: Scaling, epochs: int):
-        self.view = transductive(problem, scaling)
+    def __init__(self, problem: Problem, base: MethodConfig, transform: TransformConfig, epochs: int):
+        self.view = transductive(problem, transform)
         self.truth = np.searchsorted(self.view.unseen, problem.labels[unseen_queries(problem)])
         self.classes = len(self.view.unseen)
         self.epochs = epochs

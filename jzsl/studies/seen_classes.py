@@ -22,7 +22,7 @@ def seen_classes(setting: Setting) -> Finding:
         raise InputError(f"{problem.provenance.origin}: splits.test_seen: no rows, so seen classes have no score")
     values: dict[tuple[str, int], list[dict[str, float]]] = {}
     for name, base in only_generative(setting).items():
-        trainee = Trainee(problem, base, setting.scaling, Task.gzsl)
+        trainee = Trainee(problem, base, setting.transform, Task.gzsl)
         for seed in range(setting.seeds):
             order = np.random.default_rng(seed).permutation(problem.seen_classes)
             for share in SHARES:
@@ -31,7 +31,7 @@ def seen_classes(setting: Setting) -> Finding:
                 part = with_seen(problem, order[:count])
                 kept = np.isin(trainee.view.pool.y, order[:count])
                 pool = trainee.pool._replace(w=np.where(kept, trainee.view.pool.w, 0).astype(np.int32))
-                seen = np.isin(np.arange(len(problem.semantics)), order[:count])
+                seen = np.isin(np.arange(len(problem.class_names)), order[:count])
                 classes = trainee.classes._replace(seen=seen)
                 state = trainee.trained(seed, setting.epochs, pool, classes)
                 numbers = trainee.score(state, base, pool, classes, Protocol(part, trainee.view))

@@ -34,7 +34,7 @@ class SeenModels:
         problem = setting.problem
         if not len(problem.splits.test_seen):
             raise InputError(f"{problem.provenance.origin}: splits.test_seen: no rows to measure hardness on")
-        self.view = inductive(problem, setting.scaling)
+        self.view = inductive(problem, setting.transform)
         self.x = jnp.asarray(Protocol(problem, self.view).queries(Task.adaptation).x)
         rows = target_queries(problem)
         self.label = np.searchsorted(self.view.seen, problem.labels[rows]).astype(np.int32)

@@ -19,7 +19,7 @@ def seen_unseen_curve(setting: Setting) -> Finding:
     for name, base in setting.bases.items():
         setting.tell(f"{name}: validation classes")
         factor = calibration_factor(experiment_of(setting, base, (Task.gzsl,), calibration=True))
-        trainee = Trainee(setting.problem, base, setting.scaling, Task.gzsl)
+        trainee = Trainee(setting.problem, base, setting.transform, Task.gzsl)
         unseen = np.linspace(0, 1, _POINTS)
         of_seeds, numbers = [], {"uncalibrated": [], "calibrated": []}
         for seed in range(setting.seeds):

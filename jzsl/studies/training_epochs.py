@@ -11,7 +11,7 @@ from jaxtyping import Float
 from jzsl.config import MethodConfig
 from jzsl.evaluation.protocol import Protocol
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import TransformConfig
 from jzsl.problem.views import inductive
 from jzsl.types import ClassTable, Pool, State, Task
 
@@ -39,8 +39,8 @@ class Trainee:
         pool, classes: of the view, on the device.
     """
 
-    def __init__(self, problem: Problem, base: MethodConfig, scaling: Scaling, task: Task = Task.zsl):
-        self.view = inductive(problem, scaling)
+    def __init__(self, problem: Problem, base: MethodConfig, transform: TransformConfig, task: Task = Task.zsl):
+        self.view = inductive(problem, transform)
         self.protocol = Protocol(problem, self.view)
         self.task = task
         self.pool, self.classes = jax.device_put((self.view.pool, self.view.classes))
