@@ -8,11 +8,39 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "jzsl"
-ROOMS = (
-    "errors keys cosine types records devices problem interfaces procedure metrics hardness tasks data nets training sampling "
-    "classifiers generators methods self_training evaluation config exchange driver report studies export verbs "
-    "cli __main__ __init__"
-).split()
+ROOMS = [
+    "errors",
+    "keys",
+    "cosine",
+    "types",
+    "records",
+    "devices",
+    "problem",
+    "interfaces",
+    "procedure",
+    "metrics",
+    "hardness",
+    "tasks",
+    "data",
+    "nets",
+    "training",
+    "sampling",
+    "classifiers",
+    "generators",
+    "methods",
+    "self_training",
+    "evaluation",
+    "config",
+    "exchange",
+    "driver",
+    "report",
+    "studies",
+    "export",
+    "verbs",
+    "cli",
+    "__main__",
+    "__init__",
+]
 """From the ground up."""
 
 

@@ -69,7 +69,9 @@ def test_images_are_learned_resumed_predicted_exported_and_reported(whole, confi
     predicted = [line.split(",")[1] for line in one[1:]]
     assert predicted == [line.split(",")[1] for line in two[1:]]
     classes = problem.labels[problem.splits.test_seen]
-    per_class = [np.mean([p == str(c) for p, y in zip(predicted, classes, strict=True) if y == c]) for c in set(classes)]
+    per_class = [
+        np.mean([p == str(c) for p, y in zip(predicted, classes, strict=True) if y == c]) for c in set(classes)
+    ]
     assert 100 * np.mean(per_class) == pytest.approx(result["A"]["values"][0])
     assert main(["report", str(out)]) == 0
     assert (out / "report.html").stat().st_size > 10_000

@@ -22,7 +22,7 @@ from jzsl.hardness.angular import angles, avh
 from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
 from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
@@ -37,7 +37,7 @@ SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, sem
 
 
 def setting(problem=None, **changes):
-    given = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "scaling": Scaling.minmax, "epochs": 3, "seeds": 3}
+    given = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "transform": MinMax(), "epochs": 3, "seeds": 3}
     given["rounds"] = 2
     return Setting(SOURCE.load() if problem is None else problem, **(given | changes))
 
@@ -197,7 +197,7 @@ def test_domain_adaptation_table(monkeypatch):
     variants = {name: domain_adaptation_module._VARIANTS[name] for name in few}
     monkeypatch.setattr(domain_adaptation_module, "_VARIANTS", variants)
     base = {"supervised": Supervised(hidden=32)}
-    found = domain_adaptation(setting(DigitsShift().load(), bases=base, scaling=Scaling.none, epochs=8, seeds=2))
+    found = domain_adaptation(setting(DigitsShift().load(), bases=base, transform=Unscaled(), epochs=8, seeds=2))
     rows = {row["selection"]: row for row in found.rows}
     assert len({row["source only"] for row in found.rows}) == 1
     assert rows["CBST"]["right labels"] > rows["RS"]["right labels"]
@@ -210,7 +210,7 @@ def test_domain_adaptation_table(monkeypatch):
 def test_studies_on_the_command_line(tmp_path, capsys):
     frequency = tmp_path / "f.npy"
     np.save(frequency, np.random.default_rng(0).uniform(size=1797))
-    arguments = ["--epochs", "2", "--seeds", "3", "--scaling", "none"]
+    arguments = ["--epochs", "2", "--seeds", "3", "--transform", "Unscaled"]
     out = tmp_path / "correlation"
     assert main(["study", "hardness-correlation", "--base", "s2v", "--frequency", str(frequency), "--out", str(out),
                  *arguments]) == 0  # fmt: skip
