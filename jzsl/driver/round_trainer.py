@@ -40,7 +40,7 @@ class RoundTrainer(Trainer):
         mesh, first = programs.mesh, (True, False, False, False)
         self._start = Program(replicate(training.init, mesh, (*first, False, False)))
         self._begin = Program(replicate(training.begin, mesh, first), uses_up=True)
-        self._fit = Program(replicate(training.fit, mesh, first), uses_up=True)
+        self._fit = Program(replicate(training.fit, mesh, (*first, False)), uses_up=True)
         self._end = Program(replicate(training.end, mesh, first), uses_up=True)
         self._columns = shapes(view.candidates, whole(mesh))
         self._cluster = np.zeros(view.unlabelled, np.int32)
@@ -63,7 +63,7 @@ class RoundTrainer(Trainer):
 
     def _compile(self, states: Any) -> list[Program]:
         self._begin.compile(states, self._pool, self._classes, self._columns)
-        self._fit.compile(states, self._pool, self._classes, 1)
+        self._fit.compile(states, self._pool, self._classes, 1, 1)
         self._end.compile(states, self._pool, self._classes, self._columns)
         for program in self._predictor.values():
             program.compile(*self._predictor_arguments(states))
@@ -78,7 +78,7 @@ class RoundTrainer(Trainer):
     def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
         if done % epochs == 0:
             state = self._begin(state, self._pool, self._classes, self._columns)
-        state, metrics = self._fit(state, self._pool, self._classes, chunk)
+        state, metrics = self._fit(state, self._pool, self._classes, chunk, epochs)
         if (done + chunk) % epochs == 0:
             state, more = self._end(state, self._pool, self._classes, self._columns)
             metrics = metrics | more

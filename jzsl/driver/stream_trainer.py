@@ -100,7 +100,7 @@ class StreamTrainer(Trainer):
                 coming = reader.submit(self._read, blocks[0])
                 for index, following in zip(blocks, [*blocks[1:], None], strict=True):
                     pool = by_rows(coming.result(), self._programs.mesh)
-                    trained, metrics = self._programs.fit(self._take(state, index), pool, self._classes, 1)
+                    trained, metrics = self._programs.fit(self._take(state, index), pool, self._classes, 1, epochs)
                     if following is not None:
                         coming = reader.submit(self._read, following)
                     state = self._write(state, trained, index)

@@ -48,7 +48,7 @@ class Programs:
         share = self.mesh.shape[REPLICA]
         self.lanes = -(-experiment.replicas // share) * share
         self.init = Program(replicate(method.init, self.mesh, (True, False, False)))
-        self.fit = Program(replicate(method.fit, self.mesh, (True, False, False, False)), uses_up=True)
+        self.fit = Program(replicate(method.fit, self.mesh, (True, False, False, False, False)), uses_up=True)
 
 
 def placed(states: Any, mesh: Mesh, rows: int) -> Any:
@@ -122,7 +122,7 @@ class Trainer:
 
     def _compile(self, states: Any) -> list[Program]:
         """The programs that training and classification spend their memory on."""
-        self._programs.fit.compile(states, self._pool, self._classes, 1)
+        self._programs.fit.compile(states, self._pool, self._classes, 1, 1)
         for program in self._predictor.values():
             program.compile(*self._predictor_arguments(states))
         return [self._programs.fit, *self._predictor.values()]
@@ -189,8 +189,8 @@ class Trainer:
 
     def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
         """Trains `chunk` epochs further; `state` is used up. Metrics have an entry a replica."""
-        del done, epochs
-        return self._programs.fit(state, self._pool, self._classes, chunk)
+        del done
+        return self._programs.fit(state, self._pool, self._classes, chunk, epochs)
 
     def place(self, done: int, epochs: int) -> dict[str, int] | None:
         """Where training stands, if there is something to report."""

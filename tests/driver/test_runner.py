@@ -98,7 +98,7 @@ def test_one_compilation_serves_phases_seeds_and_chunks(config, tmp_path, monkey
                 traces.append(1)
                 return fit(*arguments)
 
-            replicated = replicate(counted, self.mesh, (True, False, False, False))
+            replicated = replicate(counted, self.mesh, (True, False, False, False, False))
             self.fit = Program(replicated, uses_up=True)
 
     monkeypatch.setattr(runner, "Programs", Counting)
