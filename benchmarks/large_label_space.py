@@ -81,10 +81,10 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
 
     from jzsl.data.arrays import Arrays
     from jzsl.evaluation.protocol import Protocol
-    from jzsl.evaluation.top_k import top_columns
+    from jzsl.evaluation.views import inductive
     from jzsl.generators.abp import ABP
     from jzsl.methods.generative import Generative
-    from jzsl.problem.views import inductive
+    from jzsl.metrics.top_k import top_columns
     from jzsl.tasks.zsl import ZSL
 
     start, before = time.perf_counter(), resident_gb()

@@ -105,12 +105,15 @@ class LinearHead(NamedTuple):
         weight, bias: a column a candidate class.
         unit_rows: whether rows are divided by their length first.
         joint: whether the classes were trained together, so that none can be added alone.
+        centre: of nearest prototypes, the point from which `weight` measures them; scores then leave out a term of x
+            that depends on it, so classes of another centre must be measured anew before they are compared.
     """
 
     weight: Float[Array | np.ndarray, "d k"]
     bias: Float[Array | np.ndarray, " k"]
     unit_rows: bool = False
     joint: bool = False
+    centre: Float[Array | np.ndarray, " d"] | None = None
 
 
 class NeighbourHead(NamedTuple):

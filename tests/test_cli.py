@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from jzsl.cli import main
-from jzsl.config import load_config
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL

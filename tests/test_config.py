@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jzsl.config import Experiment, Train, decode, differences, encode, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.data.xlsa17 import Xlsa17
+from jzsl.driver.load import load_config
 from jzsl.errors import InputError
+from jzsl.exchange import decode, differences, encode
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V

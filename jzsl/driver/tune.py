@@ -14,8 +14,8 @@ from scipy.stats import spearmanr
 from jzsl.config import Experiment
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import transductive
 from jzsl.problem.problem import Problem
-from jzsl.problem.views import transductive
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.rounds import SelfTraining, SelfTrainingState
 from jzsl.self_training.selection.choice import Selection

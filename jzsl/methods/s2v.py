@@ -95,12 +95,14 @@ def s2v(hyper: S2V) -> Method:
     def logits(
         prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]
     ) -> Float[Array, "m k"]:
-        return negative_distance(x, prototypes[candidates])
+        centre = prototypes.mean(0)
+        return negative_distance(x, centre, prototypes[candidates] - centre)
 
     def embedding(prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, prototypes[candidates])
 
     def head(prototypes: Float[Array, "c d"], candidates: Int[Array, " k"]) -> LinearHead:
-        return nearest(prototypes[candidates])
+        centre = prototypes.mean(0)
+        return nearest(centre, prototypes[candidates] - centre)
 
     return Method(init, fit, predictor, logits, embedding=embedding, head=head)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jzsl.evaluation.curve import SeenUnseenCurve, seen_unseen_curve
+from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.report.chart import Chart, tip
 from jzsl.report.evidence import Evidence
 from jzsl.report.figures import COLOURS

@@ -15,8 +15,8 @@ from jzsl.driver.repeat import recorded
 from jzsl.driver.result import read_run
 from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError
-from jzsl.evaluation.accuracy import per_class_accuracy
 from jzsl.interfaces import Task
+from jzsl.metrics.accuracy import per_class_accuracy
 from jzsl.problem.problem import Problem
 from jzsl.records import require_record
 

@@ -1,62 +1,30 @@
-"""Progress bars and tables on the terminal."""
+"""Tables on the terminal."""
 
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from jzsl.problem.problem import Problem
 
 _SHOWN = 40
 
 
-class _Rate(ProgressColumn):
-    """Epochs a second, or seconds an epoch where that is more readable."""
-
-    def render(self, task) -> Text:
-        speed = task.finished_speed or task.speed or (task.completed / task.elapsed if task.elapsed else None)
-        if not speed:
-            return Text("- s/epoch")
-        return Text(f"{speed:.1f} epochs/s" if speed > 1 else f"{1 / speed:.1f} s/epoch")
-
-
-def epoch_progress(console: Console) -> Progress:
-    """A bar with the count of epochs, their rate, the remaining time and the newest numbers."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        console=console,
-    )
-
-
 def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
     """The result of a run: mean and standard deviation over seeds in percent, then each seed's value."""
     table = Table(title=f"{result['data']['name']}, {result['setting']}, {result['features']['name']}")
-    table.add_column("number (%)")
+    table.add_column("metric (%)")
     for heading in ("mean", "std", "values by seed"):
         table.add_column(heading, justify="right")
     for name in numbers:
         entry = result[name]
         values = "  ".join(f"{value:.1f}" for value in entry["values"])
-        table.add_row(name, f"{entry['mean']:.1f}", f"{entry['std']:.1f}", values)
+        spread = "-" if entry["std"] is None else f"{entry['std']:.1f}"
+        table.add_row(name, f"{entry['mean']:.1f}", spread, values)
     chosen = "chosen on validation classes" if result["epochs_chosen"] else "fixed"
-    rounds = f" a round, {result['rounds']} rounds" if result["rounds"] else ""
+    rounds = f" per round, {result['rounds']} rounds" if result["rounds"] else ""
     seeds = f"{len(result['seeds'])} seeds, {result['duration_s']:.0f} s"
-    bonus = "" if result["factor"] is None else f", {result['factor']:.3g} added to scores of unseen classes"
-    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}{bonus}, {seeds}"
+    offset = "" if result["offset"] is None else f", calibration offset {result['offset']:.3g}"
+    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}{offset}, {seeds}"
     return table
 
 
@@ -105,11 +73,11 @@ def finding_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ..
     return table
 
 
-def stage_table(rows: list[tuple[str, float, float]]) -> Table:
-    """Stages of a run by the time they took: name, seconds, share in percent."""
-    table = Table(title="most expensive stages")
-    for heading in ("stage", "s", "%"):
-        table.add_column(heading, justify="left" if heading == "stage" else "right")
+def timing_table(rows: list[tuple[str, float, float]]) -> Table:
+    """Parts of a run by the time they took: name, seconds, share in percent."""
+    table = Table(title="where the time went")
+    for heading in ("part", "s", "%"):
+        table.add_column(heading, justify="left" if heading == "part" else "right")
     for name, seconds, share in rows:
         table.add_row(name, f"{seconds:.2f}", f"{share:.0f}")
     return table

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.evaluation.calibration import calibrated
 from jzsl.hardness.angular import angles
 from jzsl.interfaces import Method
 from jzsl.keys import stream
+from jzsl.metrics.calibration import calibrated
 from jzsl.self_training.priors.bbse import confusion_matrix
 from jzsl.self_training.refinement.choice import none as no_refinement
 from jzsl.self_training.refinement.neighbour_graph import NeighbourGraph, neighbour_graph

@@ -6,8 +6,8 @@ import numpy as np
 
 from jzsl.devices.replicas import replica
 from jzsl.errors import InputError
+from jzsl.evaluation.views import domain_adaptation as view_of
 from jzsl.hardness.scores import hardness
-from jzsl.problem.views import domain_adaptation as view_of
 from jzsl.report.figures import COLOURS
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jzsl.config import load_config
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
+from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.problem.transforms import Scaling
 from jzsl.studies.questions import Base, Study

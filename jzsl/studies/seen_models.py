@@ -9,9 +9,9 @@ from jaxtyping import Float
 
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import inductive
 from jzsl.keys import stream
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.views import inductive
 from jzsl.studies.study import Setting
 from jzsl.tasks.adaptation import Adaptation
 

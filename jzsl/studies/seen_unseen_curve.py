@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jzsl.evaluation.calibration import calibrated
+from jzsl.metrics.calibration import calibrated
 from jzsl.report.figures import COLOURS
 from jzsl.studies.experiments import calibration_factor, experiment_of
 from jzsl.studies.study import Finding, Setting, compared, paired

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import inductive
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool, State
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from jzsl.evaluation.accuracy import mean_per_class_accuracy
+from jzsl.metrics.accuracy import mean_per_class_accuracy
 from jzsl.problem.problem import Problem
 
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
-from jzsl.evaluation.curve import seen_unseen_curve
-from jzsl.evaluation.group_detection import stage_errors
+from jzsl.metrics.accuracy import harmonic_mean, mean_per_class_accuracy
+from jzsl.metrics.curve import seen_unseen_curve
+from jzsl.metrics.group_detection import stage_errors
 from jzsl.problem.problem import Problem
 
 
@@ -17,12 +17,12 @@ class GZSL:
     """All test samples, seen and unseen classes mixed, among all classes.
 
     Scored by the mean accuracy of unseen (U) and of seen classes (S), their harmonic mean H, the area under the
-    seen-unseen curve, and what `jzsl.evaluation.group_detection` says of the two stages.
+    seen-unseen curve, and what `jzsl.metrics.group_detection` says of the two stages.
     """
 
     name: ClassVar[str] = "gzsl"
     numbers: ClassVar[tuple[str, ...]] = (
-        "U", "S", "H", "AUSUC", "AUROC", "FPR95", "H_group_known", "H_seen_known", "H_unseen_known",
+        "U", "S", "H", "AUSUC", "AUROC_test", "FPR95_test", "H_group_known", "H_seen_known", "H_unseen_known",
     )  # fmt: skip
     headline: ClassVar[str] = "H"
     seen: ClassVar[bool] = True

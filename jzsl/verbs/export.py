@@ -35,9 +35,7 @@ def export(arguments: list[str]) -> int:
         raise InputError(f"{options.out}: exists already; choose another --out")
     experiment, header = recorded(options.run_dir, options.config)
     _, result = read_run(options.run_dir)
-    trained = saved_model.load(
-        options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, experiment.tasks, options.task
-    )
+    trained = saved_model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment, options.task)
     about = {
         "setting": result["setting"],
         "data": header["data"],

@@ -40,7 +40,7 @@ def _model(options: PredictOptions) -> Classifies:
         return read_exported(options.model_dir)
     experiment, _ = recorded(options.model_dir, options.config)
     saved = options.model_dir / "checkpoints" / f"seed-{options.seed}"
-    return of_run(saved_model.load(saved, experiment.method, experiment.tasks, options.task))
+    return of_run(saved_model.load(saved, experiment, options.task))
 
 
 def _new_class(text: str) -> tuple[str, np.ndarray]:

@@ -3,8 +3,8 @@
 import tyro
 from rich.console import Console
 
-from jzsl.config import encode
 from jzsl.errors import require_positive
+from jzsl.exchange import encode
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import finding_table
 from jzsl.studies.options import StudyOptions, setting_of

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
-from jzsl.config import Experiment, decode, encode
+from jzsl.config import Experiment
 from jzsl.data.described import described
 from jzsl.data.digits import SEMANTICS, Digits
 from jzsl.data.subset import Subset
 from jzsl.data.text import TextModel, read_texts, semantics_of, write_semantics
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.errors import InputError
+from jzsl.exchange import decode, encode
 from jzsl.methods.eszsl import ESZSL
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"

@@ -14,15 +14,16 @@ import optax
 import pytest
 from rich.console import Console
 
-from jzsl.config import Train, load_config
+from jzsl.config import Train
 from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
 from jzsl.devices.replicas import replica, replicate
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
+from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.problem.views import inductive
 from jzsl.tasks.zsl import ZSL
 
 QUIET = Console(quiet=True)

@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from jzsl.cli import main
-from jzsl.config import Train, load_config
+from jzsl.config import Train
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.tasks.zsl import ZSL
 from tests.driver.test_runner import assert_same_run, stopping_after

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
-from jzsl.config import load_config
+from jzsl.driver.load import load_config
 from jzsl.driver.versions import checkout
 
 TINY = Path(__file__).parent / "tiny.py"

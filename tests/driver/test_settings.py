@@ -13,12 +13,14 @@ from rich.console import Console
 from jzsl.classifiers.outlier_exposure import OutlierExposure
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import runner, saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
+from jzsl.evaluation.views import strict_transductive, transductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.gated import Gated
@@ -26,7 +28,6 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import strict_transductive, transductive
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
@@ -204,7 +205,7 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
         self_training=STHS(2, hard=0.5, prior=Prior.uniform),
     )
     result = run(experiment, tmp_path / "run", False, QUIET)
-    assert {"H", "AUROC", "FPR95", "H_group_known", "T1"} <= set(result)
+    assert {"H", "AUROC_test", "FPR95_test", "H_group_known", "T1"} <= set(result)
     assert result["setting"] == "transductive (unseen pool separate)"
     saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, experiment.tasks, "gzsl")
     problem = DATA.load()

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.evaluation.calibration import best_factor, calibrated
-from jzsl.evaluation.curve import seen_unseen_curve
-from jzsl.evaluation.group_detection import stage_errors
+from jzsl.metrics.calibration import best_factor, calibrated
+from jzsl.metrics.curve import seen_unseen_curve
+from jzsl.metrics.group_detection import stage_errors
 
 CANDIDATES = np.array([4, 0, 2, 1, 3])
 IS_SEEN = np.array([True, False, True, False, True])  # seen: 4, 2, 3; unseen: 0, 1
@@ -47,9 +47,9 @@ def test_stages_are_loops(case):
     assert found["H_seen_known"] == pytest.approx(h_of(seen_right, y))
     assert found["H_unseen_known"] == pytest.approx(h_of(unseen_right, y))
     positive, negative = gate[y < 2], gate[y >= 2]
-    assert found["AUROC"] == pytest.approx(np.mean(positive[:, None] > negative))
+    assert found["AUROC_test"] == pytest.approx(np.mean(positive[:, None] > negative))
     threshold = np.sort(positive)[::-1][int(np.ceil(0.95 * len(positive))) - 1]
-    assert found["FPR95"] == pytest.approx(np.mean(negative >= threshold))
+    assert found["FPR95_test"] == pytest.approx(np.mean(negative >= threshold))
     now = CANDIDATES[scores.argmax(1)]
     assert max(h_of(known, y), h_of(seen_right, y), h_of(unseen_right, y)) > h_of(now, y)
 

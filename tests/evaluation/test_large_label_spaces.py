@@ -15,10 +15,10 @@ from jzsl.data.subset import Subset
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.top_k import hit_rates, top_columns
+from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.views import inductive
+from jzsl.metrics.top_k import hit_rates, top_columns
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable

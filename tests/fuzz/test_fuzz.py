@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jzsl.cli import main
-from jzsl.config import decode, encode, load_config
 from jzsl.data.arrays import Arrays
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.driver import saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
+from jzsl.exchange import decode, encode
 from jzsl.export.read import read_exported
 from jzsl.report.evidence import read
 from tests.fuzz.mutations import CHANGES, EDITS, changed, edited

@@ -11,11 +11,11 @@ from scipy.stats import multivariate_normal
 
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
+from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
 from jzsl.generators.observation_noise import ObservationNoise, variance_ema
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive
 from jzsl.sampling.chain import Langevin
 from tests.reference import abp_numpy
 

@@ -10,11 +10,11 @@ from scipy.stats import multivariate_normal, norm
 
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
+from jzsl.evaluation.views import inductive
 from jzsl.generators.cvae import CVAE, elbo, kl_to_prior
 from jzsl.nets.conditional_generator import GeneratorShape
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive
 from jzsl.types import ClassTable, Pool
 
 

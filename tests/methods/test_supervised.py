@@ -9,8 +9,8 @@ from jzsl.data.arrays import Arrays
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import domain_adaptation
 from jzsl.methods.supervised import Loss, Supervised
-from jzsl.problem.views import domain_adaptation
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.zsl import ZSL
 

@@ -18,8 +18,8 @@ from jzsl.data.digits import Digits
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import predictions
 from jzsl.driver.runner import run
-from jzsl.evaluation.accuracy import per_class_accuracy
 from jzsl.methods.eszsl import ESZSL
+from jzsl.metrics.accuracy import per_class_accuracy
 from jzsl.report.class_charts import class_table
 from jzsl.report.comparison import differences
 from jzsl.report.evidence import class_numbers, read

@@ -51,6 +51,19 @@ def test_three_c_without_a_common_edge_is_uniform():
     np.testing.assert_array_equal(three_c_edges(rows, rows, 4), 0.25)
 
 
+@pytest.mark.parametrize("estimate", [three_c_edges, three_c_dominant])
+def test_three_c_counts_cells_of_more_classes_than_32_bits_index(estimate):
+    """Of 70,000 classes squared; the dominant classes are 69,998 and 9."""
+    cluster = jnp.array([69_999, 69_999, 69_999, 69_999, 12, 12, 12, 46_341])
+    label = jnp.array([69_998, 69_998, 69_998, 3, 9, 9, 5, 7])
+    found = np.asarray(estimate(cluster, label, 70_000))
+    expected = np.zeros(70_000)
+    expected[[69_998, 9]] = 3, 2
+    if estimate is three_c_dominant:  # alone in its cluster, hence its most frequent one
+        expected[7] = 1
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-6)
+
+
 @pytest.mark.parametrize("clustering", list(Clustering))
 def test_clusterings_find_separated_groups(random, clustering):
     truth = random.choice(3, 150, p=[0.6, 0.3, 0.1])

@@ -13,12 +13,14 @@ from rich.console import Console
 
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import round_trainer, runner
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import transductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
@@ -27,7 +29,6 @@ from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.sae import SAE
-from jzsl.problem.views import transductive
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.refinement.neighbour_graph import neighbour_graph

@@ -17,12 +17,12 @@ from jzsl.data.sphere import overlap, two_on_a_sphere
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import inductive
 from jzsl.hardness.angular import angles, avh
 from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import inductive
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
 from jzsl.studies.hardness_correlation import hardness_correlation

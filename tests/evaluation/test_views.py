@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler
 
+from jzsl.evaluation.views import inductive, strict_transductive, transductive
 from jzsl.problem.transforms import Scaling, minmax
-from jzsl.problem.views import inductive, strict_transductive, transductive
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
