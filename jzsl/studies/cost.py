@@ -78,11 +78,11 @@ def costs(generator: Generator, features: int, dimensions: int, batch: int) -> d
     networks = (state.params, getattr(state, "critic", ()))
     weights = sum(leaf.size for leaf in jax.tree.leaves(networks) if leaf.ndim == 2)
     training = product_operations(
-        lambda *given: generator.fit(given[0], given[1], given[2], 1)[0], state, pool, classes
+        lambda *given: generator.fit(given[0], given[1], given[2], 1, 1)[0], state, pool, classes
     )
     semantics = jax.ShapeDtypeStruct((batch, dimensions), jnp.float32)
     compiled = (
-        jax.jit(lambda state, key, given: generator.sample(state, key, given, False))
+        jax.jit(lambda key, state, given: generator.sample(key, state, given, False))
         .lower(state, key, semantics)
         .compile()
     )

@@ -44,7 +44,7 @@ class Retrainer:
                 y=jnp.asarray(pool.y).at[rows].set(unseen[label]), w=jnp.asarray(pool.w).at[rows].set(multiplicity)
             )
             state = method.init(stream(key, "model"), pool, classes)
-            state, _ = method.fit(state, pool, classes, epochs)
+            state, _ = method.fit(state, pool, classes, epochs, epochs)
             return method.logits(method.predictor(state, pool, classes, unseen), pool.x[rows], unseen)
 
         self._train = jax.jit(train)

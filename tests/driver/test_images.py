@@ -1,5 +1,6 @@
 """Images go where features go: nothing in the driver knows what a sample is."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -102,7 +103,7 @@ def test_padding_enters_no_statistic():
     assert np.abs(unmasked[:6] - alone).max() > 0.1
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), variables["batch_stats"], after["batch_stats"])
     assert all(jax.tree.leaves(changed))
-    fixed, same = network.apply(variables, x, False, None)
+    _, same = network.apply(variables, x, False, None)
     jax.tree.map(np.testing.assert_array_equal, same, variables)
 
 
@@ -146,10 +147,8 @@ def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
 
     with monkeypatch.context() as patch:
         patch.setattr(runner.ProgressStore, "save", stop)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             run(slow, tmp_path / "run", False, QUIET)
-        except KeyboardInterrupt:
-            pass
     run(slow, tmp_path / "run", True, QUIET)
     assert_same_run(tmp_path / "run", tmp_path / "whole")
     one, two = (

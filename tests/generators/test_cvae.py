@@ -63,7 +63,7 @@ def test_training_brings_the_bound_to_the_exact_likelihood():
     pool, classes = jax.device_put((view.pool, view.classes))
     hyper = CVAE(hidden=64, latent=2, sigma=truth.sigma, learning_rate=3e-3, network=GeneratorShape.linear)
     generator = hyper.build()
-    state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 150)
+    state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 150, 150)
     rows = problem.splits.test_seen
     x, c = jnp.float32(problem.samples[rows]), jnp.float32(problem.required_semantics[problem.labels[rows]])
     posterior = encoder(64, 2).apply(state.params.encoder, x, c)
@@ -91,7 +91,7 @@ def test_entries_that_are_not_visible_have_no_influence(pool, classes, random):
     generator = CVAE(hidden=8, latent=2, batch_size=16).build()
     state = generator.init(jax.random.key(0), pool, classes)
     ends = [
-        jax.jit(generator.fit)(state, part, classes, 2)
+        jax.jit(generator.fit)(state, part, classes, 2, 2)
         for part in (one, one._replace(x=jnp.where(observed, pool.x, jnp.nan)))
     ]
     jax.tree.map(np.testing.assert_array_equal, ends[0][0].params, ends[1][0].params)
@@ -102,7 +102,7 @@ def test_samples_carry_the_noise_that_was_asked_for(pool, classes):
     generator = CVAE(hidden=8, latent=2, sigma=0.5, network=GeneratorShape.linear).build()
     state = generator.init(jax.random.key(0), pool, classes)
     semantics = jnp.tile(classes.semantics[1], (20_000, 1))
-    x, noisy = (generator.sample(state, jax.random.key(1), semantics, noise) for noise in (False, True))
+    x, noisy = (generator.sample(jax.random.key(1), state, semantics, noise) for noise in (False, True))
     np.testing.assert_allclose(np.asarray(noisy - x).std(0), 0.5, rtol=0.05)
 
 

@@ -39,7 +39,7 @@ def view(problem):
 @pytest.fixture(scope="module")
 def trained(view):
     method, pool, classes = CONFIG.build(GZSL()), *jax.device_put((view.pool, view.classes))
-    state, _ = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, 40)
+    state, _ = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, 40, 40)
     return method, jax.jit(method.predictor)(state, pool, classes, view.unseen), state
 
 

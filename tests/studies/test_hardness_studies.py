@@ -63,7 +63,7 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
     assert method.embedding is not None
     state = start
     for epoch in range(4):
-        state, _ = method.fit(state, pool, classes, 1)
+        state, _ = method.fit(state, pool, classes, 1, 1)
         predictor = method.predictor(state, pool, classes, view.unseen)
         embedding = method.embedding(predictor, arguments[0], arguments[3])
         hard = np.asarray(avh(angles(embedding), arguments[1]))
@@ -119,7 +119,7 @@ def test_hardness_correlations_see_a_planted_frequency():
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
     method = base["supervised"].build(Adaptation())
-    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60)
+    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60, 60)
     rows = Adaptation().queries(problem)
     x = Protocol(problem, view).queries(Adaptation()).x
     assert method.embedding is not None
