@@ -171,7 +171,12 @@ class Experiment:
 
 
 def load_config(path: Path) -> Experiment:
-    """Runs a config file and returns its CONFIG.
+    """Runs a config file and returns its CONFIG; raises as `load_namespace` does."""
+    return load_namespace(path)["CONFIG"]
+
+
+def load_namespace(path: Path) -> dict[str, Any]:
+    """Runs a config file and returns everything that it defines, an `Experiment` called CONFIG among it.
 
     Raises:
         InputError: if the file is missing, fails, or does not export an `Experiment` called CONFIG.
@@ -189,7 +194,7 @@ def load_config(path: Path) -> Experiment:
     config = namespace["CONFIG"]
     if not isinstance(config, Experiment):
         raise InputError(f"{path}: CONFIG is a {type(config).__name__}, expected a jzsl.config.Experiment")
-    return config
+    return namespace
 
 
 def encode(value: Any) -> Any:

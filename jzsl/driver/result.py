@@ -52,7 +52,7 @@ def summary(experiment: Experiment, problem: Problem, standing: Standing, settin
         "epochs": epochs(experiment, standing),
         "epochs_chosen": experiment.train.epochs is None,
         "factor": factor(experiment, standing),
-        "class_prior": experiment.self_training.class_prior.name if experiment.self_training else "uniform",
+        "class_prior": experiment.self_training.class_prior if experiment.self_training else "uniform",
         "rounds": experiment.self_training.rounds if experiment.self_training else 0,
         "duration_s": standing.seconds,
     }

@@ -12,8 +12,6 @@ from jzsl.devices.replicas import replica, replicate
 from jzsl.driver.trainer import Programs, Trainer
 from jzsl.problem.problem import Problem
 from jzsl.problem.views import domain_adaptation, strict_transductive, transductive
-from jzsl.self_training.refinement.choice import Refinement
-from jzsl.self_training.rounds import pool_of
 from jzsl.self_training.sths import STHS
 from jzsl.types import Method, Metrics, Task
 
@@ -31,20 +29,18 @@ class RoundTrainer(Trainer):
     def __init__(self, problem: Problem, experiment: Experiment, programs: Programs, sths: STHS):
         self._task, make_view = _SETTINGS[experiment.tasks == (Task.adaptation,), sths.strict]
         view = make_view(problem, experiment.scaling, multiple=ROWS_MULTIPLE)
-        self._sths, self._refined = sths, sths.refinement is not Refinement.none
-        training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
+        self._sths, self._refined = sths, sths.refinement is not None
+        self._training = training = sths.build(experiment.method.build(self._task), view.labelled, view.unlabelled)
         mesh, first = programs.mesh, (True, False, False, False)
         self._start = Program(replicate(training.init, mesh, (*first, False, False)))
         self._begin = Program(replicate(training.begin, mesh, first), uses_up=True)
         self._fit = Program(replicate(training.fit, mesh, first), uses_up=True)
         self._end = Program(replicate(training.end, mesh, first), uses_up=True)
         self._columns = shapes(view.candidates, whole(mesh))
-        self._cluster = np.zeros(view.unlabelled, np.int32)
+        unlabelled = np.asarray(view.pool.x[view.labelled : view.labelled + view.unlabelled])
+        self._prepared = sths.prepare(unlabelled, len(view.candidates.classes))
         self._set_up(problem, view, experiment, programs)
         self._columns = shared(view.candidates, mesh)
-        if sths.needs_clusters:
-            unlabelled = np.asarray(view.pool.x[view.labelled : view.labelled + view.unlabelled], np.float32)
-            self._cluster = sths.clustering.value(unlabelled, len(view.candidates.classes), 0).astype(np.int32)
 
     def init(self, seeds: Sequence[int]) -> Any:
         return self._start(*self._start_arguments(seeds))
@@ -53,9 +49,9 @@ class RoundTrainer(Trainer):
         return self._start.shapes(*self._start_arguments(seeds))
 
     def _start_arguments(self, seeds: Sequence[int]) -> tuple[Any, ...]:
-        cluster = shared(self._cluster, self._programs.mesh)
-        schedule = self._sths.schedule(int(self.view.candidates.open.sum()), self.factor)
-        return self._keys(seeds), self._pool, self._classes, self._columns, cluster, schedule
+        prepared = shared(self._prepared, self._programs.mesh)
+        parameters = self._sths.parameters(int(self.view.candidates.open.sum()), self.factor)
+        return self._keys(seeds), self._pool, self._classes, self._columns, prepared, parameters
 
     def _compile(self, states: Any) -> list[Program]:
         self._begin.compile(states, self._pool, self._classes, self._columns)
@@ -89,33 +85,33 @@ class RoundTrainer(Trainer):
     def _predicts(self, method: Method) -> Callable[..., Any]:
         def of_one(states, number, pool, classes, unseen):
             state = replica(states, number)
-            return method.predictor(state.model, pool_of(state, pool), classes, unseen)
+            return method.predictor(state.model, self._training.pool_of(state, pool), classes, unseen)
 
         return of_one
 
     def test_scores(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, np.ndarray]:
         """Of the task that the rounds are about they are those of the unlabelled rows, which `end` has found; where
-        predictions were refined, `own` has the method's."""
+        predictions were refined, `unrefined` has the method's."""
         others = {task: predictor for task, predictor in predictors.items() if task is not self._task}
         scores = super().test_scores(state, others, number)
         if self._task in predictors:
             scores[self._task.name] = on_host(state.predictions.scores)[number]
             if self._refined:
-                scores["own"] = on_host(state.own)[number]
+                scores["unrefined"] = on_host(state.unrefined)[number]
         return scores
 
     def decisive(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """As elsewhere; those of the unlabelled rows have their bonus from the rounds."""
-        mine = {self._task.name, "own"}
+        mine = {self._task.name, "unrefined"}
         others = super().decisive({name: found for name, found in scores.items() if name not in mine})
         return others | {name: found for name, found in scores.items() if name in mine}
 
     def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
-        """As elsewhere; T1_own and the like are of the method's own scores."""
-        numbers = super().numbers({name: found for name, found in scores.items() if name != "own"})
-        if "own" in scores:
+        """As elsewhere; T1_unrefined and the like are of the scores before refinement."""
+        numbers = super().numbers({name: found for name, found in scores.items() if name != "unrefined"})
+        if "unrefined" in scores:
             name = self._task.headline
-            numbers[f"{name}_own"] = self._protocol.score(self._task, scores["own"])[name]
+            numbers[f"{name}_unrefined"] = self._protocol.score(self._task, scores["unrefined"])[name]
         return numbers
 
     def details(self, state: Any, number: int = 0) -> dict[str, float | list[float]]:
