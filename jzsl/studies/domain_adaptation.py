@@ -9,25 +9,35 @@ from jzsl.errors import InputError
 from jzsl.evaluation.views import domain_adaptation as view_of
 from jzsl.hardness.scores import hardness
 from jzsl.report.figures import COLOURS
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.parts import SelectorConfig
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.schedules.portion import PortionSchedule
+from jzsl.self_training.selection.all import AllSamples
+from jzsl.self_training.selection.cbst import CBST
+from jzsl.self_training.selection.cbst_avh import CBSTAVH
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.crst import CRST
+from jzsl.self_training.selection.hard_classes import with_hard_classes
+from jzsl.self_training.selection.pn_cfbs_avc import PNCFBSAVC
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.studies.experiments import experiment_of, self_trained
 from jzsl.studies.study import Finding, Setting, compared, paired
 from jzsl.tasks.adaptation import Adaptation
 
-PORTION = (0.2, 0.05, 0.5)
-"""Of CBST's public code: the share in the first round, its growth, its limit."""
-_VARIANTS = {
-    "RS": Selection.random_sampling,
-    "all": Selection.everything,
-    "confidence": Selection.top_confidence,
-    "CFBS": Selection.cfbs,
-    "CFBS-AVC": Selection.pn_cfbs_avc,
-    "CBST": Selection.cbst,
-    "CBST+AVH": Selection.cbst_avh,
-    "CRST, MRKLD": Selection.crst_mrkld,
-    "CRST, LRENT": Selection.crst_lrent,
-    "CRST": Selection.crst,
+PORTION = PortionSchedule()
+_VARIANTS: dict[str, SelectorConfig] = {
+    "RS": RandomSampling(),
+    "all": AllSamples(),
+    "confidence": TopConfidence(),
+    "CFBS": CFBS(),
+    "CFBS-AVC": PNCFBSAVC(prior=Uniform()),
+    "CBST": CBST(),
+    "CBST+AVH": CBSTAVH(),
+    "CRST, MRKLD": CRST(lrent=0.0),
+    "CRST, LRENT": CRST(mrkld=0.0),
+    "CRST": CRST(),
 }
 
 
@@ -48,7 +58,7 @@ def domain_adaptation(setting: Setting) -> Finding:
         method = base.build(Adaptation())
         for variant, selection in _VARIANTS.items():
             setting.tell(f"{name}: {variant}")
-            sths = STHS(setting.rounds, selection, Prior.uniform, hard=setting.hard, portion=PORTION, warm=True)
+            sths = STHS(setting.rounds, with_hard_classes(selection, setting.hard), PORTION, warm=True)
             of_seeds, first = [], []
             for rounds in self_trained(experiment_of(setting, base, (Adaptation(),), sths)):
                 numbers, before = [], None
@@ -109,7 +119,8 @@ def domain_adaptation(setting: Setting) -> Finding:
         draw,
         (
             f"{setting.rounds} rounds of {setting.epochs} epochs, each going on with the last one's model, as in CBST; "
-            f"{PORTION[0]:.0%} of the target's rows, {PORTION[1]:.0%} more each round, at most {PORTION[2]:.0%}",
+            f"{PORTION.first:.0%} of the target's rows, {PORTION.growth:.0%} more each round, "
+            f"at most {PORTION.limit:.0%}",
             "right labels, AVH, confidence, norm: means over the rows of the first round, by the source model",
         ),
         ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),

@@ -12,6 +12,7 @@ from jzsl.data.locate import locate
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.problem.transforms import MinMax
+from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.questions import Base, Study
 from jzsl.studies.study import Setting
 
@@ -66,7 +67,8 @@ def setting_of(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
         if experiment.train.epochs is not None:
             given |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
-            given |= {"rounds": experiment.self_training.rounds, "hard": experiment.self_training.hard}
+            sths = experiment.self_training
+            given |= {"rounds": sths.rounds, "hard": hard_class_fraction(sths.selection) or given["hard"]}
     given |= {name: getattr(options, name) for name in given if getattr(options, name) is not None}
     for name in ("epochs", "rounds", "hard"):
         if not given[name] > 0:

@@ -1,15 +1,30 @@
 """How far each estimate of the class prior is from the truth: STHS, section 3.2, which shows no such number."""
 
-import jax.numpy as jnp
 import numpy as np
 
 from jzsl.report.figures import grouped_bars
-from jzsl.self_training.priors.three_c import Clustering
-from jzsl.self_training.selection.choice import Prior
-from jzsl.self_training.selection.hardness import class_frequency
+from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
+from jzsl.self_training.clustering.tsne_mixture import TSNEMixture
+from jzsl.self_training.priors.bbse import BBSE
+from jzsl.self_training.priors.saerens import Saerens
+from jzsl.self_training.priors.three_c import ThreeC
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.selection.hard_classes import class_frequency
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.sths import STHS
 from jzsl.studies.retraining import Retrainer
 from jzsl.studies.study import Finding, Setting, group_rows
+
+PRIORS = {
+    "uniform": Uniform(),
+    **{
+        f"3C ({reading}), {name}": ThreeC(reading, clustering)
+        for reading in ("edges", "dominant")
+        for name, clustering in {"t-SNE and mixture": TSNEMixture(), "PCA and k-means": PCAKMeans()}.items()
+    },
+    "Saerens": Saerens(),
+    "BBSE": BBSE(),
+}
 
 
 def prior_error(setting: Setting) -> Finding:
@@ -21,17 +36,18 @@ def prior_error(setting: Setting) -> Finding:
         notes = (*retrainer.notes, "clusterings are made once, with as many clusters as unseen classes")
         truth = np.bincount(retrainer.truth, minlength=retrainer.classes) / retrainer.view.unlabelled
         setting.tell("clustering")
-        clusters = {clustering: retrainer.clusters(clustering) for clustering in Clustering}
-        for seed, rounds in enumerate(retrainer.self_train(STHS(0), setting.seeds)):
+        generates = retrainer.method.sample is not None
+        priors = {title: prior for title, prior in PRIORS.items() if generates or not prior.build().needs_generated}
+        prepared = {
+            title: retrainer.prepared(STHS(0, PNCFBS(prior=prior))).selection for title, prior in priors.items()
+        }
+        base_alone = STHS(0, PNCFBS(prior=BBSE())) if generates else STHS(0)
+        for seed, rounds in enumerate(retrainer.self_train(base_alone, setting.seeds)):
             setting.tell(f"{name}: seed {seed}")
             predictions, confusion = rounds[0]
             estimates = {"class frequency": class_frequency(predictions)}
-            for prior in Prior:
-                if prior is Prior.known or (prior is Prior.bbse and retrainer.method.sample is None):
-                    continue
-                for clustering in Clustering if prior.needs_clusters else (Clustering.pca_kmeans,):
-                    title = f"{prior.name}, {clustering.name}" if prior.needs_clusters else prior.name
-                    estimates[title] = prior.value(predictions, jnp.int32(clusters[clustering]), confusion)
+            for title, prior in priors.items():
+                estimates[title] = prior.build().estimate(prepared[title], predictions, confusion)
             for title, estimate in estimates.items():
                 distance = 50 * float(np.abs(np.asarray(estimate) - truth).sum())
                 values.setdefault((name, title), []).append(distance)
@@ -43,7 +59,7 @@ def prior_error(setting: Setting) -> Finding:
         for name in setting.bases
     )
     held = all(
-        min(np.mean(values[name, title]) for title in titles[name] if title.startswith("three_c"))
+        min(np.mean(values[name, title]) for title in titles[name] if title.startswith("3C"))
         < np.mean(values[name, "uniform"])
         for name in setting.bases
     )

@@ -13,10 +13,11 @@ from jzsl.interfaces import MethodConfig
 from jzsl.keys import stream
 from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.problem.problem import Problem
-from jzsl.self_training.priors.three_c import Clustering
+from jzsl.self_training.parts import PreparePrior
+from jzsl.self_training.rounds import Prepared
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import Pool, Predictions
+from jzsl.types import Candidates, ClassTable, Pool, Predictions
 
 
 class Retrainer:
@@ -48,8 +49,10 @@ class Retrainer:
             return method.logits(method.predictor(state, pool, classes, unseen), pool.x[rows], unseen)
 
         self._train = jax.jit(train)
-        self._clusters: dict[Clustering, np.ndarray] = {}
-        self._arrays = jax.device_put((self.view.pool, self.view.classes, self.view.candidates))
+        self._prepared: dict[PreparePrior, Any] = {}
+        self._arrays: tuple[Pool, ClassTable, Candidates] = jax.device_put(
+            (self.view.pool, self.view.classes, self.view.candidates)
+        )
 
     def predict(
         self, seed: int, label: Int[np.ndarray, " m"] | None = None, multiplicity: Int[np.ndarray, " m"] | None = None
@@ -68,26 +71,23 @@ class Retrainer:
         scores = self._train(key, *self._arrays, jnp.int32(label), jnp.int32(multiplicity))
         return np.asarray(scores).argmax(1)
 
-    def self_train(self, sths: STHS, seeds: int) -> Iterator[list[tuple[Predictions, Float[Array, "k k"]]]]:
-        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix."""
+    def self_train(self, sths: STHS, seeds: int) -> Iterator[list[tuple[Predictions, Float[Array, "k k"] | None]]]:
+        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix where a
+        class prior needs it."""
         training = sths.build(self.method, self.view.labelled, self.view.unlabelled)
-        nothing = np.zeros(self.view.unlabelled, np.int32)
-        cluster = self.clusters(sths.clustering) if sths.needs_clusters else nothing
+        prepared = self.prepared(sths)
         step: Any = jax.jit(training.step)
         for seed in range(seeds):
-            key, schedule = jax.random.key(seed), sths.schedule(self.classes)
-            state, found = training.init(key, *self._arrays, jnp.int32(cluster), schedule), []
+            key, parameters = jax.random.key(seed), sths.parameters(self.classes)
+            state, found = training.init(key, *self._arrays, prepared, parameters), []
             for _ in range(sths.rounds + 1):
                 state, _ = step(state, *self._arrays, self.epochs)
                 found.append((state.predictions, state.confusion))
             yield found
 
-    def clusters(self, clustering: Clustering) -> Int[np.ndarray, " m"]:
-        """Of the unlabelled rows, as many as unseen classes; made once."""
-        if clustering not in self._clusters:
-            unlabelled = np.asarray(self.view.pool.x[self.view.labelled :])
-            self._clusters[clustering] = clustering.value(unlabelled, self.classes, 0)
-        return self._clusters[clustering]
+    def prepared(self, sths: STHS) -> Prepared:
+        """What its class priors prepare of the unlabelled samples; each clustering is made once."""
+        return sths.prepare(np.asarray(self.view.pool.x[self.view.labelled :]), self.classes, self._prepared)
 
     def accuracies(self, predicted: Int[np.ndarray, " m"]) -> Float[np.ndarray, " k"]:
         """Accuracy of each unseen class, in percent."""

@@ -3,8 +3,19 @@
 import numpy as np
 
 from jzsl.report.figures import COLOURS, horizontal_bars
-from jzsl.self_training.refinement.choice import Refinement
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.parts import PriorConfig
+from jzsl.self_training.priors.bbse import BBSE
+from jzsl.self_training.priors.known import Known
+from jzsl.self_training.priors.saerens import Saerens
+from jzsl.self_training.priors.three_c import ThreeC
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.refinement.spherical_kmeans import SphericalKMeans
+from jzsl.self_training.selection.all import AllSamples
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.studies.retraining import Retrainer
 from jzsl.studies.study import Finding, Setting, compared, defined_mean, group_rows, paired
@@ -20,7 +31,7 @@ def hardness_dynamics(setting: Setting) -> Finding:
             f"CFBS, T = {setting.rounds}, K = {setting.hard:.0%} of the classes; hard: the rarer predicted half",
         )
         found = []
-        sths = STHS(setting.rounds, Selection.cfbs, hard=setting.hard)
+        sths = STHS(setting.rounds, CFBS(setting.hard))
         for seed, rounds in enumerate(retrainer.self_train(sths, setting.seeds)):
             setting.tell(f"{name}: seed {seed}")
             for t, (predictions, _) in enumerate(rounds):
@@ -95,7 +106,7 @@ def sampling_ablation(setting: Setting) -> Finding:
         )
         prior = np.bincount(retrainer.truth, minlength=retrainer.classes) / len(retrainer.truth)
         for variant, sths in _variants(setting.rounds, setting.hard, tuple(prior.tolist())).items():
-            if sths.class_prior is Prior.bbse and retrainer.method.sample is None:
+            if sths.class_prior == "BBSE" and retrainer.method.sample is None:
                 continue
             setting.tell(f"{name}: {variant}")
             runs = retrainer.self_train(sths, setting.seeds)
@@ -122,25 +133,25 @@ def sampling_ablation(setting: Setting) -> Finding:
 def _variants(rounds: int, hard: float, prior: tuple[float, ...]) -> dict[str, STHS]:
     """Name and settings of what is compared, `prior` being the true one."""
 
-    def normalised(estimator: Prior, known: tuple[float, ...] = ()) -> STHS:
-        return STHS(rounds, Selection.pn_cfbs, estimator, hard=hard, known=known)
+    def normalised(estimator: PriorConfig) -> STHS:
+        return STHS(rounds, PNCFBS(hard, estimator))
 
-    mass = {"refinement": Refinement.mass_label_propagation, "prior": Prior.uniform}
+    mass = LabelPropagation(mass=Uniform())
     return {
         "inductive": STHS(0),
-        "label propagation": STHS(0, refinement=Refinement.label_propagation),
-        "label propagation, mass": STHS(0, **mass),
-        "spherical k-means": STHS(0, refinement=Refinement.spherical_kmeans),
-        "RS": STHS(rounds, Selection.random_sampling),
-        "all": STHS(rounds, Selection.everything),
-        "confidence": STHS(rounds, Selection.top_confidence),
-        "CFBS": STHS(rounds, Selection.cfbs, hard=hard),
-        "PN-CFBS, 3C": normalised(Prior.three_c_edges),
-        "PN-CFBS, 3C dominant": normalised(Prior.three_c_dominant),
-        "PN-CFBS, Saerens": normalised(Prior.saerens),
-        "PN-CFBS, BBSE": normalised(Prior.bbse),
-        "PN-CFBS, true prior": normalised(Prior.known, prior),
-        "RS on mass": STHS(rounds, Selection.random_sampling, **mass),
-        "confidence on mass": STHS(rounds, Selection.top_confidence, **mass),
-        "CFBS on mass": STHS(rounds, Selection.cfbs, hard=hard, **mass),
+        "label propagation": STHS(0, refinement=LabelPropagation()),
+        "label propagation, mass": STHS(0, refinement=mass),
+        "spherical k-means": STHS(0, refinement=SphericalKMeans()),
+        "RS": STHS(rounds, RandomSampling()),
+        "all": STHS(rounds, AllSamples()),
+        "confidence": STHS(rounds, TopConfidence()),
+        "CFBS": STHS(rounds, CFBS(hard)),
+        "PN-CFBS, 3C": normalised(ThreeC()),
+        "PN-CFBS, 3C dominant": normalised(ThreeC("dominant")),
+        "PN-CFBS, Saerens": normalised(Saerens()),
+        "PN-CFBS, BBSE": normalised(BBSE()),
+        "PN-CFBS, true prior": normalised(Known(prior)),
+        "RS on mass": STHS(rounds, RandomSampling(), refinement=mass),
+        "confidence on mass": STHS(rounds, TopConfidence(), refinement=mass),
+        "CFBS on mass": STHS(rounds, CFBS(hard), refinement=mass),
     }

@@ -4,6 +4,8 @@ import numpy as np
 
 from jzsl.driver.tune import CRITERIA, Candidate, rank_correlations
 from jzsl.report.figures import COLOURS
+from jzsl.self_training.parts import name_of
+from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.study import Finding
 
 
@@ -11,13 +13,13 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
     """From candidates sorted by their mean T1 on validation classes."""
     rows = [
         {
-            "epochs": candidate.epochs,
-            "rounds": candidate.rounds,
-            "hard": candidate.hard if candidate.selection.uses_hard else None,
-            "selection": candidate.selection.name,
-            "refinement": candidate.refinement.name,
+            "epochs": candidate.setting.epochs,
+            "rounds": candidate.setting.self_training.rounds,
+            "hard class fraction": hard_class_fraction(candidate.setting.self_training.selection),
+            "selection": name_of(candidate.setting.self_training.selection),
+            "refinement": name_of(candidate.setting.self_training.refinement),
             "T1": round(float(np.mean(candidate.t1)), 2),
-            "std": round(float(np.std(candidate.t1, ddof=1)), 2) if len(candidate.t1) > 1 else 0.0,
+            "std": round(float(np.std(candidate.t1, ddof=1)), 2) if len(candidate.t1) > 1 else None,
             **{name: round(float(np.mean(getattr(candidate, name))), 4) for name in CRITERIA},
             "values": " ".join(f"{value:.2f}" for value in candidate.t1),
         }
@@ -44,11 +46,13 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
                 axes.set_ylabel("T1 of classes treated as unseen (%)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
-    best = candidates[0]
+    best = rows[0]
+    share = best["hard class fraction"]
     return Finding(
         "Which settings of self-training are best on classes treated as unseen?",
-        f"Best: {best.selection.name}, {best.refinement.name}, {best.epochs} epochs, {best.rounds} rounds, "
-        f"{best.hard:g} of the classes hard: T1 {np.mean(best.t1):.1f} %. Spearman correlation with T1: {words}.",
+        f"Best: {best['selection']}, refinement {best['refinement']}, {best['epochs']} epochs, {best['rounds']} rounds"
+        f"{'' if share is None else f', hard class fraction {share:g}'}: T1 {np.mean(candidates[0].t1):.1f} %. "
+        f"Spearman correlation with T1: {words}.",
         rows,
         draw,
         ("T1 of seen classes treated as unseen, the mean over folds; no test row takes part",),

@@ -123,8 +123,9 @@ def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
     config = tmp_path / "tiny.py"
     config.write_text(
         "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
+        "from jzsl.self_training.selection.cfbs import CFBS\n"
         "from jzsl.self_training.sths import STHS\n"
-        "CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train(epochs=2), self_training=STHS(3, hard=0.4))\n"
+        "CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train(epochs=2), self_training=STHS(3, CFBS(0.4)))\n"
     )
     arguments = ["study", "hardness-dynamics", "--data", "synthetic", "--config", str(config), "--seeds", "2"]
     assert main([*arguments, "--rounds", "2", "--out", str(tmp_path / "out")]) == 0
