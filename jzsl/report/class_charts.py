@@ -33,7 +33,7 @@ def _height(classes: int) -> float:
 def _name_axis(axes: Any, names: list[str]) -> None:
     """Classes downwards, by name where these fit."""
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.grid(axis="y", observed=False)
+    axes.grid(axis="y", visible=False)
     if len(names) <= NAMED:
         axes.set_yticks(range(len(names)), [_short(name) for name in names])
     else:
@@ -135,7 +135,7 @@ def _confusion(evidence: Evidence, numbers: ClassNumbers, confusion: Float[np.nd
     def draw(figure):
         axes = figure.subplots()
         image = axes.imshow(table, cmap="cividis", vmin=0, vmax=100, aspect="auto")
-        axes.grid(observed=False)
+        axes.grid(visible=False)
         if len(names) <= _WRITTEN:
             for row, values in enumerate(table):
                 for column, value in enumerate(values):

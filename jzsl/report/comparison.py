@@ -82,7 +82,7 @@ def comparison_chart(runs: list[Evidence]) -> Chart:
         axes.set_yticks(range(len(shown)), [run.name for run in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlabel(f"{number} (%)")
-        axes.grid(axis="y", observed=False)
+        axes.grid(axis="y", visible=False)
 
     caption = "Diamonds: mean and one standard deviation over seeds; dots: seeds; lines join the same seed."
     return Chart("comparison", f"{number} of the runs", caption, draw, (4.9, 1.2 + 0.5 * len(shown)))

@@ -68,7 +68,7 @@ def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label:
         axes.bar_label(bars, fmt="%.1f", fontsize="small", padding=2)
     axes.set_xticks(range(len(bases)), bases)
     axes.set_ylabel(label)
-    axes.grid(axis="x", observed=False)
+    axes.grid(axis="x", visible=False)
     axes.margins(y=0.12)
     columns = max(1, min(len(groups), 90 // (max(map(len, groups)) + 6)))  # as many as fit the width
     figure.legend(ncols=columns, loc="outside lower center", frameon=False, fontsize="small")
@@ -90,5 +90,5 @@ def horizontal_bars(figure: Any, values: dict[tuple[str, str], list[float]], lab
         axes.set_yticks(range(len(groups)), groups, fontsize="small")
         axes.set_xlabel(label)
         axes.set_title(base, fontsize="medium")
-        axes.grid(axis="y", observed=False)
+        axes.grid(axis="y", visible=False)
         axes.margins(x=0.15, y=0.02)

@@ -144,7 +144,7 @@ def _thumbnails(evidence: Evidence, problem: Problem, image: tuple[int, int]) ->
             for axes in panels[2 * number : 2 * number + 2].ravel():
                 axes.set_xticks([])
                 axes.set_yticks([])
-                axes.grid(observed=False)
+                axes.grid(visible=False)
 
     caption = (
         f"By {hardness_name(evidence)}, seed {evidence.result['seeds'][0]}; above each its class, blue where found."

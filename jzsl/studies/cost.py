@@ -37,7 +37,7 @@ def cost(setting: Setting) -> Finding:
                 axes.bar(position, found, 0.92 * width, color=COLOURS[place],
                          label=name if column == "parameters M" else None)  # fmt: skip
             axes.set_xticks(range(len(sizes)), list(sizes))
-            axes.grid(axis="x", observed=False)
+            axes.grid(axis="x", visible=False)
         panels[0].set_ylabel("parameters (millions)")
         panels[1].set_ylabel("products of training (MFLOP a row)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")

@@ -69,7 +69,7 @@ def hardness_correlation(setting: Setting) -> Finding:
             axes.axhline(0, color="black", linewidth=0.8)
             axes.set_xticks(range(len(Hardness._fields)), Hardness._fields, rotation=30, fontsize="small")
             axes.set_title(name, fontsize="medium")
-            axes.grid(axis="x", observed=False)
+            axes.grid(axis="x", visible=False)
         panels[0].set_ylabel("Spearman's correlation of hardness")
         figure.legend(ncols=2, loc="outside lower center", frameon=False, fontsize="small")
 
