@@ -85,7 +85,7 @@ def problem_table(problem: Problem) -> Table:
     return table
 
 
-def finding_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:
+def study_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:
     """The table of a study: all columns but the single values of the seeds, and of a long one evenly spaced rows.
 
     Args:

@@ -11,10 +11,10 @@ from jzsl.config import Experiment, encode, load_config
 from jzsl.driver.tune import Grid
 from jzsl.driver.tune import tune as try_all
 from jzsl.report.figures import require_room
-from jzsl.report.terminal import finding_table
+from jzsl.report.terminal import study_table
 from jzsl.studies.study import write
-from jzsl.studies.tuning_table import tuning_finding
 from jzsl.verbs.status import fail
+from jzsl.verbs.tuning_table import TUNING_TITLE, tuning_result
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ def tune(arguments: list[str]) -> int:
     problem = options.experiment.load()
     with Console(stderr=True).status("") as status:
         candidates = try_all(options.experiment, problem, options.grid, status.update)
-    finding = tuning_finding(candidates)
-    write(finding, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
+    result = tuning_result(candidates)
+    write(TUNING_TITLE, result, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
     screen = Console()
-    screen.print(finding_table(finding.question, finding.rows, finding.columns))
+    screen.print(study_table(TUNING_TITLE, result.rows, result.columns))
     best = candidates[0]
-    screen.print(finding.answer)
+    screen.print(result.answer)
     screen.print(
         f"jzsl run {path} --train.epochs {best.epochs} --self-training.rounds {best.rounds} "
         f"--self-training.hard {best.hard} --selection {best.selection.name} "

@@ -1,13 +1,15 @@
-"""The table and the figure of `jzsl tune`: validation accuracy of each setting, and what label-free criteria say."""
+"""The table and the figure of `jzsl tune`: validation accuracy of each setting, and its label-free criteria."""
 
 import numpy as np
 
 from jzsl.driver.tune import CRITERIA, Candidate, rank_correlations
 from jzsl.report.figures import COLOURS
-from jzsl.studies.study import Finding
+from jzsl.studies.study import StudyResult, seed_columns
+
+TUNING_TITLE = "Which settings of self-training are best on classes treated as unseen?"
 
 
-def tuning_finding(candidates: list[Candidate]) -> Finding:
+def tuning_result(candidates: list[Candidate]) -> StudyResult:
     """From candidates sorted by their mean T1 on validation classes."""
     rows = [
         {
@@ -16,10 +18,8 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
             "hard": candidate.hard if candidate.selection.uses_hard else None,
             "selection": candidate.selection.name,
             "refinement": candidate.refinement.name,
-            "T1": round(float(np.mean(candidate.t1)), 2),
-            "std": round(float(np.std(candidate.t1, ddof=1)), 2) if len(candidate.t1) > 1 else 0.0,
+            **seed_columns(candidate.t1, "T1"),
             **{name: round(float(np.mean(getattr(candidate, name))), 4) for name in CRITERIA},
-            "values": " ".join(f"{value:.2f}" for value in candidate.t1),
         }
         for candidate in candidates
     ]
@@ -30,13 +30,13 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
 
     def draw(figure):
         for axes, name in zip(figure.subplots(1, len(CRITERIA), sharey=True), CRITERIA, strict=True):
-            for place, epochs in enumerate(sorted({row["epochs"] for row in rows})):
-                chosen = [row for row in rows if row["epochs"] == epochs]
+            for number, epochs in enumerate(sorted({row["epochs"] for row in rows})):
+                of_epochs = [row for row in rows if row["epochs"] == epochs]
                 axes.plot(
-                    [row[name] for row in chosen],
-                    [row["T1"] for row in chosen],
+                    [row[name] for row in of_epochs],
+                    [row["T1"] for row in of_epochs],
                     "o",
-                    color=COLOURS[place % len(COLOURS)],
+                    color=COLOURS[number % len(COLOURS)],
                     label=f"{epochs} epochs" if name == CRITERIA[0] else None,
                 )
             axes.set_xlabel({"stability": "labels kept (share)"}.get(name, f"{name.replace('_', ' ')} (nats)"))
@@ -45,11 +45,10 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
     best = candidates[0]
-    return Finding(
-        "Which settings of self-training are best on classes treated as unseen?",
+    return StudyResult(
         f"Best: {best.selection.name}, {best.refinement.name}, {best.epochs} epochs, {best.rounds} rounds, "
         f"{best.hard:g} of the classes hard: T1 {np.mean(best.t1):.1f} %. Spearman correlation with T1: {words}.",
         rows,
         draw,
-        ("T1 of seen classes treated as unseen, the mean over folds; no test row takes part",),
+        ("T1 of seen classes treated as unseen, the mean over folds; no test sample takes part",),
     )
