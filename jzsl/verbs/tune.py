@@ -14,11 +14,11 @@ from jzsl.driver.tune import Grid
 from jzsl.driver.tune import tune as try_all
 from jzsl.exchange import encode
 from jzsl.report.figures import require_room
-from jzsl.report.terminal import finding_table
+from jzsl.report.terminal import study_table
 from jzsl.studies.study import write
-from jzsl.studies.tuning_table import tuning_finding
 from jzsl.verbs.parts import as_options, parse
 from jzsl.verbs.status import fail
+from jzsl.verbs.tuning_table import TUNING_TITLE, tuning_result
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ def tune(arguments: list[str]) -> int:
     problem = options.experiment.load()
     with Console(stderr=True).status("") as status:
         candidates = try_all(options.experiment, problem, options.grid, status.update)
-    finding = tuning_finding(candidates)
-    write(finding, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
+    result = tuning_result(candidates)
+    write(TUNING_TITLE, result, options.out, {"experiment": encode(options.experiment), "data": problem.hash})
     screen = Console()
-    screen.print(finding_table(finding.question, finding.rows, finding.columns))
-    screen.print(finding.answer)
+    screen.print(study_table(TUNING_TITLE, result.rows, result.columns))
+    screen.print(result.answer)
     chosen = candidates[0].setting.applied(options.experiment)
     words = ["jzsl", "run", str(path), *as_options(namespace["CONFIG"], chosen)]
     screen.print(shlex.join(words), soft_wrap=True, markup=False, highlight=False)

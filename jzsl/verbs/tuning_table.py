@@ -1,4 +1,4 @@
-"""The table and the figure of `jzsl tune`: validation accuracy of each setting, and what label-free criteria say."""
+"""The table and the figure of `jzsl tune`: validation accuracy of each setting, and its label-free criteria."""
 
 import numpy as np
 
@@ -6,10 +6,12 @@ from jzsl.driver.tune import CRITERIA, Candidate, rank_correlations
 from jzsl.report.figures import COLOURS
 from jzsl.self_training.parts import name_of
 from jzsl.self_training.selection.hard_classes import hard_class_fraction
-from jzsl.studies.study import Finding
+from jzsl.studies.study import StudyResult, seed_columns
+
+TUNING_TITLE = "Which settings of self-training are best on classes treated as unseen?"
 
 
-def tuning_finding(candidates: list[Candidate]) -> Finding:
+def tuning_result(candidates: list[Candidate]) -> StudyResult:
     """From candidates sorted by their mean T1 on validation classes."""
     rows = [
         {
@@ -18,10 +20,8 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
             "hard class fraction": hard_class_fraction(candidate.setting.self_training.selection),
             "selection": name_of(candidate.setting.self_training.selection),
             "refinement": name_of(candidate.setting.self_training.refinement),
-            "T1": round(float(np.mean(candidate.t1)), 2),
-            "std": round(float(np.std(candidate.t1, ddof=1)), 2) if len(candidate.t1) > 1 else None,
+            **seed_columns(candidate.t1, "T1"),
             **{name: round(float(np.mean(getattr(candidate, name))), 4) for name in CRITERIA},
-            "values": " ".join(f"{value:.2f}" for value in candidate.t1),
         }
         for candidate in candidates
     ]
@@ -32,13 +32,13 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
 
     def draw(figure):
         for axes, name in zip(figure.subplots(1, len(CRITERIA), sharey=True), CRITERIA, strict=True):
-            for place, epochs in enumerate(sorted({row["epochs"] for row in rows})):
-                chosen = [row for row in rows if row["epochs"] == epochs]
+            for number, epochs in enumerate(sorted({row["epochs"] for row in rows})):
+                of_epochs = [row for row in rows if row["epochs"] == epochs]
                 axes.plot(
-                    [row[name] for row in chosen],
-                    [row["T1"] for row in chosen],
+                    [row[name] for row in of_epochs],
+                    [row["T1"] for row in of_epochs],
                     "o",
-                    color=COLOURS[place % len(COLOURS)],
+                    color=COLOURS[number % len(COLOURS)],
                     label=f"{epochs} epochs" if name == CRITERIA[0] else None,
                 )
             axes.set_xlabel({"stability": "labels kept (share)"}.get(name, f"{name.replace('_', ' ')} (nats)"))
@@ -48,12 +48,11 @@ def tuning_finding(candidates: list[Candidate]) -> Finding:
 
     best = rows[0]
     share = best["hard class fraction"]
-    return Finding(
-        "Which settings of self-training are best on classes treated as unseen?",
+    return StudyResult(
         f"Best: {best['selection']}, refinement {best['refinement']}, {best['epochs']} epochs, {best['rounds']} rounds"
         f"{'' if share is None else f', hard class fraction {share:g}'}: T1 {np.mean(candidates[0].t1):.1f} %. "
         f"Spearman correlation with T1: {words}.",
         rows,
         draw,
-        ("T1 of seen classes treated as unseen, the mean over folds; no test row takes part",),
+        ("T1 of seen classes treated as unseen, the mean over folds; no test sample takes part",),
     )
