@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Key
 from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import minibatch
 from jzsl.types import ClassTable, Pool
 
 

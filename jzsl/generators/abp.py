@@ -20,8 +20,9 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.chain import Langevin, run
 from jzsl.sampling.stability import stability
-from jzsl.training.epochs import epoch_order, minibatch, run_epochs
-from jzsl.types import ClassTable, Metrics, Pool
+from jzsl.training.epochs import epoch_order, run_epochs
+from jzsl.training.minibatch import labelled, minibatch
+from jzsl.types import ClassTable, Metrics, PerSample, Pool
 
 _STABILITY_ROWS = 16
 _DECAY_STEPS = 1000
@@ -89,7 +90,7 @@ class ABPState(NamedTuple):
 
     params: Any
     optimizer: Any
-    latents: Float[Array, "n z"]
+    latents: PerSample
     variance: Float[Array, " c_1"]
     scalars: Scalars
     key: Key[Array, ""]
@@ -156,7 +157,7 @@ def abp(hyper: ABP) -> Generator:
         latents = jax.random.normal(stream(key, "latents"), (len(pool.x), hyper.latent))
         scalars = Scalars(*map(jnp.float32, (hyper.sigma, hyper.step_size, hyper.learning_rate)))
         variance = jnp.full(len(classes.semantics) + 1, scalars.sigma**2)
-        return ABPState(params, optimizer.init(params), latents, variance, scalars, key, jnp.int32(0))
+        return ABPState(params, optimizer.init(params), PerSample(latents), variance, scalars, key, jnp.int32(0))
 
     def sigma_of(state_sigma: Float[Array, ""], variance: Float[Array, " c_1"], y: Int[Array, " b"]):
         """sigma of the rows' classes."""
@@ -169,6 +170,7 @@ def abp(hyper: ABP) -> Generator:
     def fit(
         state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ABPState, Metrics]:
+        pool = labelled(pool)
         net = network(pool.x.shape[1])
         scalars = state.scalars
 
@@ -271,7 +273,7 @@ def abp(hyper: ABP) -> Generator:
 
         learned, metrics = run_epochs(
             step,
-            _Learned(state.params, state.optimizer, state.latents, state.variance),
+            _Learned(state.params, state.optimizer, state.latents.values, state.variance),
             stream(state.key, "training"),
             pool.w,
             state.epoch,
@@ -281,7 +283,8 @@ def abp(hyper: ABP) -> Generator:
         metrics["stability"] = step_stability(learned, stream(state.key, "stability", state.epoch))
         sigma = sigma_of(scalars.sigma, learned.variance, jnp.asarray(pool.y))
         metrics["sigma"] = jnp.sum(pool.w * sigma) / jnp.sum(pool.w)
-        return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
+        after = learned._asdict() | {"latents": PerSample(learned.latents)}
+        return state._replace(**after, epoch=state.epoch + epochs), metrics
 
     def sample(
         key: Key[Array, ""], state: ABPState, semantics: Float[Array, "m a"], noise: bool
@@ -305,7 +308,8 @@ def abp(hyper: ABP) -> Generator:
 
     def relabel(key: Key[Array, ""], state: ABPState, changed: Bool[Array, " n"]) -> ABPState:
         """Latents inferred under another class say nothing: those rows start again from the prior."""
-        fresh = jax.random.normal(key, state.latents.shape)
-        return state._replace(latents=jnp.where(changed[:, None], fresh, state.latents))
+        latents = state.latents.values
+        fresh = jax.random.normal(key, latents.shape)
+        return state._replace(latents=PerSample(jnp.where(changed[:, None], fresh, latents)))
 
     return Generator(init, fit, sample, relabel, latent_model)

@@ -19,7 +19,8 @@ from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -119,6 +120,7 @@ def cvae(hyper: CVAE) -> Generator:
     def fit(
         state: CVAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[CVAEState, Metrics]:
+        pool = labelled(pool)
         dimensions = classes.semantics.shape[1]
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 

@@ -21,6 +21,7 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.critic import critic
 from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -137,6 +138,7 @@ def wgan(hyper: WGAN) -> Generator:
         return jnp.asarray(pool.x) if pool.observed is None else jnp.where(pool.observed, pool.x, 0.0)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> WGANState:
+        pool = labelled(pool)
         features, dimensions = pool.x.shape[1], classes.semantics.shape[1]
         semantics = jnp.asarray(classes.semantics[0])
         params = network(features, dimensions).init(stream(key, "parameters"), semantics)
@@ -153,6 +155,7 @@ def wgan(hyper: WGAN) -> Generator:
     def fit(
         state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
+        pool = labelled(pool)
         dimensions = classes.semantics.shape[1]
         net = network(pool.x.shape[1], dimensions)
         x_all, y_all, semantics_all = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.semantics)

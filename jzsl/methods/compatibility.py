@@ -17,7 +17,8 @@ from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method
 from jzsl.keys import stream
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
@@ -76,6 +77,7 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[CompatibilityState, Metrics]:
+        pool = labelled(pool)
         semantics, count = unit(jnp.asarray(classes.semantics)), len(classes.semantics)
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
 

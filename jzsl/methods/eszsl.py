@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -52,6 +53,7 @@ def eszsl(hyper: ESZSL) -> Method:
         state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ESZSLState, Metrics]:
         del state, epochs, total
+        pool = labelled(pool)
         w = jnp.asarray(pool.w).astype(jnp.float32)
         count = len(classes.semantics)
         present = (jax.ops.segment_sum(w, jnp.where(pool.w > 0, pool.y, count), count + 1)[:count] > 0).astype(w.dtype)

@@ -12,6 +12,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.generators.abp import ABP
 from jzsl.interfaces import Classifier, ClassifierConfig, Generator, GeneratorConfig, Method, Task
 from jzsl.keys import stream
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -105,6 +106,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         x = generator.sample(stream(state.key, "generated"), state.generator, classes.semantics[y], noise)
         w = jnp.ones_like(y)
         if real_rows:
+            pool = labelled(pool)
             x = jnp.concatenate([jnp.asarray(pool.x), x.astype(pool.x.dtype)])
             y = jnp.concatenate([pool.y, y])
             w = jnp.concatenate([pool.w, w])

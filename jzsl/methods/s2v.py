@@ -13,7 +13,8 @@ from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -66,6 +67,7 @@ def s2v(hyper: S2V) -> Method:
     def fit(
         state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[S2VState, Metrics]:
+        pool = labelled(pool)
         net = projector(pool.x.shape[1], hyper.hidden)
 
         def loss(params, rows, valid):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -59,6 +60,7 @@ def sae(hyper: SAE) -> Method:
         state: SAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[SAEState, Metrics]:
         del state, epochs, total
+        pool = labelled(pool)
         x = unit(jnp.where(pool.w[:, None] > 0, pool.x, 0.0))
         s = unit(jnp.asarray(classes.semantics))[pool.y]
         w = jnp.asarray(pool.w)[:, None].astype(x.dtype)

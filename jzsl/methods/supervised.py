@@ -18,7 +18,8 @@ from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
 from jzsl.tasks.adaptation import Adaptation
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
@@ -102,6 +103,7 @@ def supervised(hyper: Supervised) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[SupervisedState, Metrics]:
+        pool = labelled(pool)
         count = len(classes.semantics)
         net = embedding_classifier(count, hyper.hidden)
 
