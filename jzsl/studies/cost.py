@@ -19,7 +19,7 @@ SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 def cost(setting: Setting) -> Finding:
     """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
     problem = setting.problem
-    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.semantics.shape[1])}
+    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.required_semantics.shape[1])}
     rows = []
     for name, base in only_generative(setting).items():
         generator, batch = base.generator.build(), getattr(base.generator, "batch_size", 64)

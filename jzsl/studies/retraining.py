@@ -13,7 +13,6 @@ from jzsl.interfaces import MethodConfig
 from jzsl.keys import stream
 from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.zsl import ZSL

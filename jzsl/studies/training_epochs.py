@@ -12,7 +12,6 @@ from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import inductive
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool, State
 

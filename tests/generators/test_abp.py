@@ -15,7 +15,7 @@ from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
 from jzsl.generators.observation_noise import ObservationNoise, variance_ema
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.sampling.chain import Langevin
 from tests.reference import abp_numpy
 
@@ -148,7 +148,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
 def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, view, pool, classes):
     """With the true generator and no learning the latents sample N(m, V) of every row; absent rows keep theirs."""
     truth = LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2).truth()
-    raw = inductive(problem, Scaling.none)
+    raw = inductive(problem, Unscaled())
     absent = np.arange(len(raw.pool.x)) % 4 == 0
     pool = jax.device_put(raw.pool._replace(w=np.int32(~absent)))
     hyper = ABP(
@@ -167,7 +167,7 @@ def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, vi
     np.testing.assert_array_equal(end.latents.values[absent], start.latents.values[absent])
     b = truth.latent_map
     covariance = np.linalg.inv(b.T @ b / truth.sigma**2 + np.eye(2))
-    residual = raw.pool.x - truth.mean(problem.semantics)[raw.pool.y]
+    residual = raw.pool.x - truth.mean(problem.required_semantics)[raw.pool.y]
     mean = residual @ b @ covariance / truth.sigma**2
     whitened = (np.asarray(end.latents.values) - mean)[~absent] @ np.linalg.cholesky(np.linalg.inv(covariance))
     count = whitened.size
@@ -181,13 +181,13 @@ def test_learned_likelihood_approaches_the_optimum():
     """On held-out rows of seen classes the learned linear generator comes within 0.15 nats a row of the truth."""
     source = LinearGaussian(rows_per_class=200, features=8, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
-    view = inductive(problem, Scaling.none)
+    view = inductive(problem, Unscaled())
     pool, classes = jax.device_put((view.pool, view.classes))
     # At the paper's s = 0.3 the curvature of this posterior would make the step unstable.
     hyper = ABP(latent=2, sigma=truth.sigma, step_size=0.15, learning_rate=1e-2, network=GeneratorShape.linear)
     generator = hyper.build()
     rows = problem.splits.test_seen
-    x, semantics = problem.samples[rows], problem.semantics[problem.labels[rows]]
+    x, semantics = problem.samples[rows], problem.required_semantics[problem.labels[rows]]
 
     def likelihood(params):
         p = params["params"]
@@ -278,9 +278,9 @@ def test_sigma_is_learned():
     """From twice the truth to the truth; from each class's own residuals to each class's own noise."""
     source = LinearGaussian(classes=6, unseen=2, rows_per_class=150, features=12, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
-    view = inductive(problem, Scaling.none)
+    view = inductive(problem, Unscaled())
     x, y = view.pool.x.copy(), view.pool.y
-    signal = truth.mean(problem.semantics)[y]
+    signal = truth.mean(problem.required_semantics)[y]
     for c in view.seen:  # class c: all its deviation from its mean grows with c
         x[y == c] = signal[y == c] + (x[y == c] - signal[y == c]) * (1 + c)
     classes = jax.device_put(view.classes)
