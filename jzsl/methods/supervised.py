@@ -92,7 +92,7 @@ def supervised(hyper: Supervised) -> Method:
         return embedding.x @ embedding.weights.T
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> SupervisedState:
-        net = embedding_classifier(len(classes.semantics), hyper.hidden)
+        net = embedding_classifier(classes.count, hyper.hidden)
         params = net.init(stream(key, "parameters"), jnp.asarray(pool.x[0]).astype(jnp.float32))
         return SupervisedState(params, optimizer.init(params), key, jnp.int32(0))
 
@@ -104,7 +104,7 @@ def supervised(hyper: Supervised) -> Method:
         total: int | Int[Array, ""],
     ) -> tuple[SupervisedState, Metrics]:
         pool = labelled(pool)
-        count = len(classes.semantics)
+        count = classes.count
         net = embedding_classifier(count, hyper.hidden)
 
         def loss(params, rows, valid):
@@ -130,7 +130,7 @@ def supervised(hyper: Supervised) -> Method:
         state: SupervisedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
     ) -> SupervisedPredictor:
         del pool, unseen
-        return SupervisedPredictor(state.params, jnp.zeros(len(classes.semantics)))
+        return SupervisedPredictor(state.params, jnp.zeros(classes.count))
 
     def embedding(trained: SupervisedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         found = embedding_classifier(len(trained.classes), hyper.hidden).embed(trained.params, x)
