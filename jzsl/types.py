@@ -94,6 +94,13 @@ class ClassTable(NamedTuple):
         """The number of classes."""
         return self.seen.shape[-1]
 
+    @property
+    def required_semantics(self) -> Any:
+        """The semantics, for methods that learn from them; an InputError where there are none."""
+        if self.semantics is None:
+            raise InputError("semantics: none found, but this method learns from a vector per class")
+        return self.semantics
+
 
 class Candidates(NamedTuple):
     """The classes that unlabelled samples may belong to, one per column of the scores.
@@ -191,12 +198,12 @@ class Predictions(NamedTuple):
 
 
 class Selected(NamedTuple):
-    """What a selector takes of the unlabelled rows.
+    """What a selector takes of the unlabelled samples.
 
     Attributes:
-        multiplicity: how often each row counts; 0 = not at all.
-        label: column of each row's pseudo-label.
-        soft: mass of each column in each row's label, where the selector wants soft ones.
+        multiplicity: how often each sample counts; 0 = not at all.
+        label: column of each sample's pseudo-label.
+        soft: mass of each column in each sample's label, where the selector wants soft ones.
     """
 
     multiplicity: Int[Array, " m"]
@@ -208,13 +215,11 @@ class SelectionRequest(NamedTuple):
     """What a round asks of a selector.
 
     Attributes:
-        prior: estimated share of each column.
-        hard: how many classes count as hard, traced, so that one program serves sweeps.
-        n: how many rows to take, traced, so that it serves all rounds.
+        prior: share of each column, as the selector's prior estimates it; uniform where it has none.
+        n: how many samples to select, traced, so that one program serves all rounds.
     """
 
     prior: Float[Array, " k"]
-    hard: int | Int[Array, ""]
     n: int | Int[Array, ""]
 
 

@@ -153,10 +153,10 @@ def abp(hyper: ABP) -> Generator:
         return hyper.network.value(features, hyper.hidden, hyper.latent)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ABPState:
-        params = network(pool.x.shape[1]).init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
+        params = network(pool.x.shape[1]).init(stream(key, "parameters"), jnp.asarray(classes.required_semantics[0]))
         latents = jax.random.normal(stream(key, "latents"), (len(pool.x), hyper.latent))
         scalars = Scalars(*map(jnp.float32, (hyper.sigma, hyper.step_size, hyper.learning_rate)))
-        variance = jnp.full(len(classes.semantics) + 1, scalars.sigma**2)
+        variance = jnp.full(classes.count + 1, scalars.sigma**2)
         return ABPState(params, optimizer.init(params), PerSample(latents), variance, scalars, key, jnp.int32(0))
 
     def sigma_of(state_sigma: Float[Array, ""], variance: Float[Array, " c_1"], y: Int[Array, " b"]):
@@ -200,7 +200,7 @@ def abp(hyper: ABP) -> Generator:
         def learn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
             """One learning step on one minibatch, and its loss summed over rows."""
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             sigma = sigma_of(scalars.sigma, learned.variance, y)
             (value, generated), gradient = jax.value_and_grad(loss, has_aux=True)(
                 learned.params, semantics, x, observed, sigma, latents, valid
@@ -232,7 +232,7 @@ def abp(hyper: ABP) -> Generator:
 
         def step(learned: _Learned, key, rows, valid):
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             preactivation = net.class_preactivation(learned.params, semantics)
             keys = jax.random.split(key, len(rows))
             kernel = hyper.kernel.value(step_size_at(learned.optimizer))
@@ -258,7 +258,7 @@ def abp(hyper: ABP) -> Generator:
             rows = order[:_STABILITY_ROWS]
             valid = jnp.arange(len(rows)) < used
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             preactivation = net.class_preactivation(learned.params, semantics)
             step_size = step_size_at(learned.optimizer)
             kernel, sigma = hyper.kernel.value(step_size), sigma_of(scalars.sigma, learned.variance, y)

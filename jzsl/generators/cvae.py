@@ -109,8 +109,8 @@ def cvae(hyper: CVAE) -> Generator:
         return hyper.network.value(features, hyper.hidden, size), encoder(hyper.hidden, size)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CVAEState:
-        decoder_net, encoder_net = networks(pool.x.shape[1], classes.semantics.shape[1])
-        semantics = jnp.asarray(classes.semantics[0])
+        decoder_net, encoder_net = networks(pool.x.shape[1], classes.required_semantics.shape[1])
+        semantics = jnp.asarray(classes.required_semantics[0])
         params = Networks(
             decoder_net.init(stream(key, "parameters"), semantics),
             encoder_net.init(stream(key, "encoder"), jnp.asarray(pool.x[0]), semantics),
@@ -121,12 +121,12 @@ def cvae(hyper: CVAE) -> Generator:
         state: CVAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[CVAEState, Metrics]:
         pool = labelled(pool)
-        dimensions = classes.semantics.shape[1]
+        dimensions = classes.required_semantics.shape[1]
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 
         def loss(params: Networks, key, rows, valid):
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             if observed is not None:
                 x = jnp.where(observed, x, 0.0)
             posterior = encoder_net.apply(params.encoder, x, semantics)

@@ -139,15 +139,15 @@ def wgan(hyper: WGAN) -> Generator:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> WGANState:
         pool = labelled(pool)
-        features, dimensions = pool.x.shape[1], classes.semantics.shape[1]
-        semantics = jnp.asarray(classes.semantics[0])
+        features, dimensions = pool.x.shape[1], classes.required_semantics.shape[1]
+        semantics = jnp.asarray(classes.required_semantics[0])
         params = network(features, dimensions).init(stream(key, "parameters"), semantics)
         judge_params = judge_net.init(stream(key, "critic"), jnp.asarray(pool.x[0]), semantics)
         if hyper.classification > 0:
             y, w = jnp.asarray(pool.y), jnp.asarray(pool.w)
             linear = classifier.fit(stream(key, "classifier"), observed(pool), y, w, classes)
         else:
-            linear = Linear(jnp.zeros((features, len(classes.semantics))), jnp.zeros(len(classes.semantics)))
+            linear = Linear(jnp.zeros((features, classes.count)), jnp.zeros(classes.count))
         return WGANState(
             params, optimizer.init(params), judge_params, optimizer.init(judge_params), linear, key, jnp.int32(0)
         )
@@ -156,9 +156,9 @@ def wgan(hyper: WGAN) -> Generator:
         state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
         pool = labelled(pool)
-        dimensions = classes.semantics.shape[1]
+        dimensions = classes.required_semantics.shape[1]
         net = network(pool.x.shape[1], dimensions)
-        x_all, y_all, semantics_all = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.semantics)
+        x_all, y_all, semantics_all = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.required_semantics)
         seen = jnp.asarray(classes.seen)
         every_class = jnp.arange(len(semantics_all))
         ends = jnp.cumsum(jnp.asarray(pool.w))

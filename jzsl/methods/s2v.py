@@ -61,7 +61,7 @@ def s2v(hyper: S2V) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> S2VState:
         net = projector(pool.x.shape[1], hyper.hidden)
-        params = net.init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
+        params = net.init(stream(key, "parameters"), jnp.asarray(classes.required_semantics[0]))
         return S2VState(params, optimizer.init(params), key, jnp.int32(0))
 
     def fit(
@@ -72,7 +72,7 @@ def s2v(hyper: S2V) -> Method:
 
         def loss(params, rows, valid):
             x, observed, y = minibatch(pool, rows)
-            residual = x - net.apply(params, classes.semantics[y])
+            residual = x - net.apply(params, classes.required_semantics[y])
             if observed is not None:
                 residual = jnp.where(observed, residual, 0.0)
             return jnp.sum(valid * jnp.sum(residual**2, -1)) / hyper.batch_size
@@ -92,7 +92,7 @@ def s2v(hyper: S2V) -> Method:
 
     def predictor(state: S2VState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "c d"]:
         del unseen
-        return projector(pool.x.shape[1], hyper.hidden).apply(state.params, classes.semantics)
+        return projector(pool.x.shape[1], hyper.hidden).apply(state.params, classes.required_semantics)
 
     def logits(
         prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]
