@@ -80,10 +80,14 @@ class Pool(NamedTuple):
 
 
 class ClassTable(NamedTuple):
-    """The classes of a problem: `semantics` describes each one, if anything does, `seen` marks those with labelled
-    samples."""
+    """The classes of a problem.
 
-    semantics: Float[Array | np.ndarray, "c a"] | None
+    Attributes:
+        semantics: describes each class; None where a problem describes none.
+        seen: which classes have labelled samples.
+    """
+
+    semantics: Float[Any, "c a"]
     seen: Bool[Array | np.ndarray, " c"]
 
     @property
