@@ -12,6 +12,7 @@ from jzsl.config import Train
 from jzsl.data.arrays import Arrays
 from jzsl.driver import saved_model
 from jzsl.driver.load import load_config
+from jzsl.driver.plan import inductive_trainer
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.evaluation.views import inductive
