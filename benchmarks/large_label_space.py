@@ -81,11 +81,11 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
 
     from jzsl.data.arrays import Arrays
     from jzsl.evaluation.protocol import Protocol
-    from jzsl.evaluation.top_k import top_columns
+    from jzsl.evaluation.views import inductive
     from jzsl.generators.abp import ABP
     from jzsl.methods.generative import Generative
-    from jzsl.problem.views import inductive
-    from jzsl.types import Task
+    from jzsl.metrics.top_k import top_columns
+    from jzsl.tasks.zsl import ZSL
 
     start, before = time.perf_counter(), resident_gb()
     problem = Arrays(folder).load()
@@ -95,16 +95,19 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
     view = view._replace(pool=pool)
     viewed, view_peak = time.perf_counter(), resident_gb()
     config = Generative(
-        ABP(hidden=options.hidden, langevin_steps=2), noise=(), per_class=options.per_class, classes_per_block=1000
+        ABP(hidden=options.hidden, langevin_steps=2),
+        zsl_noise=False,
+        per_class=options.per_class,
+        classes_per_block=1000,
     )
-    method = config.build(Task.zsl)
+    method = config.build(ZSL())
     state = method.init(jax.random.key(0), pool, classes)
-    state, _ = jax.block_until_ready(jax.jit(method.fit, donate_argnums=0)(state, pool, classes, 1))
+    state, _ = jax.block_until_ready(jax.jit(method.fit, donate_argnums=0)(state, pool, classes, 1, 1))
     trained, train_peak = time.perf_counter(), resident_gb()
     protocol = Protocol(problem, view)
     predictor = method.predictor(state, pool, classes, view.unseen)
     logits = jax.jit(method.logits)
-    columns = top_columns(lambda x: logits(predictor, x, view.unseen), protocol.chunks(Task.zsl), 20)
+    columns = top_columns(lambda x: logits(predictor, x, view.unseen), protocol.chunks(ZSL()), 20)
     numbers = protocol.score_top(columns, (5, 20))
     scored = time.perf_counter()
     return {

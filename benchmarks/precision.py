@@ -25,10 +25,10 @@ from benchmarks.machine import describe
 from jzsl.data.locate import locate
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.studies.runs import Runs
 from jzsl.studies.study import StudySetup, compare
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 
 MANTISSA = {"highest": 23, "tensorfloat32": 10, "bfloat16": 7}
 """Bits after the point that a factor keeps."""
@@ -50,7 +50,7 @@ class Options:
     """of training"""
     seeds: int = 5
     """seeds of each precision"""
-    scaling: Scaling = Scaling.minmax
+    transform: tyro.conf.Suppress[TransformConfig] = MinMax()
     """of the features"""
     out: Path | None = None
     """also write the numbers as JSON"""
@@ -78,14 +78,14 @@ def precision(name: str) -> Iterator[None]:
 def main(options: Options) -> None:
     problem = locate(options.data, options.features, options.splits).load()
 
-    base = Generative(ABP(hidden=options.hidden), noise=())
-    setup = StudySetup(problem, {"abp": base}, options.scaling, options.epochs, options.seeds)
+    base = Generative(ABP(hidden=options.hidden), zsl_noise=False)
+    setup = StudySetup(problem, {"abp": base}, options.transform, options.epochs, options.seeds)
     t1: dict[str, list[float]] = {}
     with Console(stderr=True).status("") as status:
         for name in MANTISSA:
             status.update(name)
             with precision(name):
-                t1[name] = [metrics["T1"] for metrics in Runs(setup, base, (Task.zsl,)).last_metrics()]
+                t1[name] = [metrics["T1"] for metrics in Runs(setup, base, (ZSL(),)).last_metrics()]
     table = Table(title=f"T1 of ABP, {options.data}, {options.epochs} epochs, hidden layer {options.hidden}")
     for heading in ("precision", "T1", "std", "against float32", "p (Holm)"):
         table.add_column(heading, justify="left" if heading == "precision" else "right")

@@ -81,7 +81,7 @@ def measure(point: dict[str, int], hidden: int) -> dict[str, float]:
         for key, array in arrays.items():
             np.save(folder / f"{key}.npy", array)
         generator = ABP(hidden=hidden, batch_size=1024)
-        method = Generative(generator, zsl=Prototype(), noise=(), per_class=2)
+        method = Generative(generator, zsl=Prototype(), zsl_noise=False, per_class=2)
         experiment = Experiment(
             Arrays(folder), method, Train(epochs=1), seeds=1, devices_per_seed=point["devices"]
         )  # fmt: skip

@@ -72,7 +72,7 @@ def main(options: Options) -> None:
         sths = STHS(options.rounds, Selection.pn_cfbs, Prior.three_c_edges)
         experiment = Experiment(
             Arrays(source),
-            Generative(ABP(hidden=options.hidden), noise=()),
+            Generative(ABP(hidden=options.hidden), zsl_noise=False, gzsl_noise=False),
             Train(epochs=options.epochs),
             seeds=options.seeds,
             self_training=sths,

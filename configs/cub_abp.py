@@ -13,11 +13,12 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 CONFIG = Experiment(
     data=Xlsa17(root=Path("data/CUB"), features="res101", splits="att_splits"),
-    method=Generative(generator=ABP(), noise=(Task.gzsl,), per_class=300),
-    tasks=(Task.zsl, Task.gzsl),
+    method=Generative(generator=ABP(), zsl_noise=False, per_class=300),
+    tasks=(ZSL(), GZSL()),
     train=Train(epochs=50, chunk=5),
 )

@@ -8,9 +8,8 @@ from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Xlsa17(),
-    method=Generative(generator=ABP(), noise=(Task.gzsl,), zsl=Prototype(), gzsl=Prototype()),
+    method=Generative(generator=ABP(), zsl_noise=False, zsl=Prototype(), gzsl=Prototype()),
 )

@@ -9,9 +9,8 @@ from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.cvae import CVAE
 from jzsl.methods.generative import Generative
-from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Xlsa17(),
-    method=Generative(generator=CVAE(), noise=(Task.gzsl,)),
+    method=Generative(generator=CVAE(), zsl_noise=False),
 )

@@ -9,11 +9,11 @@ from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 CONFIG = Experiment(
     data=Xlsa17(),
-    method=Generative(generator=ABP(), noise=(Task.gzsl,)),
-    tasks=(Task.gzsl,),
+    method=Generative(generator=ABP(), zsl_noise=False),
+    tasks=(GZSL(),),
     calibration=True,
 )

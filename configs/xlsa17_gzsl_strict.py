@@ -11,12 +11,12 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.s2v import S2V
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 CONFIG = Experiment(
     data=Xlsa17(),
     method=S2V(),
-    tasks=(Task.gzsl,),
+    tasks=(GZSL(),),
     calibration=True,
     train=Train(epochs=5),
     self_training=STHS(rounds=5, hard=0.5, strict=True),

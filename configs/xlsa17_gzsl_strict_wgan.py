@@ -11,7 +11,7 @@ from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 CONFIG = Experiment(
     data=Xlsa17(),
@@ -19,7 +19,7 @@ CONFIG = Experiment(
         generator=WGAN(classification=0, learning_rate=2e-4, batch_size=128),
         gzsl=Softmax(epochs=30, learning_rate=2e-4, batch_size=256),
     ),
-    tasks=(Task.gzsl,),
+    tasks=(GZSL(),),
     calibration=True,
     train=Train(epochs=20),
     self_training=STHS(rounds=4, hard=0.8, strict=True),

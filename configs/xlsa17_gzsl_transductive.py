@@ -11,12 +11,13 @@ from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 CONFIG = Experiment(
     data=Xlsa17(),
     method=Gated(unseen=S2V()),
-    tasks=(Task.gzsl, Task.zsl),
+    tasks=(GZSL(), ZSL()),
     train=Train(epochs=5),
     self_training=STHS(rounds=5, hard=0.5),
 )

@@ -14,11 +14,10 @@ from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
 
 CONFIG = Experiment(
     data=Xlsa17(),
-    method=Generative(generator=ABP(hidden=2048), noise=(Task.gzsl,)),
+    method=Generative(generator=ABP(hidden=2048), zsl_noise=False),
     train=Train(epochs=3),
     self_training=STHS(rounds=5, hard=0.9),
 )

@@ -1,4 +1,4 @@
-"""The vocabulary: what passes between the parts of the library, as NamedTuples of arrays or of functions.
+"""The vocabulary: what passes between the parts of the library, as NamedTuples of arrays.
 
 Sizes: `n` rows, `d` features, `a` semantic dimensions, `c` classes, `u` unseen classes, `k` candidates.
 """
@@ -11,6 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+UNLABELLED = -1
+"""The label of a sample whose class training must not know, or nobody knows."""
+
 State = Any
 """What training carries: any pytree of arrays (parameters, optimizer, latents, key, epoch counter)."""
 
@@ -18,22 +21,26 @@ Metrics = dict[str, Float[Array, ""]]
 """Scalars averaged over the minibatches of a call to `fit`."""
 
 
-class Task(enum.Enum):
-    """Which classes a test row may be predicted as.
+UNLABELLED = -1
+"""The label of a sample whose class a method does not know."""
 
-    zsl: the unseen ones, asked of rows of unseen classes; scored by T1.
-    gzsl: all of them, asked of every test row; scored by U, S, H and AUSUC.
-    adaptation: the seen ones, asked of rows of seen classes from another domain; scored by their mean accuracy A.
+
+class Setting(enum.Enum):
+    """What training may use beside labelled samples; the value is what tables and reports print."""
+
+    inductive = "inductive"
+    transductive = "transductive (unseen pool separate)"
+    strict = "transductive (strict)"
+    adaptation = "domain adaptation"
+
+
+class PerSample(NamedTuple):
+    """Marks the leaves of a state whose first axis is the pool's samples, such as one latent vector each.
+
+    Devices that share the samples share these leaves in the same way.
     """
 
-    zsl = "zsl"
-    gzsl = "gzsl"
-    adaptation = "adaptation"
-
-    @property
-    def headline(self) -> str:
-        """The number by which settings are chosen on validation classes."""
-        return {Task.zsl: "T1", Task.gzsl: "H", Task.adaptation: "A"}[self]
+    values: Any
 
 
 class Pool(NamedTuple):
@@ -61,6 +68,11 @@ class ClassTable(NamedTuple):
 
     semantics: Float[Array | np.ndarray, "c a"]
     seen: Bool[Array | np.ndarray, " c"]
+
+    @property
+    def count(self) -> int:  # type: ignore[override]  # a tuple's own `count` finds values, which nobody asks of a table
+        """The number of classes."""
+        return self.seen.shape[-1]
 
 
 class Candidates(NamedTuple):
@@ -96,12 +108,15 @@ class LinearHead(NamedTuple):
         weight, bias: a column a candidate class.
         unit_rows: whether rows are divided by their length first.
         joint: whether the classes were trained together, so that none can be added alone.
+        centre: of nearest prototypes, the point from which `weight` measures them; scores then leave out a term of x
+            that depends on it, so classes of another centre must be measured anew before they are compared.
     """
 
     weight: Float[Array | np.ndarray, "d k"]
     bias: Float[Array | np.ndarray, " k"]
     unit_rows: bool = False
     joint: bool = False
+    centre: Float[Array | np.ndarray, " d"] | None = None
 
 
 class NeighbourHead(NamedTuple):
@@ -122,105 +137,6 @@ class NeighbourHead(NamedTuple):
 
 Head = LinearHead | NeighbourHead
 """A classifier so plain that NumPy can stand in for it."""
-
-
-def keep(state: State, key: Array, changed: Array) -> State:
-    """The relabelling of a method that remembers nothing about single rows."""
-    del key, changed
-    return state
-
-
-class Method(NamedTuple):
-    """An inductive zero-shot method as pure functions.
-
-    Attributes:
-        init: (key, pool, classes) -> state.
-        fit: (state, pool, classes, epochs) -> (state, metrics). Trains `epochs` (a traced integer) epochs further.
-        predictor: (state, pool, classes, unseen[u]) -> whatever `logits` needs, as a pytree of arrays. `unseen` are
-            the classes to recognise without labelled rows.
-        logits: (predictor, x[n, d], candidates[k]) -> scores[n, k], columns in the order of `candidates`.
-        relabel: (state, key, changed[n]) -> state in which nothing is left of the rows whose label changed.
-        sample: (state, key, semantics[m, a]) -> x[m, d], for methods that generate features, else None.
-        embedding: (predictor, x[n, d], candidates[k]) -> Embedding, for methods with class weights or prototypes.
-        head: (predictor, candidates[k]) -> Head that gives the same scores, for methods that have one.
-        takes_soft: whether the loss takes a pool's soft labels.
-        whole_pool: whether some function needs all rows of the pool at once; else `fit` may be called on some of them
-            after others, with the state's entries of those rows.
-    """
-
-    init: Callable[..., State]
-    fit: Callable[..., tuple[State, Metrics]]
-    predictor: Callable[..., Any]
-    logits: Callable[..., Float[Array, "n k"]]
-    relabel: Callable[..., State] = keep
-    sample: Callable[..., Float[Array, "m d"]] | None = None
-    embedding: Callable[..., Embedding] | None = None
-    head: Callable[..., Head] | None = None
-    takes_soft: bool = False
-    whole_pool: bool = False
-
-
-class LatentModel(NamedTuple):
-    """p(x | class) of a generator by eq. 1 of the ABP paper: Z ~ N(0, I), X = g(C, Z) + N(0, sigma^2 I), one class.
-
-    Attributes:
-        decode: z[z] -> g(C, z)[d].
-        latents: number of latent factors.
-        sigma: standard deviation of the observation noise.
-    """
-
-    decode: Callable[[Float[Array, " z"]], Float[Array, " d"]]
-    latents: int
-    sigma: float | Float[Array, ""]
-
-
-class Generator(NamedTuple):
-    """A model of p(x | class semantics).
-
-    Attributes:
-        init, fit, relabel, whole_pool: as in `Method`.
-        sample: (state, key, semantics[m, a], noise) -> x[m, d], one feature vector for each row of semantics. With
-            `noise` they carry the observation noise of the model, where it has one; without, they are its mean
-            given the latents.
-        latent_model: (state, semantics[a]) -> LatentModel, for generators that are one, else None.
-    """
-
-    init: Callable[..., State]
-    fit: Callable[..., tuple[State, Metrics]]
-    sample: Callable[..., Float[Array, "m d"]]
-    relabel: Callable[..., State] = keep
-    latent_model: Callable[..., LatentModel] | None = None
-    whole_pool: bool = False
-
-
-class Classifier(NamedTuple):
-    """A supervised classifier of features.
-
-    Attributes:
-        fit: (key, x[n, d], y[n], w[n], classes) -> parameters.
-        logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
-        streamed: (draw, per_class, classes_per_block) -> StreamedClassifier, with draw: (source, key, y[b]) -> x[b, d].
-        embedding: (parameters, x[m, d], candidates[k]) -> Embedding.
-        head: (parameters, candidates[k]) -> Head that gives the same scores.
-    """
-
-    fit: Callable[..., Any]
-    logits: Callable[..., Float[Array, "m k"]]
-    streamed: Callable[..., "StreamedClassifier"] | None = None
-    embedding: Callable[..., Embedding] | None = None
-    head: Callable[..., Head] | None = None
-
-
-class StreamedClassifier(NamedTuple):
-    """The same classifier of rows that are drawn when they are needed, for more classes than memory has rows for.
-
-    Attributes:
-        fit: (key, source, unseen[u]) -> parameters. `source` is whatever draws rows.
-        logits: (parameters, x[m, d], candidates[k]) -> scores[m, k].
-    """
-
-    fit: Callable[..., Any]
-    logits: Callable[..., Float[Array, "m k"]]
 
 
 class Predictions(NamedTuple):
@@ -281,15 +197,3 @@ class SelectionRequest(NamedTuple):
 
 Selector = Callable[[Key[Array, ""], Predictions, SelectionRequest], Selected]
 """Its multiplicities add up to n, or about n where whole shares of classes are taken."""
-
-
-class Kernel(NamedTuple):
-    """A Markov kernel for one chain.
-
-    Attributes:
-        init: (position, potential) -> kernel state, whose field `position` is the chain's position.
-        step: (key, kernel state, potential) -> (kernel state, `jzsl.sampling.info.Info`).
-    """
-
-    init: Callable[..., Any]
-    step: Callable[..., tuple[Any, Any]]

@@ -18,7 +18,7 @@ jax.config.update("jax_default_matmul_precision", "highest")
 
 with install_import_hook("jzsl", "beartype.beartype"):
     from jzsl.data.synthetic import LinearGaussian
-    from jzsl.problem.views import inductive
+    from jzsl.evaluation.views import inductive
     from jzsl.types import ClassTable, Pool
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

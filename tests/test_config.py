@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from jzsl.config import Experiment, Train, decode, differences, encode, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.data.xlsa17 import Xlsa17
+from jzsl.driver.load import load_config
 from jzsl.errors import InputError
+from jzsl.exchange import decode, differences, encode
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.sampling.chain import Langevin
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
@@ -30,9 +33,9 @@ def test_shipped_config_loads_and_survives_json(path):
 def test_json_keeps_every_kind_of_field():
     config = Experiment(
         Xlsa17(Path("some/where")),
-        Generative(ABP(kernel=Langevin.metropolis, sigma=0.1), noise=()),
+        Generative(ABP(kernel=Langevin.metropolis, sigma=0.1), zsl_noise=False),
         Train(epochs=7),
-        tasks=(Task.gzsl, Task.zsl),
+        tasks=(GZSL(), ZSL()),
     )
     assert decode(json.loads(json.dumps(encode(config)))) == config
 
@@ -91,7 +94,7 @@ def test_bad_config_file(tmp_path, text, culprit):
         (lambda: Train(checkpoint_seconds=-1), "train.checkpoint_seconds"),
         (lambda: Experiment(Digits(), S2V(), seeds=0), "seeds"),
         (lambda: Experiment(Digits(), S2V(), tasks=()), "tasks"),
-        (lambda: Experiment(Digits(), S2V(), tasks=(Task.zsl, Task.zsl)), "tasks"),
+        (lambda: Experiment(Digits(), S2V(), tasks=(ZSL(), ZSL())), "tasks"),
     ],
 )
 def test_bad_settings_are_refused_by_name(make, field):

@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
+from jzsl.interfaces import Classifier, StreamedClassifier
 from jzsl.keys import stream
-from jzsl.types import Classifier, ClassTable, Embedding, NeighbourHead, StreamedClassifier
+from jzsl.types import ClassTable, Embedding, NeighbourHead
 
 _QUERIES = 256
 _REFERENCES = 8192
@@ -101,7 +102,7 @@ def knn(neighbours: int) -> Classifier:
             def rows_of(number):
                 column = jnp.repeat(number * size + jnp.arange(size), per_class)
                 within = jnp.minimum(column, len(candidates) - 1)
-                generated = unit(draw(source, stream(key, "block", number), candidates[within]))
+                generated = unit(draw(stream(key, "block", number), source, candidates[within]))
                 return generated, within, (column < len(candidates)).astype(jnp.int32)
 
             kept = min(neighbours, len(candidates) * per_class)

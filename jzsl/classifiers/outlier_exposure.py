@@ -49,6 +49,8 @@ class Detector(NamedTuple):
 def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: ClassTable) -> Detector:
     """Minimises the cross-entropy of labelled rows, plus `exposure` times that of uniform targets on unlabelled ones.
 
+    Each is the mean of its own group (eq. 2 of the detector's authors), however many rows the two have. Minibatches
+    mix the groups; a row counts by the inverse of its group's share, so that an epoch is the sum of the two means.
     A row is unlabelled if its label is missing (-1) or, as a pseudo-label, an unseen class. The threshold is the one
     that best tells held-out labelled rows from unlabelled ones: no test label takes part.
     """
@@ -60,13 +62,17 @@ def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: Cla
     held_out, training = labelled & chosen, (labelled & ~chosen) | unlabelled
     net = embedding_classifier(len(classes.semantics), hyper.hidden)
     optimizer = optax.adam(hyper.learning_rate)
+    size = jnp.sum(training)
+    of_labelled = size / jnp.maximum(jnp.sum(labelled & training), 1)
+    of_unlabelled = hyper.exposure * size / jnp.maximum(jnp.sum(unlabelled), 1)
 
     def loss(params, rows, valid):
         x, _, label = minibatch(pool, rows)
         log_p = _log_share(net.embed(params, x), seen)
         right = jnp.take_along_axis(log_p, jnp.where(labelled[rows], label, 0)[:, None], 1)[:, 0]
         uniform = jnp.sum(jnp.where(seen, log_p, 0.0), 1) / jnp.sum(seen)
-        return -jnp.sum(valid * jnp.where(labelled[rows], right, hyper.exposure * uniform)) / hyper.batch_size
+        log_likelihood = jnp.where(labelled[rows], of_labelled * right, of_unlabelled * uniform)
+        return -jnp.sum(valid * log_likelihood) / hyper.batch_size
 
     def step(carry, step_key, rows, valid):
         del step_key

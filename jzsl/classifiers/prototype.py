@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jzsl.types import Classifier, ClassTable, Embedding, LinearHead
+from jzsl.interfaces import Classifier
+from jzsl.types import ClassTable, Embedding, LinearHead
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,18 @@ class Prototype:
 
 
 class Prototypes(NamedTuple):
-    """One mean a class, and which classes have one."""
+    """The mean of all samples, each class's mean less that, and which classes have one."""
 
-    mean: Float[Array, "c d"]
+    centre: Float[Array, " d"]
+    offset: Float[Array, "c d"]
     known: Bool[Array, " c"]
 
 
 def prototype() -> Classifier:
     """Scores a class by minus half the squared distance to the weighted mean of its rows, up to a term of x alone.
 
-    A class without rows scores minus infinity.
+    Everything is measured from the mean of all samples: features that lie far from zero, close together, would
+    otherwise lose their digits to the squares of their lengths. A class without rows scores minus infinity.
     """
 
     def fit(
@@ -42,30 +45,34 @@ def prototype() -> Classifier:
         count = len(classes.semantics)
         x = x.astype(jnp.float32)
         weight = w.astype(x.dtype)
-        total = jax.ops.segment_sum(x * weight[:, None], y, count)
+        centre = jnp.sum(x * weight[:, None], 0) / jnp.maximum(jnp.sum(weight), 1)
+        total = jax.ops.segment_sum((x - centre) * weight[:, None], y, count)
         mass = jax.ops.segment_sum(weight, y, count)
-        return Prototypes(total / jnp.maximum(mass, 1)[:, None], mass > 0)
+        return Prototypes(centre, total / jnp.maximum(mass, 1)[:, None], mass > 0)
 
     def logits(prototypes: Prototypes, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
-        scores = negative_distance(x, prototypes.mean[candidates])
+        scores = negative_distance(x, prototypes.centre, prototypes.offset[candidates])
         return jnp.where(prototypes.known[candidates], scores, -jnp.inf)
 
     def embedding(prototypes: Prototypes, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
-        return Embedding(x, prototypes.mean[candidates])
+        return Embedding(x, prototypes.centre + prototypes.offset[candidates])
 
     def head(prototypes: Prototypes, candidates: Int[Array, " k"]) -> LinearHead:
-        near = nearest(prototypes.mean[candidates])
+        near = nearest(prototypes.centre, prototypes.offset[candidates])
         return near._replace(bias=jnp.where(prototypes.known[candidates], near.bias, -jnp.inf))
 
     return Classifier(fit, logits, embedding=embedding, head=head)
 
 
-def negative_distance(x: Float[Array, "m d"], prototypes: Float[Array, "k d"]) -> Float[Array, "m k"]:
-    """x'p - ||p||^2 / 2 = (||x||^2 - ||x - p||^2) / 2: the nearest prototype has the largest value."""
-    linear = nearest(prototypes)
-    return jnp.dot(x, linear.weight, precision=jax.lax.Precision.HIGHEST) + linear.bias
+def negative_distance(
+    x: Float[Array, "m d"], centre: Float[Array, " d"], offset: Float[Array, "k d"]
+) -> Float[Array, "m k"]:
+    """(||x - c||^2 - ||x - c - o||^2) / 2, with prototypes c + o: the nearest prototype has the largest value."""
+    product = jnp.dot(x - centre, offset.T, precision=jax.lax.Precision.HIGHEST)
+    return product - jnp.sum(offset**2, -1) / 2
 
 
-def nearest(prototypes: Float[Array, "k d"]) -> LinearHead:
+def nearest(centre: Float[Array, " d"], offset: Float[Array, "k d"]) -> LinearHead:
     """`negative_distance` as a linear map of x."""
-    return LinearHead(prototypes.T, -jnp.sum(prototypes**2, -1) / 2)
+    bias = -jnp.dot(offset, centre, precision=jax.lax.Precision.HIGHEST) - jnp.sum(offset**2, -1) / 2
+    return LinearHead(offset.T, bias, centre=centre)

@@ -10,8 +10,9 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
+from jzsl.interfaces import Classifier, StreamedClassifier
 from jzsl.training.epochs import run_epochs
-from jzsl.types import Classifier, ClassTable, Embedding, LinearHead, StreamedClassifier
+from jzsl.types import ClassTable, Embedding, LinearHead
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def softmax(hyper: Softmax) -> Classifier:
         def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> tuple[Linear, Int[Array, " u"]]:
             def take(step_key, rows):
                 column = rows // per_class
-                return draw(source, step_key, unseen[column]), column
+                return draw(step_key, source, unseen[column]), column
 
-            one = jax.eval_shape(draw, source, key, unseen[:1])
+            one = jax.eval_shape(draw, key, source, unseen[:1])
             w = jnp.ones(len(unseen) * per_class, jnp.int32)
             return descend(key, take, w, one.shape[1], len(unseen)), unseen
 

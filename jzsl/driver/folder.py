@@ -10,10 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
-from jzsl.config import Experiment, differences
+from jzsl.config import Experiment
 from jzsl.devices.processes import from_first
 from jzsl.driver.checkpoints import write_json
 from jzsl.errors import InputError, writing
+from jzsl.exchange import differences
 from jzsl.records import read_record
 
 PLACEMENT = ("parallel_seeds", "devices_per_seed", "memory_gb")

@@ -1,34 +1,37 @@
-"""metrics.jsonl: one row of numbers a chunk, cut back to the last checkpoint when a run resumes."""
+"""metrics.jsonl: a line of metrics per evaluation, cut back to the last checkpoint when a run resumes."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from jzsl.driver.events import Evaluated, Event
 from jzsl.errors import writing
 
 
 class Journal:
-    """Appends rows to a JSON-lines file.
+    """A sink that appends lines to a JSON-lines file.
 
     Args:
         path: the file; made if missing.
-        keep: rows to keep of what is there; the rest was written after the last checkpoint and will come again.
-        writes: whether to touch the file at all, and not only count.
+        keep: lines to keep of it; the others were written after the last checkpoint and will come again.
     """
 
-    def __init__(self, path: Path, keep: int = 0, writes: bool = True):
-        self._path, self._writes = path, writes
-        self.rows = keep
-        if not writes:
-            return
+    def __init__(self, path: Path, keep: int = 0):
+        self._path = path
         kept = path.read_text().splitlines(keepends=True)[:keep] if path.exists() else []
         temporary = path.with_name(f".{path.name}.new")
         with writing(path):
             temporary.write_text("".join(kept))
             temporary.replace(path)
 
-    def append(self, row: dict[str, Any]) -> None:
-        if self._writes:
-            with writing(self._path), self._path.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-        self.rows += 1
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Evaluated):
+            self.append(event.line)
+
+    def append(self, line: dict[str, Any]) -> None:
+        """One line more."""
+        with writing(self._path), self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,6 +1,7 @@
-"""The predictions of a finished seed on disk: scores of every test row, its place in the data, and its class."""
+"""The predictions of a finished seed on disk: the scores of every test sample, its index in the data, and its class."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,24 +9,24 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from jzsl.devices.processes import is_first
-from jzsl.driver.trainer import Trainer
+from jzsl.driver.scoring import Scoring
 from jzsl.errors import InputError, writing
-from jzsl.types import Task
+from jzsl.interfaces import Task
 
 
 class TaskPredictions(NamedTuple):
     """The scores of one task.
 
     Attributes:
-        scores: of each test row, a column a candidate class; the largest decides. Where a run keeps the best columns
-            only, these, best first.
-        rows: of the problem.
+        scores: of each test sample, one column per candidate class; the largest decides. Where a run keeps the best
+            columns only, these, best first.
+        samples: indices of the problem's samples.
         truth: their classes.
         candidates: the class of each column.
     """
 
     scores: Shaped[np.ndarray, "n k"]
-    rows: Int[np.ndarray, " n"]
+    samples: Int[np.ndarray, " n"]
     truth: Int[np.ndarray, " n"]
     candidates: Int[np.ndarray, " c"]
 
@@ -36,7 +37,7 @@ class TaskPredictions(NamedTuple):
 
     @property
     def predicted(self) -> Int[np.ndarray, " n"]:
-        """The class of each row."""
+        """The predicted class of each sample."""
         return self.candidates[self.scores[:, 0] if self.ranked else self.scores.argmax(1)]
 
 
@@ -44,16 +45,16 @@ def path_of(out: Path, seed: int) -> Path:
     return out / "predictions" / f"seed-{seed}.npz"
 
 
-def save(out: Path, seed: int, trainer: Trainer, scores: dict[str, Float[np.ndarray, "n k"] | np.ndarray]) -> None:
-    """Writes the scores of a seed, with the bonus of calibrated stacking, into the run's folder."""
+def save(out: Path, seed: int, scoring: Scoring, scores: dict[str, Float[np.ndarray, "n k"]]) -> None:
+    """Writes the scores of a seed, with the calibration offset, into the run's folder."""
     if not is_first():
         return
-    entries = {}
-    for name, found in trainer.decisive(scores).items():
-        entries[f"{name}_scores"] = found
-        if name in Task.__members__:
-            entries[f"{name}_rows"], entries[f"{name}_truth"] = trainer.truth(Task[name])
-            entries[f"{name}_candidates"] = trainer.candidates[Task[name]]
+    tasks, entries = {task.name: task for task in scoring.tasks}, {}
+    for name, values in scoring.calibrated(scores).items():
+        entries[f"{name}_scores"] = values
+        if name in tasks:
+            entries[f"{name}_samples"], entries[f"{name}_truth"] = scoring.truth(tasks[name])
+            entries[f"{name}_candidates"] = scoring.candidates[name]
     path = path_of(out, seed)
     temporary = path.with_name(f".{path.name}")
     with writing(path):
@@ -62,8 +63,8 @@ def save(out: Path, seed: int, trainer: Trainer, scores: dict[str, Float[np.ndar
         temporary.replace(path)
 
 
-def load(out: Path, seed: int) -> dict[Task, TaskPredictions]:
-    """Reads them back; nothing is unpickled.
+def load(out: Path, seed: int, tasks: Sequence[Task]) -> dict[str, TaskPredictions]:
+    """Reads those of some tasks back, by the tasks' names; nothing is unpickled.
 
     Raises:
         InputError: naming the file.
@@ -71,21 +72,21 @@ def load(out: Path, seed: int) -> dict[Task, TaskPredictions]:
     path = path_of(out, seed)
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            found = {
-                task: TaskPredictions(*(file[f"{task.name}_{field}"] for field in TaskPredictions._fields))
-                for task in Task
+            saved = {
+                task.name: TaskPredictions(*(file[f"{task.name}_{field}"] for field in TaskPredictions._fields))
+                for task in tasks
                 if f"{task.name}_scores" in file
             }
-        if not found:
+        if not saved:
             raise ValueError("no scores in it")
-        for task, (scores, rows, truth, candidates) in found.items():
-            shapes = (scores.ndim, len(scores), len(rows), candidates.ndim)
+        for name, (scores, samples, truth, candidates) in saved.items():
+            shapes = (scores.ndim, len(scores), len(samples), candidates.ndim)
             if shapes != (2, len(truth), len(truth), 1) or not np.issubdtype(scores.dtype, np.number):
-                raise ValueError(f"{task.name}: shapes that disagree")
+                raise ValueError(f"{name}: shapes that disagree")
             if not all(
-                np.issubdtype(part.dtype, np.integer) and (part >= 0).all() for part in (rows, truth, candidates)
+                np.issubdtype(part.dtype, np.integer) and (part >= 0).all() for part in (samples, truth, candidates)
             ):
-                raise ValueError(f"{task.name}: rows and classes expected as numbers from 0")
-        return found
+                raise ValueError(f"{name}: samples and classes expected as numbers from 0")
+        return saved
     except Exception as error:  # foreign bytes raise many kinds
         raise InputError(f"{path}: not the predictions of a run ({' '.join(str(error).split())[:200]})") from error

@@ -4,10 +4,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from jzsl.config import Experiment, classes_of, decode, differences, load_config
+from jzsl.config import Experiment
 from jzsl.driver.folder import saved
+from jzsl.driver.load import load_config
 from jzsl.driver.result import read_run
 from jzsl.errors import InputError
+from jzsl.exchange import classes_of, decode, differences
 
 
 def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dict[str, Any]]:

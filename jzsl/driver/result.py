@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 
 from jzsl.config import Experiment
-from jzsl.driver.run_progress import Standing, epochs, factor
+from jzsl.driver.progress_record import ProgressRecord
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
 from jzsl.records import read_record, require_record
+from jzsl.types import Setting
 
 _RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
-           "epochs": int, "epochs_chosen": bool, "factor": float | None, "class_prior": str, "rounds": int,
+           "epochs": int, "epochs_chosen": bool, "offset": float | None, "class_prior": str, "rounds": int,
            "duration_s": float}  # fmt: skip
-_NUMBER = {"mean": float, "std": float, "values": list[float]}
+_NUMBER = {"mean": float, "std": float | None, "values": list[float]}
 
 
 def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -36,11 +37,14 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return config, result
 
 
-def summary(experiment: Experiment, problem: Problem, standing: Standing, setting: str) -> dict[str, Any]:
-    """What result.json says of a finished run, but for data and versions; numbers in percent."""
-    results = standing.results
+def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, setting: Setting) -> dict[str, Any]:
+    """What result.json says of a finished run, but for data and versions; metrics in percent.
+
+    One seed has no standard deviation: `std` is null.
+    """
+    sths = experiment.self_training
     result: dict[str, Any] = {
-        "setting": setting,
+        "setting": setting.value,
         "tasks": [task.name for task in experiment.tasks],
         "features": {
             "name": problem.provenance.features,
@@ -49,15 +53,15 @@ def summary(experiment: Experiment, problem: Problem, standing: Standing, settin
         },
         "semantics": problem.provenance.semantics,
         "seeds": list(range(experiment.seeds)),
-        "epochs": epochs(experiment, standing),
+        "epochs": record.epochs(experiment),
         "epochs_chosen": experiment.train.epochs is None,
-        "factor": factor(experiment, standing),
-        "class_prior": experiment.self_training.class_prior.name if experiment.self_training else "uniform",
-        "rounds": experiment.self_training.rounds if experiment.self_training else 0,
-        "duration_s": standing.seconds,
+        "offset": record.offset(experiment),
+        "class_prior": "uniform" if sths is None else sths.prior_name,
+        "rounds": 0 if sths is None else sths.rounds,
+        "duration_s": record.seconds,
     }
     for name in experiment.numbers:
-        values = [numbers[name] for numbers in results]
-        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        values = [numbers[name] for numbers in record.results]
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
         result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
     return result

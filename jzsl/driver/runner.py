@@ -1,34 +1,34 @@
-"""The driver of a run: phases and seeds one after another, in chunks of epochs that end in numbers and checkpoints."""
+"""The driver of a run: the items of its plan one after another, in chunks of epochs with metrics and checkpoints."""
 
 import dataclasses
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import TaskID
 
-from jzsl.config import Experiment, encode
+from jzsl.config import Experiment
 from jzsl.devices.memory import available
 from jzsl.devices.mesh import on_host
 from jzsl.devices.processes import agreed, from_first, is_first, require_same
 from jzsl.driver import folder, predictions, saved_model
 from jzsl.driver.checkpoints import ProgressStore, write_json
 from jzsl.driver.divergence import require_finite
+from jzsl.driver.events import Advanced, Evaluated, Event, Sink, Started
 from jzsl.driver.interrupt import Interrupted, InterruptFlag
 from jzsl.driver.journal import Journal
+from jzsl.driver.plan import VALIDATION, Item, Plan, plan_of
+from jzsl.driver.progress_bar import ProgressBar
+from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.result import summary
-from jzsl.driver.round_trainer import RoundTrainer
-from jzsl.driver.run_progress import Standing, epochs, factor, record
-from jzsl.driver.stream_trainer import StreamTrainer
+from jzsl.driver.stages import StageStore
 from jzsl.driver.tensorboard import EventFiles, require_tensorboard
-from jzsl.driver.timing import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Stages, traced
-from jzsl.driver.trainer import Programs, Trainer
+from jzsl.driver.timing import CLASSIFY, LOAD, PREPARE, SAVE, SCORE, TRAIN, Timing, traced
+from jzsl.driver.trainer import Trainer
 from jzsl.driver.versions import versions
+from jzsl.exchange import encode
 from jzsl.problem.problem import Problem
-from jzsl.report.terminal import epoch_progress
-
-VALIDATION, FINAL = "validation", "final"
 
 
 def run(
@@ -36,25 +36,29 @@ def run(
     out: Path,
     resume: bool,
     console: Console,
-    stages: Stages | None = None,
+    timing: Timing | None = None,
     profile: bool = False,
     like: dict[str, Any] | None = None,
     tensorboard: bool = False,
+    stages_from: Path | None = None,
+    sinks: Sequence[Sink] = (),
 ) -> dict[str, Any]:
     """Runs an experiment into the folder `out` and returns what result.json holds.
 
-    Nothing is written before config and data have been found good. With `resume`, a run that was stopped or
-    killed goes on from its last checkpoint and ends with the same bits.
+    Nothing is written before config and data have passed their checks. With `resume`, a run that was stopped or killed
+    goes on from its last checkpoint and ends with the same bits.
 
     Args:
         experiment: what to run.
         out: its folder.
         resume: whether it is there already.
         console: for progress and warnings.
-        stages: gathers where the time goes.
+        timing: gathers where the time goes.
         profile: write a trace of one chunk of epochs into the folder `profile` there.
+        like: the header of another run, which this one repeats; then the data must be the same.
         tensorboard: write event files into the folder `tensorboard` there.
-        like: what config.json says of another run, which this one repeats; then the data must be the same.
+        stages_from: folder of a run whose finished stages are taken over where config, data and seed agree.
+        sinks: take the run's events beside the library's own sinks.
 
     Raises:
         InputError: for a mistake in config, data or folder, or if the run needs more memory than there is.
@@ -62,14 +66,16 @@ def run(
         DivergedError: if a metric is not finite; the last good checkpoint stays.
         Interrupted: after SIGTERM or SIGINT, once the state is saved.
     """
-    stages = stages or Stages()
+    timing = timing or Timing()
     if tensorboard:
         require_tensorboard()
     experiment = folder.of_run(out, experiment, resume)
-    with InterruptFlag() as interrupt, stages:
-        with stages(LOAD):
+    with InterruptFlag() as interrupt, timing:
+        with timing(LOAD):
             problem = experiment.load()
             require_same(problem.hash, "hash of the data")
+        for warning in problem.warnings:
+            console.print(f"warning: {warning}", style="yellow")
         header = {
             "experiment": encode(experiment),
             "parallel_seeds": experiment.replicas,
@@ -84,211 +90,206 @@ def run(
             from_first(lambda: folder.require_like(like, header, "the run to repeat", console))
         if resume and (done := folder.check(out, header, console)) is not None:
             return done
-        with stages(PREPARE), console.status("compiling"):
-            trainers = _trainers(problem, experiment)
+        with timing(PREPARE), console.status("compiling"):
+            plan = plan_of(problem, experiment)
         if not resume:
             folder.make(out, header)
-        _tell_memory(trainers, experiment, console)
+        console.print(
+            f"needs {plan.bytes / 1e9:.3g} GB of {available(experiment.memory_gb) / 1e9:.3g} GB on each device"
+        )
         with folder.held(out):
-            driver = _Driver(experiment, problem, trainers, out, console, interrupt, stages, profile, tensorboard)
+            stages = StageStore(out, experiment, problem, stages_from)
+            driver = _Driver(experiment, problem, plan, out, console, interrupt, timing, stages)
+            driver.trace_folder = out / "profile" if profile else None
+            every = [*_own_sinks(out, driver.record.lines, tensorboard), ProgressBar(console), *sinks]
             try:
-                result = {**driver.finish(), "data": header["data"], "versions": header["versions"]}
+                for event in driver.events():
+                    for sink in every:
+                        sink(event)
             finally:
                 driver.close()
+                for sink in every:
+                    sink.close()
+            result = summary(experiment, problem, driver.record, plan.final.view.setting)
+            result = {**result, "data": header["data"], "versions": header["versions"]}
             if is_first():
                 write_json(out / "result.json", result)
             return result
 
 
-def _tell_memory(trainers: dict[str, Trainer], experiment: Experiment, console: Console) -> None:
-    needed, there = max(trainer.bytes for trainer in trainers.values()), available(experiment.memory_gb)
-    console.print(f"needs {needed / 1e9:.3g} GB of {there / 1e9:.3g} GB on each device")
-
-
-def _trainers(problem: Problem, experiment: Experiment) -> dict[str, Trainer]:
-    """A trainer a phase. Both pools have the capacity of the whole training set: one compilation serves both."""
-    programs, capacity = Programs(experiment), len(problem.splits.train)
-    trainers: dict[str, Trainer] = {}
-    blocks = experiment.samples_per_block is not None and experiment.samples_per_block < capacity
-    if experiment.train.epochs is None and blocks:
-        trainers[VALIDATION] = StreamTrainer(problem.validation(), experiment, programs, capacity)
-    elif experiment.train.epochs is None or experiment.calibration:
-        trainers[VALIDATION] = Trainer(problem.validation(), experiment, programs, capacity, choosing=True)
-    if experiment.self_training:
-        trainers[FINAL] = RoundTrainer(problem, experiment, programs, experiment.self_training)
-    elif blocks:
-        trainers[FINAL] = StreamTrainer(problem, experiment, programs, capacity)
-    else:
-        trainers[FINAL] = Trainer(problem, experiment, programs, capacity)
-    return trainers
+def _own_sinks(out: Path, lines: int, tensorboard: bool) -> list[Sink]:
+    """The sinks that write files; the first process alone writes."""
+    if not is_first():
+        return []
+    journal = Journal(out / "metrics.jsonl", keep=lines)
+    return [journal, EventFiles(out / "tensorboard", out / "metrics.jsonl")] if tensorboard else [journal]
 
 
 class _Driver:
-    """Holds what the loop over phases, seeds and chunks needs; `finish` runs it to the end."""
+    """What the loop over items and chunks needs; `events` runs it to the end."""
 
     def __init__(
         self,
         experiment: Experiment,
         problem: Problem,
-        trainers: dict[str, Trainer],
+        plan: Plan,
         out: Path,
         console: Console,
         interrupt: InterruptFlag,
-        stages: Stages,
-        profile: bool,
-        tensorboard: bool,
+        timing: Timing,
+        stages: StageStore,
     ):
-        self.experiment, self.problem, self.trainers, self.out = experiment, problem, trainers, out
-        self.interrupt, self.stages = interrupt, stages
-        self.items = [(phase, seeds) for phase in trainers for seeds in experiment.groups]
+        self.experiment, self.problem, self.plan, self.out = experiment, problem, plan, out
+        self.interrupt, self.timing, self.stages = interrupt, timing, stages
         self.store = ProgressStore(out / "checkpoints" / "progress")
-        self.standing, self.state = Standing(lanes=trainers[FINAL].lanes), None
-        found = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
-        if found:
-            self.standing = Standing(**{**found[1], "lanes": self.standing.lanes})
-            self.state = trainers[self._item(found[1])[0]].adopt(found[0])
-        self.journal = Journal(out / "metrics.jsonl", keep=self.standing.rows, writes=is_first())
-        self.events = None
-        if tensorboard and is_first():
-            self.events = EventFiles(out / "tensorboard", out / "metrics.jsonl")
-        self.progress = epoch_progress(console)
-        self.trace_folder = out / "profile" if profile else None
+        self.record, self.state = ProgressRecord(replicas=plan.final.replicas), None
+        restored = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
+        if restored:
+            state, record = restored
+            self.record = ProgressRecord(**{**record, "replicas": self.record.replicas})
+            self.state = plan.trainer(self._item(record)).adopt(state)
+        self.trace_folder: Path | None = None
         self.fits = 0
         self.finite: dict[int, dict[str, float]] = {}  # the last metrics of each seed of the item under way
-        self.saved_epoch = self.standing.epoch
+        self.saved_epoch = self.record.epoch
         self.clock = self.saved_at = time.monotonic()
 
-    def _item(self, record: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
-        """Phase and seeds of a checkpoint: the item under way, or the last one that is done."""
-        return self.items[record["item"] - (record["epoch"] == 0)]
+    def _item(self, record: dict[str, Any]) -> Item:
+        """The item that a checkpoint holds the state of: the one under way, or the last one that is done."""
+        return self.plan.items[record["item"] - (record["epoch"] == 0)]
 
     def _template(self, record: dict[str, Any]) -> Any:
         """Shapes of the state in a checkpoint, on the devices that there are now."""
-        phase, seeds = self._item(record)
-        return self.trainers[phase].template(seeds, record["lanes"])
+        item = self._item(record)
+        return self.plan.trainer(item).template(item.seeds, record["replicas"])
 
     def close(self) -> None:
         """Releases the files."""
         self.store.close()
-        if self.events:
-            self.events.close()
 
-    def finish(self) -> dict[str, Any]:
-        """Runs what is left and returns the result."""
-        with self.progress:
-            for phase, seeds in self.items[self.standing.item :]:
-                self._run_item(phase, seeds)
-        return summary(self.experiment, self.problem, self.standing, self.trainers[FINAL].view.setting)
+    def events(self) -> Iterator[Event]:
+        """Runs what is left of the plan."""
+        for item in self.plan.items[self.record.item :]:
+            yield from self._run(item)
 
-    def _run_item(self, phase: str, seeds: tuple[int, ...]) -> None:
-        trainer, standing, count = self.trainers[phase], self.standing, self._epochs_of(phase)
-        total = trainer.total(count)
-        if phase == FINAL:
-            trainer.factor = factor(self.experiment, self.standing) or 0.0
-        with self.stages(TRAIN):
-            state = self.state if standing.epoch else trainer.init(seeds)
-        self.state = None  # fit uses the state up
-        title = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-        bar = self.progress.add_task(f"{phase} {title}", total=total, completed=standing.epoch, numbers="")
-        while standing.epoch < total:
-            chunk = trainer.next_chunk(standing.epoch, count, self.experiment.train.chunk)
-            with traced(self._trace_now(chunk, total)), self.stages(TRAIN):
-                state, metrics = trainer.fit(state, standing.epoch, chunk, count)
+    def _run(self, item: Item) -> Iterator[Event]:
+        trainer, record, epochs = self.plan.trainer(item), self.record, self._epochs_of(item)
+        total = trainer.total(epochs)
+        if item == self.plan.items[-1] or item.phase != VALIDATION:
+            trainer.offset = record.offset(self.experiment) or 0.0
+        yield Started(_title(item), total, record.epoch)
+        state = self._first_state(item, trainer)
+        taken = None if item.stage is None or record.epoch else self.stages.take(item, trainer)
+        if taken is not None:
+            state, record.epoch = taken, total
+        while record.epoch < total:
+            chunk = trainer.next_chunk(record.epoch, epochs, self.experiment.train.chunk)
+            with traced(self._trace_now(chunk, total)), self.timing(TRAIN):
+                state, metrics = trainer.fit(state, record.epoch, chunk, epochs)
                 metrics = on_host(metrics)
-            standing.epoch += chunk
-            for number, seed in enumerate(seeds):
-                losses = {name: float(values[number]) for name, values in metrics.items()}
-                require_finite(
-                    losses, self.finite.get(seed, {}), f"{phase} seed {seed}, {self._epochs(chunk)}", self._kept()
-                )
-                self.finite[seed] = losses
-            if (place := trainer.place(standing.epoch, count)) is not None:
-                for number, seed in enumerate(seeds):
-                    losses = {name: float(values[number]) for name, values in metrics.items()}
-                    self._look(bar, phase, seed, place, losses, state, number, last=standing.epoch == total)
-            if standing.epoch == total:
-                standing.item, standing.epoch, self.finite = standing.item + 1, 0, {}
-            self.progress.update(bar, completed=standing.epoch or total)
-            self._save_if_due(state, item_done=standing.epoch == 0)
-            if standing.epoch == 0:
-                return
+            record.epoch += chunk
+            losses = self._losses(item, metrics, chunk)
+            position = trainer.position(record.epoch, epochs)
+            if position is not None and item.stage is None:
+                yield from self._evaluated(item, trainer, state, position, losses, last=record.epoch == total)
+            yield Advanced(record.epoch)
+            if record.epoch < total:
+                self._save_if_due(state, item_done=False)
+        if item.stage is not None and taken is None:
+            self.stages.keep(item, trainer, state)
+        record.item, record.epoch, self.finite = record.item + 1, 0, {}
+        self.state = state
+        self._save_if_due(state, item_done=True)
 
-    def _look(
+    def _first_state(self, item: Item, trainer: Trainer) -> Any:
+        """The state to go on with: a checkpoint's, or a new one with the variables of the stage before."""
+        before, self.state = self.state, None  # fit uses the state up
+        if self.record.epoch:
+            return before
+        number = self.record.item
+        follows = number > 0 and self.plan.items[number - 1].stage is not None
+        with self.timing(TRAIN):
+            return trainer.init(item.seeds, before if follows else None)
+
+    def _losses(self, item: Item, metrics: dict[str, Any], chunk: int) -> dict[int, dict[str, float]]:
+        """The metrics of each seed; raises a DivergedError where one is not finite."""
+        last = self.record.epoch
+        epochs = f"epoch {last}" if chunk == 1 else f"epochs {last - chunk + 1} to {last}"
+        losses = {}
+        for number, seed in enumerate(item.seeds):
+            losses[seed] = {name: float(values[number]) for name, values in metrics.items()}
+            where = f"{item.stage or item.phase} seed {seed}, {epochs}"
+            require_finite(losses[seed], self.finite.get(seed, {}), where, self._kept())
+            self.finite[seed] = losses[seed]
+        return losses
+
+    def _evaluated(
         self,
-        bar: TaskID,
-        phase: str,
-        seed: int,
-        place: dict[str, int],
-        losses: dict[str, float],
+        item: Item,
+        trainer: Trainer,
         state: Any,
-        number: int,
+        position: dict[str, int],
+        losses: dict[int, dict[str, float]],
         last: bool,
-    ) -> None:
-        """Scores one replica, writes its row, and at the end of the final phase its result and its model."""
-        trainer = self.trainers[phase]
-        with self.stages(CLASSIFY):
-            predictors = trainer.predictors(state, number)
-            scores = trainer.test_scores(state, predictors, number)
-        with self.stages(SCORE):
-            numbers = trainer.numbers(scores)
-        row = {"phase": phase, "seed": seed, **place, **losses, **numbers, **trainer.details(state, number)}
-        self.journal.append(row)
-        if self.events:
-            self.events.append(row)
-        self.standing.rows = self.journal.rows
-        self._show(bar, seed, place, losses, numbers)
-        if phase == VALIDATION:
-            record(self.experiment, self.standing, seed, numbers)
-        elif last:
-            self.standing.results.append(numbers)
-            with self.stages(SAVE):
-                saved = self.out / "checkpoints" / f"seed-{seed}"
-                saved_model.save(saved, trainer, trainer.model(state, number), predictors, self.problem)
-                predictions.save(self.out, seed, trainer, scores)
+    ) -> Iterator[Event]:
+        """Scores every seed, and at the end of the final phase keeps its result, its predictions and its model."""
+        with self.timing(CLASSIFY):
+            scores = trainer.scores(state)
+        for number, seed in enumerate(item.seeds):
+            with self.timing(CLASSIFY):
+                predictors = scores.predictors(number)
+                of_seed = scores.of(predictors, number)
+            with self.timing(SCORE):
+                numbers = trainer.scoring.numbers(of_seed)
+            line = {"phase": item.phase, "seed": seed, **position, **losses[seed], **numbers, **scores.details(number)}
+            self.record.lines += 1
+            yield Evaluated(self.experiment, line)
+            if item.phase == VALIDATION:
+                self.record.validated(self.experiment, seed, numbers)
+            elif last:
+                self.record.results.append(numbers)
+                with self.timing(SAVE):
+                    saved = self.out / "checkpoints" / f"seed-{seed}"
+                    saved_model.save(saved, trainer, trainer.model(state, number), predictors, self.problem)
+                    predictions.save(self.out, seed, trainer.scoring, of_seed)
 
     def _trace_now(self, chunk: int, total: int) -> Path | None:
         """The folder for a trace, if this chunk is to be traced: the second one of a run, or its only one."""
-        only = len(self.items) == 1 and chunk == total
+        only = len(self.plan.items) == 1 and chunk == total
         self.fits += 1
         return self.trace_folder if self.fits == (1 if only else 2) else None
 
-    def _show(self, bar: TaskID, seed: int, place: dict[str, int], losses: dict[str, float], numbers: dict[str, float]):
-        """The newest numbers beside the bar; of a round also a line of its own that stays."""
-        shown = "  ".join(f"{task.headline} {numbers[task.headline]:.1f}" for task in self.experiment.tasks)
-        self.progress.update(bar, numbers=shown)
-        if "round" in place:
-            relabelled = f"  {100 * losses['changed']:.0f} % relabelled" if place["round"] else ""
-            self.progress.console.print(
-                f"seed {seed}  round {place['round']}  {losses['selected']:.0f} rows  {shown}  "
-                f"class entropy {losses['frequency_entropy']:.2f}{relabelled}"
-            )
-
-    def _epochs_of(self, phase: str) -> int:
+    def _epochs_of(self, item: Item) -> int:
+        """Epochs per round of an item."""
         train = self.experiment.train
-        if phase == VALIDATION and train.epochs is None:
+        if item.stage is not None:
+            return next(stage.epochs for stage in self.experiment.stages if stage.name == item.stage)
+        if item.phase == VALIDATION and train.epochs is None:
             return train.max_epochs
-        return epochs(self.experiment, self.standing)
-
-    def _epochs(self, chunk: int) -> str:
-        last = self.standing.epoch
-        return f"epoch {last}" if chunk == 1 else f"epochs {last - chunk + 1} to {last}"
+        return self.record.epochs(self.experiment)
 
     def _kept(self) -> str:
         """Which checkpoint is the last one."""
-        item, name = self.standing.item, f"the last good checkpoint in {self.out}"
+        kept = f"the last good checkpoint in {self.out}"
         if self.saved_epoch:
-            return f"{name} is of epoch {self.saved_epoch}"
-        return f"{name} is of the item before" if item else "there is no checkpoint yet"
+            return f"{kept} is of epoch {self.saved_epoch}"
+        return f"{kept} is of the training before" if self.record.item else "there is no checkpoint yet"
 
     def _save_if_due(self, state: Any, item_done: bool) -> None:
+        """Saves at the end of an item, when the time has come, and when the user asks the run to stop."""
         now = time.monotonic()
         due = now - self.saved_at >= self.experiment.train.checkpoint_seconds
         asked = agreed(self.interrupt.signum or 0)
         if item_done or agreed(due) or asked:
-            self.standing.seconds += now - self.clock
+            self.record.seconds += now - self.clock
             self.clock = now
-            with self.stages(SAVE):
-                self.store.save(state, dataclasses.asdict(self.standing))
-            self.saved_at, self.saved_epoch = time.monotonic(), self.standing.epoch
-        if asked and self.standing.item < len(self.items):
+            with self.timing(SAVE):
+                self.store.save(state, dataclasses.asdict(self.record))
+            self.saved_at, self.saved_epoch = time.monotonic(), self.record.epoch
+        if asked and self.record.item < len(self.plan.items):
             raise Interrupted(asked)
+
+
+def _title(item: Item) -> str:
+    seeds = f"seed {item.seeds[0]}" if len(item.seeds) == 1 else f"seeds {item.seeds[0]} to {item.seeds[-1]}"
+    return f"{item.phase} {seeds}" if item.stage is None else f"{item.phase} {item.stage} {seeds}"

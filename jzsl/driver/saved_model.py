@@ -1,132 +1,163 @@
-"""A finished model on disk: what `jzsl predict` needs to classify new rows without the training data."""
+"""A finished model on disk: what `jzsl predict` needs to classify new samples without the training data."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
-from jzsl.config import MethodConfig
+from jzsl.config import Experiment
 from jzsl.driver.checkpoints import read_model, read_model_record, save_model
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
+from jzsl.interfaces import MethodConfig, Task
+from jzsl.metrics.calibration import column_offsets
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaler
+from jzsl.problem.transforms import Transform
 from jzsl.records import require_record
-from jzsl.types import ClassTable, Pool, Task
+from jzsl.types import ClassTable, Pool
 
-_RECORD = {"rows": int, "features": int, "semantics": int, "class_names": list[str], "unseen": list[int],
-           "factor": float, "masked": bool, "candidates": dict[str, list[int]]}  # fmt: skip
+_RECORD = {"samples": int, "shape": list[int], "dtype": str, "semantics": int | None, "class_names": list[str],
+           "unseen": list[int], "offset": float, "masked": bool, "candidates": dict[str, list[int]]}  # fmt: skip
 
 
-class Model(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Model:
     """A trained method for one task.
 
     Attributes:
         method: the configuration that trained it.
-        task: what it was asked for.
+        task: what it recognises.
         state: the trained method's, as it was before classification.
         predictor: the classifier's parameters.
-        scaler: applied to features first.
-        candidates: class indices, one a column of the scores.
+        transform: applied to samples first.
+        candidates: class indices, one per column of the scores.
         classes: the class table.
         class_names: of all its classes.
-        unseen: those without labelled rows.
-        factor: of calibrated stacking.
+        unseen: those without labelled samples.
+        offset: the calibration offset.
     """
 
     method: MethodConfig
     task: Task
     state: Any
     predictor: Any
-    scaler: Scaler
+    transform: Transform
     candidates: np.ndarray
     classes: ClassTable
     class_names: tuple[str, ...]
     unseen: np.ndarray
-    factor: float
+    offset: float
 
     @property
-    def bonus(self) -> np.ndarray:
-        """Added to each column's scores."""
-        return np.where(np.isin(self.candidates, self.unseen), np.float32(self.factor), np.float32(0))
+    def offsets(self) -> Float[np.ndarray, " k"]:
+        """The calibration offset of each column."""
+        return column_offsets(self.offset, ~np.isin(self.candidates, self.unseen))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the candidates."""
         return tuple(self.class_names[index] for index in self.candidates)
 
-    def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        """Scores of unscaled feature rows.
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a sample."""
+        return self.transform.low.shape
+
+    @cached_property
+    def _logits(self) -> Callable[..., Any]:
+        """Compiled once per number of samples, however often the model is asked."""
+        return jax.jit(self.method.build(self.task).logits)
+
+    def scores(self, samples: Shaped[np.ndarray, "n *s"]) -> Float[np.ndarray, "n k"]:
+        """Scores of samples as they are in the data, before the transform.
 
         Raises:
-            InputError: if these are no finite numbers, or the feature size is not the one trained on.
+            InputError: if these are no finite numbers, or of another shape or kind than those trained on.
         """
-        require_rows(features, len(self.scaler.low))
-        logits = jax.jit(self.method.build(self.task).logits)
-        return np.asarray(logits(self.predictor, self.scaler(features), self.candidates)) + self.bonus
+        require_samples(samples, self.transform)
+        return np.asarray(self._logits(self.predictor, self.transform(samples), self.candidates)) + self.offsets
 
 
-def require_rows(features: np.ndarray, size: int) -> None:
-    """Raises an InputError unless these are rows of so many finite numbers."""
-    if not np.issubdtype(features.dtype, np.number):
-        raise InputError(f"features: {features.dtype} found, expected numbers")
-    if features.ndim != 2 or features.shape[1] != size:
-        raise InputError(f"features: shape {features.shape} found, expected rows of {size} features")
-    bad = np.argwhere(~np.isfinite(features))
+def require_samples(samples: np.ndarray, transform: Transform) -> None:
+    """Raises an InputError unless these are samples of the shape and kind that a transform takes, of finite numbers."""
+    shape, images = transform.low.shape, transform.low.dtype == np.uint8
+    if images and samples.dtype != np.uint8:
+        raise InputError(f"samples: {samples.dtype} found, expected images of uint8")
+    if not np.issubdtype(samples.dtype, np.floating) and not np.issubdtype(samples.dtype, np.integer):
+        raise InputError(f"features: {samples.dtype} found, expected real numbers")
+    if samples.shape[1:] != shape or samples.ndim == 0:
+        expected = f"{shape[0]} features per sample" if len(shape) == 1 else f"samples of shape {shape}"
+        raise InputError(f"features: shape {samples.shape} found, expected {expected}")
+    bad = np.argwhere(~np.isfinite(samples.astype(np.float32, copy=False)))
     if len(bad):
-        raise InputError(f"features: row {bad[0][0]}, feature {bad[0][1]} is not finite")
+        where = f"feature {bad[0][1]}" if len(shape) == 1 else f"entry {tuple(map(int, bad[0][1:]))}"
+        raise InputError(f"features: sample {bad[0][0]}, {where} is not finite in single precision")
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
-    """Writes state, predictors and scaler, with the sizes from which their structure is known."""
+    """Writes state, predictors and transform, with the sizes from which their structure is known."""
     view = trainer.view
+    semantics = view.classes.semantics
     record = {
-        "rows": len(view.pool.x),
-        "features": view.pool.x.shape[1],
-        "semantics": view.classes.semantics.shape[1],
+        "samples": len(view.pool.x),
+        "shape": list(view.pool.x.shape[1:]),
+        "dtype": str(view.pool.x.dtype),
+        "semantics": None if semantics is None else semantics.shape[1],
         "class_names": list(problem.class_names),
         "unseen": view.unseen.tolist(),
-        "factor": trainer.factor,
+        "offset": trainer.offset,
         "masked": view.pool.observed is not None,
-        "candidates": {task.name: trainer.candidates[task].tolist() for task in predictors},
+        "candidates": {task.name: trainer.scoring.candidates[task.name].tolist() for task in predictors},
     }
     model = {
         "state": state,
         "predictors": {task.name: predictor for task, predictor in predictors.items()},
-        "scaler": tuple(view.scaler),
+        "transform": tuple(view.transform),
         "classes": tuple(view.classes),
     }
     save_model(folder, model, record)
 
 
-def load(folder: Path, method: MethodConfig, task: Task | None = None) -> Model:
-    """Reads a model back; `task` None takes the first one saved.
+def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model:
+    """Reads a model back.
+
+    Args:
+        folder: where `save` wrote it.
+        experiment: that trained it.
+        task: name of one of its tasks; None: the first one.
 
     Raises:
         InputError: if the folder is missing or damaged, or has no such task.
     """
     record = read_model_record(folder)
     _require_sizes(record, folder)
-    saved = [Task[name] for name in record["candidates"]]
-    task = task or saved[0]
+    by_name = {one.name: one for one in experiment.tasks}
+    for name in record["candidates"]:
+        if name not in by_name:
+            raise InputError(f"{folder}: not the record of a model (candidates: {name!r} is no task of the run)")
+    saved = list(record["candidates"])
+    task = task or experiment.tasks[0].name
     if task not in saved:
-        raise InputError(f"{folder}: task {task.name} was not run, only {', '.join(t.name for t in saved)}")
-    model = read_model(folder, _abstract_model(method, record, saved))
-    candidates = np.array(record["candidates"][task.name], np.int32)
+        raise InputError(f"{folder}: task {task} was not run, only {', '.join(saved)}")
+    model = read_model(folder, _abstract_model(experiment.method, record, [by_name[name] for name in saved]))
+    classes = [None if part is None else np.asarray(part) for part in model["classes"]]
     return Model(
-        method,
-        task,
+        experiment.method,
+        by_name[task],
         model["state"],
-        model["predictors"][task.name],
-        Scaler(*map(np.asarray, model["scaler"])),
-        candidates,
-        ClassTable(*map(np.asarray, model["classes"])),
+        model["predictors"][task],
+        Transform(*map(np.asarray, model["transform"])),
+        np.array(record["candidates"][task], np.int32),
+        ClassTable(*classes),
         tuple(record["class_names"]),
         np.array(record["unseen"], np.int32),
-        record["factor"],
+        record["offset"],
     )
 
 
@@ -134,10 +165,11 @@ def _require_sizes(record: dict[str, Any], folder: Path) -> None:
     where = f"{folder}: not the record of a model"
     require_record(record, _RECORD, where)
     classes = len(record["class_names"])
-    if not all(0 < record[name] < 2**31 for name in ("rows", "features", "semantics")):
-        raise InputError(f"{where} (rows, features, semantics: expected positive numbers)")
-    if unknown := set(record["candidates"]) - set(Task.__members__):
-        raise InputError(f"{where} (candidates: {sorted(unknown)[0]!r} is no task)")
+    sizes = [record["samples"], *record["shape"], 1 if record["semantics"] is None else record["semantics"]]
+    if not record["shape"] or not all(0 < size < 2**31 for size in sizes):
+        raise InputError(f"{where} (samples, shape, semantics: expected positive numbers)")
+    if record["dtype"] not in ("float32", "float16", "uint8"):
+        raise InputError(f"{where} (dtype: {record['dtype']!r} found, expected float32, float16 or uint8)")
     for number in (*record["unseen"], *(number for group in record["candidates"].values() for number in group)):
         if not 0 <= number < classes:
             raise InputError(f"{where} (class {number} found, there are {classes})")
@@ -146,17 +178,20 @@ def _require_sizes(record: dict[str, Any], folder: Path) -> None:
 
 
 def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Task]) -> dict[str, Any]:
-    rows, features, classes = record["rows"], record["features"], len(record["class_names"])
+    samples, shape, classes = record["samples"], tuple(record["shape"]), len(record["class_names"])
     methods = {task: method.build(task) for task in tasks}
+    affine = jnp.uint8 if record["dtype"] == "uint8" else jnp.float32
 
     def model():
-        counts = jnp.zeros(rows, jnp.int32)
-        x = jnp.zeros((rows, features))
+        counts = jnp.zeros(samples, jnp.int32)
+        x = jnp.zeros((samples, *shape), record["dtype"])
         pool = Pool(x, counts, counts, x > 0 if record["masked"] else None)
-        table = ClassTable(jnp.zeros((classes, record["semantics"])), jnp.zeros(classes, bool))
+        semantics = None if record["semantics"] is None else jnp.zeros((classes, record["semantics"]))
+        table = ClassTable(semantics, jnp.zeros(classes, bool))
         unseen = jnp.zeros(len(record["unseen"]), jnp.int32)
         state = methods[tasks[0]].init(jax.random.key(0), pool, table)
         predictors = {task.name: made.predictor(state, pool, table, unseen) for task, made in methods.items()}
-        return {"state": state, "predictors": predictors, "scaler": (x[0], x[0]), "classes": tuple(table)}
+        affine_map = (jnp.zeros(shape, affine), jnp.zeros(shape, affine))
+        return {"state": state, "predictors": predictors, "transform": affine_map, "classes": tuple(table)}
 
     return jax.eval_shape(model)

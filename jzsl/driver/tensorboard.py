@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jzsl.driver.events import Evaluated, Event
 from jzsl.errors import InputError
 
-_PLACES = ("phase", "seed", "epoch", "round")
+_POSITION = ("phase", "seed", "epoch", "round")
 
 
 def require_tensorboard() -> None:
@@ -34,6 +35,10 @@ class EventFiles:
         for line in journal.read_text().splitlines():
             self.append(json.loads(line))
 
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Evaluated):
+            self.append(event.line)
+
     def append(self, row: dict[str, Any]) -> None:
         """A row of the journal: each number that is no list under PHASE/NAME, at its epoch or round."""
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
@@ -42,7 +47,7 @@ class EventFiles:
         if seed not in self._writers:
             self._writers[seed] = SummaryWriter(str(self._folder / f"seed-{seed}"))
         for name, value in row.items():
-            if name not in _PLACES and not isinstance(value, list):
+            if name not in _POSITION and not isinstance(value, list):
                 self._writers[seed].add_scalar(f"{row['phase']}/{name}", value, step)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Where a run's time goes: wall time by stage, and a trace of one chunk for the details."""
+"""Where a run's time goes: wall time by part, and a trace of one chunk for the details."""
 
 import contextlib
 import time
@@ -17,23 +17,23 @@ LOAD, PREPARE, COMPILE, TRAIN, CLASSIFY, SCORE, SAVE = (
     "save",
 )
 COMPILED = (TRAIN, CLASSIFY)
-"""Stages that are spent in compiled programs, the transfer of their results included."""
+"""Parts that are spent in compiled programs, the transfer of their results included."""
 
 _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
 
-class Stages:
-    """Adds up seconds by stage while entered. What the compiler takes is a stage of its own, wherever it happens.
+class Timing:
+    """Adds up the seconds of each part of a run while entered. Compilation is a part of its own, wherever it happens.
 
     Attributes:
-        seconds: of each stage.
+        seconds: of each part.
     """
 
     def __init__(self):
         self.seconds: dict[str, float] = {}
         self._start = time.monotonic()
 
-    def __enter__(self) -> "Stages":
+    def __enter__(self) -> "Timing":
         jax.monitoring.register_event_duration_secs_listener(self._listen)
         return self
 
@@ -50,7 +50,7 @@ class Stages:
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """A piece of a stage; stages do not nest."""
+        """Times a piece of a part; parts do not nest."""
         start, compiling = time.monotonic(), self.seconds.get(COMPILE, 0.0)
         try:
             with jax.profiler.TraceAnnotation(f"jzsl {name}"):
@@ -64,7 +64,7 @@ class Stages:
         return time.monotonic() - self._start
 
     def table(self, count: int) -> list[tuple[str, float, float]]:
-        """The most expensive stages first: name, seconds, share of the total in percent."""
+        """The most expensive parts first: name, seconds, share of the total in percent."""
         total = self.total
         rows = {**self.seconds, "other": total - sum(self.seconds.values())}
         best = sorted(rows.items(), key=lambda row: -row[1])[:count]

@@ -1,258 +1,212 @@
-"""One problem under one experiment: its view on the device, and the compiled functions that train and score."""
+"""One problem under one experiment: its pool, a procedure that trains on it, and the scores of its tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
-from jaxtyping import Array, Float
 
 from jzsl.config import Experiment
 from jzsl.devices.memory import require_fit
-from jzsl.devices.mesh import (
-    REPLICA,
-    ROWS_MULTIPLE,
-    by_rows,
-    cut,
-    device_mesh,
-    keys_of,
-    layout,
-    on_host,
-    shapes,
-    shared,
-    whole,
-)
-from jzsl.devices.program import Program
-from jzsl.devices.replicas import replica, replicate
-from jzsl.evaluation.calibration import calibrated
-from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.top_k import top_columns
+from jzsl.devices.mesh import REPLICA, layout, shapes, shared, whole
+from jzsl.devices.replicas import replica
+from jzsl.driver.pools import BlockedPool, ResidentPool
+from jzsl.driver.programs import Programs
+from jzsl.driver.scoring import Scores, Scoring
+from jzsl.errors import InputError
+from jzsl.evaluation.views import View
+from jzsl.interfaces import Task
+from jzsl.metrics.calibration import column_offsets
 from jzsl.problem.problem import Problem
-from jzsl.problem.views import View, inductive
-from jzsl.types import Method, Metrics, Task
-
-
-class Programs:
-    """What the phases and seeds of an experiment share: the method, the devices, and its compiled `init` and `fit`,
-    which work on all replicas of a group of seeds."""
-
-    def __init__(self, experiment: Experiment):
-        self.methods = {task: experiment.method.build(task) for task in experiment.tasks}
-        method = self.methods[experiment.tasks[0]]  # tasks differ in their classifiers only
-        self.whole_pool = any(method.whole_pool for method in self.methods.values())
-        self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
-        share = self.mesh.shape[REPLICA]
-        self.lanes = -(-experiment.replicas // share) * share
-        self.init = Program(replicate(method.init, self.mesh, (True, False, False)))
-        self.fit = Program(replicate(method.fit, self.mesh, (True, False, False, False)), uses_up=True)
-
-
-def placed(states: Any, mesh: Mesh, rows: int) -> Any:
-    """Shapes of states, with the places that `layout` gives them."""
-    return jax.tree.map(lambda leaf, place: leaf.update(sharding=place), states, layout(states, mesh, rows))
+from jzsl.types import Metrics
 
 
 class Trainer:
-    """Trains a method on one problem's labelled rows, and scores it.
+    """Trains replicas of a procedure on the pool of a view, and scores them.
 
     Args:
         problem: what to train on.
+        view: of it, with the tasks' queries.
         experiment: how.
-        programs: the experiment's compiled functions.
-        capacity: rows of the pool; a larger one than needed lets several problems share a compilation.
-        choosing: whether the scores choose settings: then they are told with the best factor of calibrated stacking.
+        programs: the compiled functions; several trainers may share them.
+        unlabelled: the task whose test samples are the view's unlabelled pool; None: there is none.
+        blocks: samples per block of a pool that stays on the host, and the capacity of another problem that shares the
+            compilation; None: the whole pool is on the devices.
+        choosing: whether the scores choose settings: then they come with the best calibration offset.
 
     Attributes:
-        factor: bonus on the scores of unseen classes in the generalized task.
         bytes: memory that each device will need at most, by the compiler's count.
 
     Raises:
-        InputError: if that is more than there is, before anything is computed.
+        InputError: if that is more than there is, before anything is computed, or a method cannot take blocks.
     """
 
     def __init__(
-        self, problem: Problem, experiment: Experiment, programs: Programs, capacity: int, choosing: bool = False
+        self,
+        problem: Problem,
+        view: View,
+        experiment: Experiment,
+        programs: Programs,
+        unlabelled: Task | None = None,
+        blocks: tuple[int, int] | None = None,
+        choosing: bool = False,
     ):
-        self._set_up(problem, inductive(problem, experiment.scaling, capacity, ROWS_MULTIPLE), experiment, programs)
-        self._choosing = choosing and experiment.calibration
-
-    def _set_up(self, problem: Problem, view: View, experiment: Experiment, programs: Programs) -> None:
-        """Compiles everything from shapes, sees whether it fits, and only then puts the data on the devices."""
-        self.view = view
-        self.factor, self._choosing = 0.0, False
-        self._programs, mesh = programs, programs.mesh
-        self._protocol = Protocol(problem, view)
-        self._top = experiment.top
-        self.candidates = {task: self._protocol.candidates(task) for task in experiment.tasks}
-        self._predictor = {task: Program(self._predicts(method)) for task, method in programs.methods.items()}
-        self._logits = {task: Program(method.logits) for task, method in programs.methods.items()}
-        queries = {} if self._top else {task: self._protocol.queries(task) for task in experiment.tasks}
-        self._pool = shapes(view.pool, cut(mesh))
+        if blocks is not None and programs.whole_pool:
+            raise InputError("samples_per_block: given, but this method needs all samples at once")
+        self.view, self.programs, self.procedure = view, programs, programs.procedure
+        self._offset = 0.0
+        mesh = programs.mesh
+        self._pool = ResidentPool(view, mesh) if blocks is None else BlockedPool(problem, view, mesh, *blocks)
+        self._prepared = self._host_preparation()
+        # Inductive programs serve problems with different numbers of unseen classes.
+        rounds = programs.end is not None
+        self._candidates: Any = shapes(view.candidates, whole(mesh)) if rounds else None
         self._classes, self._unseen = shapes((view.classes, view.unseen), whole(mesh))
-        self._queries = {task: shapes(rows, whole(mesh)) for task, rows in queries.items()}
-        self.bytes = self._peak()
+        self._arrays_prepared = None if self._prepared is None else shapes(self._prepared, whole(mesh))
+        self.scoring = Scoring(problem, view, experiment, programs, unlabelled, choosing)
+        self.bytes = self._compile()
         require_fit(self.bytes, experiment.memory_gb, self._suggestions(experiment))
-        self._pool = by_rows(view.pool, mesh)
+        self._pool.load()
         self._classes, self._unseen = shared((view.classes, view.unseen), mesh)
-        self._queries = {task: shared(rows, mesh) for task, rows in queries.items()}
+        self._arrays_prepared = None if self._prepared is None else shared(self._prepared, mesh)
+        self.scoring.load()
+        self.offset = 0.0
+        self._predictor: Any = None
 
-    def _predicts(self, method: Method) -> Callable[..., Any]:
-        """The predictor of one replica of the states; slicing inside the program copies only what it needs."""
+    def _host_preparation(self) -> Any:
+        """What the procedure computes once per run from the unlabelled samples."""
+        if self.procedure.prepare is None:
+            return None
+        x = np.asarray(self.view.pool.x[self.view.unlabelled_samples])
+        return self.procedure.prepare(x, len(self.view.candidates.classes), 0)
 
-        def of_one(states, number, pool, classes, unseen):
-            return method.predictor(replica(states, number), pool, classes, unseen)
+    @property
+    def offset(self) -> float:
+        """Calibration offset on the scores of unseen classes, where seen classes are candidates, too."""
+        return self._offset
 
-        return of_one
+    @offset.setter
+    def offset(self, value: float) -> None:
+        self._offset = self.scoring.offset = value
+        if self._candidates is not None:
+            candidates = self.view.candidates
+            is_seen = self.view.classes.seen[candidates.classes]
+            columns = column_offsets(value if is_seen.any() and not is_seen.all() else 0.0, is_seen)
+            self._candidates = shared(candidates._replace(offset=columns), self.programs.mesh)
 
-    def _peak(self) -> int:
-        """Compiles the programs from shapes; bytes of the hungriest, and of the test rows beside it."""
-        states = placed(self._init_shapes((0,)), self._programs.mesh, len(self._pool.x))
-        programs = self._compile(states)
-        for task, queries in self._queries.items():
-            predictor = self._predictor[task].shapes(*self._predictor_arguments(states))
-            self._logits[task].compile(predictor, queries.x, queries.candidates)
-        return max(program.bytes for program in programs) + sum(
-            leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(list(self._queries.values()))
-        )
-
-    def _compile(self, states: Any) -> list[Program]:
-        """The programs that training and classification spend their memory on."""
-        self._programs.fit.compile(states, self._pool, self._classes, 1)
-        for program in self._predictor.values():
-            program.compile(*self._predictor_arguments(states))
-        return [self._programs.fit, *self._predictor.values()]
+    def _compile(self) -> int:
+        """Compiles all programs from shapes; bytes of the hungriest, and of the test samples beside it."""
+        states = self._placed(self._abstract((0,), self._pool.abstract))
+        arguments = (self._pool.abstract, self._classes)
+        for program in (self.programs.begin, self.programs.end):
+            if program is not None:
+                program.compile(states, *arguments, self._candidates)
+        self.programs.fit.compile(states, *arguments, 1, 1)
+        programs = [*self.programs.of_rounds, *self.scoring.compile(states, *arguments, self._unseen)]
+        return max(program.bytes for program in programs) + self.scoring.query_bytes
 
     def _suggestions(self, experiment: Experiment) -> list[str]:
         """What makes a run smaller."""
-        found = []
-        if self.lanes > self._programs.mesh.shape[REPLICA]:
-            found.append(f"--parallel-seeds {max(1, experiment.replicas // 2)}")
-        if self._pool.x.dtype == np.float32:
-            found.append("features in half precision")
+        advice = []
+        if self.programs.replicas > self.programs.mesh.shape[REPLICA]:
+            advice.append(f"--parallel-seeds {max(1, experiment.replicas // 2)}")
+        if self.view.pool.x.dtype == np.float32:
+            advice.append("features in half precision")
         if jax.device_count() > experiment.devices_per_seed:
-            found.append(f"--devices-per-seed {2 * experiment.devices_per_seed}")
-        if not (experiment.self_training or self._programs.whole_pool):
-            found.append(f"--samples-per-block {max(1, len(self._pool.x) // 4)}")
-        return [*found, "a smaller hidden layer or batch, or a Subset of the data"]
-
-    def init(self, seeds: Sequence[int]) -> Any:
-        """The states before training, each a function of its seed alone.
-
-        There are always as many replicas as the experiment trains together, a multiple of the devices: one program
-        serves a last, smaller group too. Those that only fill up repeat the last seed, and nobody asks for them.
-        """
-        return self._programs.init(self._keys(seeds), self._pool, self._classes)
-
-    def _keys(self, seeds: Sequence[int]) -> Any:
-        return keys_of([*seeds, *[seeds[-1]] * (self._programs.lanes - len(seeds))], self._programs.mesh)
+            advice.append(f"--devices-per-seed {2 * experiment.devices_per_seed}")
+        if not (experiment.self_training or self.programs.whole_pool):
+            advice.append(f"--samples-per-block {max(1, len(self.view.pool.x) // 4)}")
+        return [*advice, "a smaller hidden layer or batch, or a Subset of the data"]
 
     @property
-    def lanes(self) -> int:
-        """Replicas in a state, those that only fill up included."""
-        return self._programs.lanes
+    def replicas(self) -> int:
+        """States that train together, those that only fill up included."""
+        return self.programs.replicas
 
-    def template(self, seeds: Sequence[int], lanes: int) -> Any:
-        """Shapes and places of the states of so many replicas, of which a checkpoint may have others than we."""
-        states = self._init_shapes(seeds)
-        states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape[1:]), leaf.dtype), states)
-        return placed(states, self._programs.mesh, len(self._pool.x))
+    def init(self, seeds: Sequence[int], earlier: Any = None) -> Any:
+        """The states before training, each a function of its seed alone.
 
-    def _init_shapes(self, seeds: Sequence[int]) -> Any:
-        return self._programs.init.shapes(self._keys(seeds), self._pool, self._classes)
+        Args:
+            seeds: of the replicas.
+            earlier: the states with which the stage before ended, whose variables these take over; None: no stage.
+        """
+        keys = self.programs.keys(seeds)
+
+        def initialise(keys, pool):
+            return self.programs.init(keys, pool, self._classes, self._candidates, self._arrays_prepared)
+
+        states = self._pool.init(initialise, keys)
+        return states if earlier is None else self.programs.adopt(keys, states, earlier)
+
+    def _abstract(self, seeds: Sequence[int], pool: Any) -> Any:
+        keys = self.programs.keys(seeds)
+        return self.programs.init.shapes(keys, pool, self._classes, self._candidates, self._arrays_prepared)
+
+    def _placed(self, states: Any) -> Any:
+        """Shapes of states, with the places that `layout` gives them."""
+        return jax.tree.map(lambda leaf, to: leaf.update(sharding=to), states, layout(states, self.programs.mesh))
+
+    def template(self, seeds: Sequence[int], replicas: int) -> Any:
+        """Shapes and places of the states in a checkpoint, which may hold another number of replicas than we train."""
+        states = self._pool.abstract_states(lambda pool: self._abstract(seeds, pool))
+        states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((replicas, *leaf.shape[1:]), leaf.dtype), states)
+        return self._placed(states)
 
     def adopt(self, states: Any) -> Any:
-        """The states of a checkpoint with as many replicas as we have; seeds keep their numbers."""
+        """The states of a checkpoint with as many replicas as we train; seeds keep their numbers."""
         stored = len(jax.tree.leaves(states)[0])
-        if stored == self.lanes:
-            return states
-        index = np.minimum(np.arange(self.lanes), stored - 1)
+        if stored != self.replicas:
+            index = np.minimum(np.arange(self.replicas), stored - 1)
 
-        def chosen(states):
-            states = jax.tree.map(lambda leaf: leaf[index], states)
-            places = layout(states, self._programs.mesh, len(self._pool.x))
-            return jax.lax.with_sharding_constraint(states, places)
+            def chosen(states):
+                states = jax.tree.map(lambda leaf: leaf[index], states)
+                return jax.lax.with_sharding_constraint(states, layout(states, self.programs.mesh))
 
-        return jax.jit(chosen)(states)
+            states = jax.jit(chosen)(states)
+        return self._pool.stored(states)
 
     def total(self, epochs: int) -> int:
-        """Epochs of a whole training."""
-        return epochs
+        """Epochs of a whole training with so many per round."""
+        return epochs * self.procedure.rounds
 
     def next_chunk(self, done: int, epochs: int, chunk: int) -> int:
-        """Epochs to train next, at most `chunk`, when `done` are."""
-        return min(chunk, epochs - done)
+        """Epochs to train next, at most `chunk` and not beyond the round, when `done` are."""
+        return min(chunk, epochs - done % epochs)
 
-    def fit(self, state: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
-        """Trains `chunk` epochs further; `state` is used up. Metrics have an entry a replica."""
-        del done, epochs
-        return self._programs.fit(state, self._pool, self._classes, chunk)
+    def fit(self, states: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
+        """Trains `chunk` epochs further; `states` are used up. Metrics have an entry per replica.
 
-    def place(self, done: int, epochs: int) -> dict[str, int] | None:
-        """Where training stands, if there is something to report."""
-        del epochs
-        return {"epoch": done}
+        Args:
+            states: of all replicas.
+            done: epochs done.
+            chunk: how many to train, as `next_chunk` says.
+            epochs: per round.
+        """
+        self._predictor = None
+        pool, classes = self._pool.arrays, self._classes
+        if self.programs.begin is not None and done % epochs == 0:
+            states = self.programs.begin(states, pool, classes, self._candidates)
 
-    def model(self, state: Any, number: int = 0) -> Any:
+        def advance(states, pool, count):
+            return self.programs.fit(states, pool, classes, count, epochs)
+
+        states, metrics = self._pool.fit(advance, states, done, chunk)
+        if self.programs.end is not None and (done + chunk) % epochs == 0:
+            states, self._predictor, more = self.programs.end(states, pool, classes, self._candidates)
+            metrics = metrics | more
+        return states, metrics
+
+    def position(self, done: int, epochs: int) -> dict[str, int] | None:
+        """How far training is, if there is something to report: after each chunk, or at the end of a round."""
+        if self.programs.end is None:
+            return {"epoch": done}
+        return {"round": done // epochs - 1} if done % epochs == 0 else None
+
+    def model(self, states: Any, number: int = 0) -> Any:
         """The method's own state in one replica."""
-        return replica(state, number)
+        return replica(self.procedure.model(states), number)
 
-    def predictors(self, state: Any, number: int = 0) -> dict[Task, Any]:
-        """What classification needs in one replica, for each task."""
-        arguments = self._predictor_arguments(state, number)
-        return {task: make(*arguments) for task, make in self._predictor.items()}
-
-    def _predictor_arguments(self, state: Any, number: int = 0) -> tuple[Any, ...]:
-        """Of the predictor's programs; shapes give shapes."""
-        return state, number, self._pool, self._classes, self._unseen
-
-    def score(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, float]:
-        """The protocol's numbers of one replica, in percent."""
-        return self.numbers(self.test_scores(state, predictors, number))
-
-    def test_scores(self, state: Any, predictors: dict[Task, Any], number: int = 0) -> dict[str, np.ndarray]:
-        """By the tasks' names the scores of all test rows; where only the best columns are kept, these."""
-        del state, number
-        if self._top:
-            return {Task.zsl.name: self._best_columns(predictors[Task.zsl])}
-        return {task.name: on_host(self.scores(task, predictor)[0]) for task, predictor in predictors.items()}
-
-    def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
-        """The protocol's numbers of `test_scores`, in percent."""
-        if self._top:
-            return self._protocol.score_top(scores[Task.zsl.name], self._top)
-        numbers = {}
-        if Task.gzsl.name in scores and self._choosing:
-            numbers |= self._protocol.best_factor(scores[Task.gzsl.name])
-        for name, of_task in self.decisive(scores).items():
-            numbers |= self._protocol.score(Task[name], of_task)
-        return numbers
-
-    def decisive(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """`test_scores` with the bonus of calibrated stacking: the best one decides."""
-        if self._top:
-            return scores
-        seen = {name: self.view.classes.seen[self.candidates[Task[name]]] for name in scores}
-        return {name: np.asarray(calibrated(found, self.factor, seen[name])) for name, found in scores.items()}
-
-    def details(self, state: Any, number: int = 0) -> dict[str, float | list[float]]:
-        """What else the journal tells of one replica, lists with an entry a candidate class."""
-        del state, number
-        return {}
-
-    def truth(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the problem that the scores are of, and their classes."""
-        return self._protocol.truth(task)
-
-    def scores(self, task: Task, predictor: Any) -> tuple[Float[Array, "n k"], Float[Array, "n d"]]:
-        """Scores of a task's test rows, without calibration, and the rows."""
-        queries = self._queries[task]
-        return self._logits[task](predictor, queries.x, queries.candidates), queries.x
-
-    def _best_columns(self, predictor: Any) -> np.ndarray:
-        """The best columns of the rows of unseen classes, never all scores at once."""
-
-        def logits(x):
-            return self._logits[Task.zsl](predictor, x, self.candidates[Task.zsl])
-
-        return top_columns(logits, self._protocol.chunks(Task.zsl), max(self._top))
+    def scores(self, states: Any) -> Scores:
+        """The scores of all tasks; of a task that `fit` has just made a predictor for, they are those of the rounds."""
+        pool, classes = self._pool.arrays, self._classes
+        return self.scoring.of(self._pool.on_devices(states), self._predictor, pool, classes, self._unseen)

@@ -14,13 +14,14 @@ from scipy.stats import spearmanr
 from jzsl.config import Experiment
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import transductive
 from jzsl.problem.problem import Problem
-from jzsl.problem.views import transductive
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.rounds import SelfTraining, SelfTrainingState
 from jzsl.self_training.selection.choice import Selection
 from jzsl.self_training.sths import STHS
-from jzsl.types import Metrics, Task
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import Metrics
 
 CRITERIA = ("information", "frequency_entropy", "stability")
 """Label-free criteria, recorded beside: users have no labels to choose by. Of each, more should be better."""
@@ -90,7 +91,7 @@ def tune(
     sths = experiment.self_training
     if sths is None:
         raise InputError("self_training: None found; tune chooses the settings of self-training")
-    if Task.zsl not in experiment.tasks:
+    if ZSL() not in experiment.tasks:
         names = ", ".join(task.name for task in experiment.tasks)
         raise InputError(
             f"tasks: {names} found; tune chooses by T1, on classes treated as unseen in a pool of their own"
@@ -128,7 +129,7 @@ def _on_fold(
     experiment: Experiment, sths: STHS, part: Problem, grid: Grid, run: Callable[..., Any], tell: Callable[[str], None]
 ) -> Iterator[tuple[_Setting, list[_Outcome]]]:
     """Every setting on one problem, and what became of each of its seeds."""
-    view = transductive(part, experiment.scaling)
+    view = transductive(part, experiment.transform)
     protocol = Protocol(part, view)
     arrays = jax.device_put((view.pool, view.classes, view.candidates))
     cluster = None
@@ -136,7 +137,7 @@ def _on_fold(
         grid.selection or (sths.selection,), grid.refinement or (sths.refinement,)
     ):
         chosen = replace(sths, selection=selection, refinement=refinement)
-        training = chosen.build(experiment.method.build(Task.zsl), view.labelled, view.unlabelled)
+        training = chosen.build(experiment.method.build(ZSL()), view.labelled, view.unlabelled)
         if chosen.needs_clusters and cluster is None:
             tell("clustering")
             cluster = chosen.clustering.value(np.asarray(view.pool.x[view.labelled :]), len(view.unseen), 0)
@@ -160,7 +161,7 @@ def _on_fold(
 
 def _outcome(protocol: Protocol, state: SelfTrainingState, metrics: Metrics) -> _Outcome:
     return _Outcome(
-        protocol.score(Task.zsl, np.asarray(state.predictions.scores))["T1"],
+        protocol.score(ZSL(), np.asarray(state.predictions.scores))["T1"],
         float(mutual_information(state.predictions.scores)),
         float(metrics["frequency_entropy"]),
         1 - float(metrics["changed"]),

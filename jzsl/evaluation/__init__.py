@@ -1,1 +1,1 @@
-"""Accuracies, the seen-unseen curve, and the protocol object that alone holds test labels."""
+"""The protocol object, which alone holds test labels, and the views, which never do."""

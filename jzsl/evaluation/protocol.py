@@ -1,145 +1,109 @@
-"""The protocol object: it alone holds the test labels, hands out the test rows without them, and scores."""
+"""The protocol object: it alone holds the test labels, hands out the test samples without them, and scores."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int, Shaped
 
-from jzsl.errors import InputError
-from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
-from jzsl.evaluation.calibration import best_factor
-from jzsl.evaluation.curve import SeenUnseenCurve, seen_unseen_curve
-from jzsl.evaluation.group_detection import stage_errors
-from jzsl.evaluation.top_k import hit_rates
+from jzsl.evaluation.views import Queries, View, queries_of
+from jzsl.interfaces import Task
+from jzsl.metrics.calibration import best_offset
+from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
+from jzsl.metrics.scores import require_scores
+from jzsl.metrics.top_k import hit_rates
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import CHUNK_ROWS
-from jzsl.problem.views import View, all_queries, target_queries, unseen_queries
-from jzsl.types import Task
-
-NUMBERS = {
-    Task.zsl: ("T1",),
-    Task.gzsl: ("U", "S", "H", "AUSUC", "AUROC", "FPR95", "H_group_known", "H_seen_known", "H_unseen_known"),
-    Task.adaptation: ("A",),
-}
-"""The numbers of each task, in percent; those after AUSUC are explained in `jzsl.evaluation.group_detection`."""
-
-
-class Queries(NamedTuple):
-    """Test rows without labels (scaled as the view's rows are), and the classes they may belong to."""
-
-    x: Float[Array | np.ndarray, "n d"]
-    candidates: Int[Array | np.ndarray, " k"]
 
 
 class Protocol:
-    """Scores predictions on the test rows of a problem.
+    """Scores predictions on the test samples of a problem.
 
     Args:
-        problem: where the test rows and their labels come from.
-        view: the training view, for its scaler.
+        problem: where the test samples and their labels come from.
+        view: the training view: it says in which order tasks ask about which samples, and has their transform.
     """
 
     def __init__(self, problem: Problem, view: View):
-        self._seen, self._unseen = problem.seen_classes, problem.unseen_classes
-        self._rows = {
-            Task.zsl: unseen_queries(problem),
-            Task.gzsl: all_queries(problem),
-            Task.adaptation: target_queries(problem),
-        }
-        self._truth = {task: problem.labels[rows] for task, rows in self._rows.items()}
-        self._problem, self._scaler = problem, view.scaler
-
-    def candidates(self, task: Task) -> Int[np.ndarray, " k"]:
-        """The classes that the test rows of a task may belong to.
-
-        Raises:
-            InputError: if the problem has no test rows of the kind that the task asks about.
-        """
-        splits, origin = self._problem.splits, self._problem.provenance.origin
-        if task is not Task.adaptation and not len(splits.test_unseen):
-            raise InputError(f"{origin}: splits.test_unseen: no rows, so the task {task.name} has no score")
-        if task is not Task.zsl and not len(splits.test_seen):
-            raise InputError(f"{origin}: splits.test_seen: no rows, so the task {task.name} has no score")
-        groups = {
-            Task.zsl: self._unseen,
-            Task.gzsl: np.concatenate([self._seen, self._unseen]),
-            Task.adaptation: self._seen,
-        }
-        return groups[task].astype(np.int32)
-
-    def chunks(self, task: Task) -> Iterator[Float[np.ndarray, "_ d"]]:
-        """The rows of `queries`, some thousand at a time: they may be memory-mapped and more than memory holds."""
-        problem, rows = self._problem, self._rows[task]
-        for start in range(0, len(rows), CHUNK_ROWS):
-            chunk = rows[start : start + CHUNK_ROWS]
-            observed = None if problem.observed is None else problem.observed[chunk]
-            yield self._scaler(problem.samples[chunk], observed)
-
-    def score_top(self, top: Int[np.ndarray, "n k"], counts: tuple[int, ...]) -> dict[str, float]:
-        """T1, then for each k the mean over classes (T5 for 5) and the share of all rows (hit@5), in percent.
-
-        Args:
-            top: the best candidate columns of each test row of unseen classes, best first.
-            counts: the k.
-        """
-        y, predicted = self._truth[Task.zsl], self._unseen[top]
-        numbers = {}
-        for count in dict.fromkeys((1, *counts)):
-            classwise, flat = hit_rates(y, predicted, self._unseen, count)
-            numbers |= {f"T{count}": 100 * classwise, f"hit@{count}": 100 * flat}
-        return numbers
+        self._problem, self._view = problem, view
+        self._truth = {name: problem.labels[queries.samples] for name, queries in view.queries.items()}
 
     def queries(self, task: Task) -> Queries:
-        """The test rows of a task; raises as `candidates` does."""
-        problem, rows, candidates = self._problem, self._rows[task], self.candidates(task)
-        observed = None if problem.observed is None else problem.observed[rows]
-        return Queries(self._scaler(problem.samples[rows], observed), candidates)
+        """The test samples of a task, as indices of the problem's, and its candidate classes.
+
+        Raises:
+            InputError: if the problem has no such samples.
+        """
+        if task.name not in self._view.queries:
+            return queries_of(self._problem, task)
+        return self._view.queries[task.name]
+
+    def candidates(self, task: Task) -> Int[np.ndarray, " k"]:
+        """The classes that the test samples of a task may belong to; raises as `queries` does."""
+        return self.queries(task).candidates
+
+    def samples(self, task: Task) -> Shaped[np.ndarray, "n *s"]:
+        """The test samples of a task, transformed as the view's are; raises as `queries` does."""
+        return self._transformed(self.queries(task).samples)
+
+    def chunks(self, task: Task) -> Iterator[Shaped[np.ndarray, "_ *s"]]:
+        """The same, some thousand at a time: they may be memory-mapped and more than memory holds."""
+        samples = self.queries(task).samples
+        for start in range(0, len(samples), CHUNK_ROWS):
+            yield self._transformed(samples[start : start + CHUNK_ROWS])
+
+    def _transformed(self, samples: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, "n *s"]:
+        observed = self._problem.observed
+        return self._view.transform(self._problem.samples[samples], None if observed is None else observed[samples])
 
     def score(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
-        """The numbers of a task in percent, from scores whose rows and columns follow `queries`."""
-        y = self._truth[task]
-        if task is not Task.gzsl:
-            candidates = self.candidates(task)
-            accuracy = mean_per_class_accuracy(y, candidates[scores.argmax(1)], np.unique(y))
-            return {NUMBERS[task][0]: 100 * accuracy}
+        """The metrics of a task in percent, from scores whose order follows `queries`.
+
+        Raises:
+            InputError: if a score is NaN.
+        """
         candidates = self.candidates(task)
-        is_seen = np.isin(candidates, self._seen)
-        predicted = candidates[scores.argmax(1)]
-        seen = mean_per_class_accuracy(y, predicted, np.intersect1d(self._seen, y))
-        unseen = mean_per_class_accuracy(y, predicted, self._unseen)
-        found = {
-            "U": unseen,
-            "S": seen,
-            "H": harmonic_mean(seen, unseen),
-            "AUSUC": self.curve(scores).area,
-            **stage_errors(scores, y, candidates, is_seen),
-        }
-        return {name: 100 * value for name, value in found.items()}
+        require_scores(scores, self.queries(task).samples)
+        return task.score(scores, self._truth[task.name], candidates, np.isin(candidates, self._view.seen))
+
+    def score_top(self, task: Task, top: Int[np.ndarray, "n k"], counts: tuple[int, ...]) -> dict[str, float]:
+        """T1, then for each k the mean over classes (T5 for 5) and the share of all samples (hit@5), in percent.
+
+        Args:
+            task: one whose candidates are the unseen classes.
+            top: the best candidate columns of each test sample, best first.
+            counts: the k.
+        """
+        y, candidates = self._truth[task.name], self.candidates(task)
+        numbers = {}
+        for count in dict.fromkeys((1, *counts)):
+            classwise, flat = hit_rates(y, candidates[top], candidates, count)
+            numbers |= {f"T{count}": 100 * classwise, f"hit@{count}": 100 * flat}
+        return numbers
 
     def pseudo_label_accuracy(
         self, task: Task, label: Int[np.ndarray, " n"], multiplicity: Int[np.ndarray, " n"]
     ) -> float | None:
-        """Share in percent of the pseudo-labelled rows taken that have their true class; None where none was taken.
+        """Share in percent of the selected pseudo-labelled samples whose label is right; None where none was selected.
 
         Args:
-            task: whose test rows the unlabelled ones are.
-            label: the class that each is taken for.
-            multiplicity: how often it was taken.
+            task: whose test samples the unlabelled ones are.
+            label: pseudo-label of each.
+            multiplicity: how often it was selected.
         """
-        right = multiplicity @ (label == self._truth[task])
+        right = multiplicity @ (label == self._truth[task.name])
         return 100 * float(right / multiplicity.sum()) if multiplicity.any() else None
 
     def truth(self, task: Task) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-        """Rows of the problem that a task asks about, and their classes: for the record, once a run has ended."""
-        return self._rows[task], self._truth[task]
+        """Samples of the problem that a task asks about, and their classes: for the record, once a run has ended."""
+        return self.queries(task).samples, self._truth[task.name]
 
-    def curve(self, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
-        """U and S under every factor of calibrated stacking, from scores of the generalized task."""
-        candidates = self.candidates(Task.gzsl)
-        return seen_unseen_curve(scores, self._truth[Task.gzsl], candidates, np.isin(candidates, self._seen))
+    def curve(self, task: Task, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
+        """U and S under every calibration offset, from the scores of a task with seen and unseen candidates."""
+        candidates = self.candidates(task)
+        is_seen = np.isin(candidates, self._view.seen)
+        return seen_unseen_curve(scores, self._truth[task.name], candidates, is_seen)
 
-    def best_factor(self, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
-        """The factor with the largest H, and that H in percent; for choices on validation classes only."""
-        factor, h = best_factor(self.curve(scores))
-        return {"factor": factor, "H_calibrated": 100 * h}
+    def best_offset(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
+        """The calibration offset of the largest H, and that H in percent; for choices on validation classes only."""
+        offset, h = best_offset(self.curve(task, scores))
+        return {"offset": offset, "H_calibrated": 100 * h}

@@ -48,6 +48,8 @@ def joined(head: Head, more: Head, classes: int) -> Head:
     if isinstance(head, LinearHead) and isinstance(more, LinearHead):
         if head.joint or more.joint:
             raise InputError("this model's softmax was trained on all its classes together, so none can be added")
+        if head.centre is not None and more.centre is not None:
+            more = _from_centre(more, np.asarray(head.centre))
         weight = np.concatenate([head.weight, more.weight], 1)
         return head._replace(weight=weight, bias=np.concatenate([head.bias, more.bias]))
     assert isinstance(head, NeighbourHead)
@@ -60,10 +62,17 @@ def joined(head: Head, more: Head, classes: int) -> Head:
     )
 
 
+def _from_centre(head: LinearHead, centre: Float[np.ndarray, " d"]) -> LinearHead:
+    """The same nearest prototypes, measured from another centre."""
+    weight = np.asarray(head.weight + (np.asarray(head.centre) - centre)[:, None])
+    bias = np.where(np.isneginf(head.bias), -np.inf, -centre @ weight - np.sum(weight**2, 0) / 2)
+    return head._replace(weight=weight, bias=bias.astype(weight.dtype), centre=centre)
+
+
 def entries_of(head: Head) -> dict[str, Any]:
     """What a file holds of a head: `kind`, and its fields."""
     kind = "linear" if isinstance(head, LinearHead) else "neighbours"
-    return {"kind": kind, **{name: np.asarray(value) for name, value in head._asdict().items()}}
+    return {"kind": kind, **{name: np.asarray(value) for name, value in head._asdict().items() if value is not None}}
 
 
 def head_of(entries: dict[str, np.ndarray], path: Path) -> Head:
@@ -74,8 +83,8 @@ def head_of(entries: dict[str, np.ndarray], path: Path) -> Head:
     """
     try:
         if str(entries["kind"]) == "linear":
-            flags = (bool(entries[name]) for name in ("unit_rows", "joint"))
-            return LinearHead(entries["weight"], entries["bias"], *flags)
+            unit_rows, joint = (bool(entries[name]) for name in ("unit_rows", "joint"))
+            return LinearHead(entries["weight"], entries["bias"], unit_rows, joint, entries.get("centre"))
         return NeighbourHead(entries["x"], entries["column"], entries["w"], int(entries["neighbours"]))
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not the head of a model ({error})") from error

@@ -6,13 +6,24 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
-from jzsl.driver.saved_model import Model, require_rows
+from jzsl.driver.saved_model import Model, require_samples
 from jzsl.errors import InputError
 from jzsl.export.heads import head_of, joined, scores_of
-from jzsl.export.write import CLASS, FORMAT, HEAD, RECORD, SCORES, class_program, head_of_model, require_flatbuffers
-from jzsl.problem.transforms import Scaler
+from jzsl.export.write import (
+    CLASS,
+    FORMAT,
+    HEAD,
+    RECORD,
+    SCORES,
+    class_program,
+    head_of_model,
+    require_flatbuffers,
+    takes_classes,
+)
+from jzsl.metrics.calibration import column_offsets
+from jzsl.problem.transforms import Transform
 from jzsl.records import read_record
 from jzsl.types import Head, LinearHead, NeighbourHead
 
@@ -20,46 +31,47 @@ _RECORD = {
     "format": int,
     "classes": list[str],
     "unseen": list[bool],
-    "factor": float,
-    "features": int,
+    "offset": float,
+    "shape": list[int],
+    "dtype": str,
     "semantics": int,
 }
 
 
 class Classifies(NamedTuple):
-    """A model that classifies rows.
+    """A model that classifies samples.
 
     Attributes:
-        names: of its classes, a column each.
-        scaler: of its rows.
-        program: unscaled rows -> scores; None once classes were added.
+        names: of its classes, one per column.
+        transform: of its samples.
+        program: samples before the transform -> scores; None once classes were added.
         head: the same as plain arrays, or None.
-        bonus: on the scores of each class.
-        factor: the bonus of an unseen class.
+        offsets: calibration offset of each class.
+        offset: that of an unseen class.
         new_class: semantics -> the head's part of one more class; None where none can be added.
         semantics: size of a class's semantics.
     """
 
     names: tuple[str, ...]
-    scaler: Scaler
+    transform: Transform
     program: Callable[[np.ndarray], np.ndarray] | None
     head: Head | None
-    bonus: np.ndarray
-    factor: float
+    offsets: np.ndarray
+    offset: float
     new_class: Callable[[np.ndarray], dict[str, Any]] | None
     semantics: int
 
-    def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        """Scores of unscaled feature rows.
+    def scores(self, samples: Shaped[np.ndarray, "n *s"]) -> Float[np.ndarray, "n k"]:
+        """Scores of samples before the transform.
 
         Raises:
-            InputError: if these are no finite numbers, or the feature size is another one.
+            InputError: if these are no finite numbers, or of another shape or kind.
         """
-        require_rows(features, len(self.scaler.low))
+        require_samples(samples, self.transform)
         if self.program is not None:
-            return self.program(features)
+            return self.program(samples)
         assert self.head is not None
-        return scores_of(self.head, self.scaler(features), len(self.names)) + self.bonus
+        return scores_of(self.head, self.transform(samples), len(self.names)) + self.offsets
 
     def with_class(self, name: str, semantics: Float[np.ndarray, " a"]) -> "Classifies":
         """The model with one unseen class more, known by its semantics alone.
@@ -88,24 +100,23 @@ class Classifies(NamedTuple):
             names=(*self.names, name),
             program=None,
             head=joined(self.head, part, len(self.names)),
-            bonus=np.append(self.bonus, np.float32(self.factor)),
+            offsets=np.append(self.offsets, np.float32(self.offset)),
         )
 
 
 def of_run(model: Model) -> Classifies:
     """A saved run's model."""
     head = head_of_model(model)
-    takes = head is not None and not getattr(head, "joint", False)
     method = model.method.build(model.task)
     return Classifies(
         model.names,
-        model.scaler,
+        model.transform,
         model.scores,
         head,
-        model.bonus,
-        model.factor,
-        jax.jit(class_program(model, method)) if takes else None,
-        model.classes.semantics.shape[1],
+        model.offsets,
+        model.offset,
+        jax.jit(class_program(model, method)) if takes_classes(model, head) else None,
+        0 if model.classes.semantics is None else model.classes.semantics.shape[1],
     )
 
 
@@ -125,23 +136,26 @@ def read_exported(folder: Path) -> Classifies:
     record = read_record(path, _RECORD, what)
     if record["format"] != FORMAT:
         raise InputError(f"{path}: format {record['format']} found, this version reads {FORMAT}")
-    names, unseen, features = tuple(record["classes"]), np.array(record["unseen"], bool), record["features"]
-    if len(names) != len(unseen) or not 0 < features < 2**31:
-        raise InputError(f"{path}: not {what} ({len(names)} classes, {len(unseen)} of unseen, {features} features)")
-    factor = float(record["factor"])
-    scaler, head = Scaler(np.zeros(features, np.float32), np.ones(features, np.float32)), None
+    names, unseen, shape = tuple(record["classes"]), np.array(record["unseen"], bool), tuple(record["shape"])
+    if len(names) != len(unseen) or not shape or not all(0 < size < 2**31 for size in shape):
+        raise InputError(f"{path}: not {what} ({len(names)} classes, {len(unseen)} flags, shape {shape})")
+    if record["dtype"] not in ("float32", "uint8") or np.prod(shape, dtype=float) > 2**31:
+        raise InputError(f"{path}: not {what} (samples of {record['dtype']}, shape {shape})")
+    offset = float(record["offset"])
+    kind = np.dtype(record["dtype"])
+    transform, head = Transform(np.zeros(shape, kind), np.ones(shape, kind)), None
     if (folder / HEAD).exists():
         entries = _entries(folder / HEAD)
         head = head_of(entries, folder / HEAD)
-        scaler = Scaler(entries["low"], entries["span"])
+        transform = Transform(entries["low"], entries["span"])
     scores = _program(folder / SCORES)
     return Classifies(
         names,
-        scaler,
-        lambda x: np.asarray(scores(np.asarray(x, np.float32))),
+        transform,
+        lambda x: np.asarray(scores(np.asarray(x, kind))),
         head,
-        np.where(unseen, np.float32(factor), np.float32(0)),
-        factor,
+        column_offsets(offset, ~unseen),
+        offset,
         _program(folder / CLASS) if (folder / CLASS).exists() else None,
         record["semantics"],
     )
@@ -151,7 +165,7 @@ def _entries(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        if missing := {"kind", "low", "span", "bonus"} - set(found):
+        if missing := {"kind", "low", "span", "offset"} - set(found):
             raise ValueError(f"{sorted(missing)[0]}: missing")
         return found
     except Exception as error:  # foreign bytes raise many kinds

@@ -10,15 +10,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from jzsl.driver.checkpoints import write_json
 from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError, writing
 from jzsl.export.heads import entries_of
-from jzsl.types import ClassTable, Head, Method, NeighbourHead, Pool
+from jzsl.interfaces import Method
+from jzsl.types import ClassTable, Head, NeighbourHead, Pool
 
-FORMAT = 1
+FORMAT = 2
 PLATFORMS = ("cpu", "cuda", "tpu")
 RECORD, SCORES, CLASS, HEAD = "model.json", "scores.stablehlo", "class.stablehlo", "head.npz"
 _BLOCK = 256
@@ -33,16 +34,17 @@ def require_flatbuffers() -> None:
 def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequence[str] = PLATFORMS) -> list[str]:
     """Writes a model into the new folder `out`, and returns the names of its files.
 
-    model.json names classes and sizes and says where the model is from. scores.stablehlo maps unscaled rows x[b, d]
-    in float32 to scores[b, k], for any b. head.npz has the same as plain arrays, where the classifier is linear or
-    votes by neighbours, and class.stablehlo then maps the semantics[a] of a new class to its part of the head.
+    model.json names classes and sizes and says where the model is from. scores.stablehlo maps samples x[b, *s] as they
+    are in the data (features in float32, images in uint8) to scores[b, k], for any b. head.npz has the same as plain
+    arrays, where the classifier is linear or votes by neighbours, and class.stablehlo then maps the semantics[a] of a
+    new class to its part of the head.
 
     Raises:
         InputError: if the folder is there already or cannot be made.
     """
     require_flatbuffers()
     method = model.method.build(model.task)
-    features, semantics = len(model.scaler.low), model.classes.semantics.shape[1]
+    semantics = 0 if model.classes.semantics is None else model.classes.semantics.shape[1]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f".{out.name}.new")
@@ -52,22 +54,29 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
         raise InputError(f"{out}: cannot be made ({error.strerror})") from error
     files = [RECORD, SCORES]
     with writing(out):
-        rows = jax.export.symbolic_shape("b")[0]
-        _write(temporary / SCORES, _scores(model, method), (rows, features), platforms)
+        count = jax.export.symbolic_shape("b")[0]
+        kind = np.uint8 if model.transform.low.dtype == np.uint8 else np.float32
+        _write(temporary / SCORES, _scores(model, method), (count, *model.shape), platforms, kind)
         head = head_of_model(model)
         if head is not None:
-            entries = {**entries_of(head), "low": model.scaler.low, "span": model.scaler.span, "bonus": model.bonus}
+            entries = {
+                **entries_of(head),
+                "low": model.transform.low,
+                "span": model.transform.span,
+                "offset": model.offsets,
+            }
             np.savez(temporary / HEAD, **entries)
             files.append(HEAD)
-            if not getattr(head, "joint", False):
+            if takes_classes(model, head):
                 _write(temporary / CLASS, class_program(model, method), (semantics,), platforms)
                 files.append(CLASS)
         record = {
             "format": FORMAT,
             "classes": list(model.names),
             "unseen": [bool(index in model.unseen) for index in model.candidates],
-            "factor": float(model.factor),
-            "features": features,
+            "offset": float(model.offset),
+            "shape": list(model.shape),
+            "dtype": "uint8" if model.transform.low.dtype == np.uint8 else "float32",
             "semantics": semantics,
             "task": model.task.name,
             "platforms": list(platforms),
@@ -77,6 +86,11 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
         write_json(temporary / RECORD, record)
         temporary.replace(out)
     return files
+
+
+def takes_classes(model: Model, head: Head | None) -> bool:
+    """Whether a class that is known by its semantics alone can be added."""
+    return head is not None and model.classes.semantics is not None and not getattr(head, "joint", False)
 
 
 def head_of_model(model: Model) -> Head | None:
@@ -95,18 +109,19 @@ def class_program(model: Model, method: Method) -> Callable[[Float[Array, " a"]]
     which the last one's are kept. So the first class added gets the very features that a whole new prediction with it
     would draw; later ones get the same noise.
     """
+    known = model.classes.semantics
     assert method.head is not None
-    number = len(model.classes.semantics)
-    features = len(model.scaler.low)
+    assert known is not None
+    number = model.classes.count
 
     def one(semantics: Float[Array, " a"]) -> dict[str, Array]:
         table = ClassTable(
-            jnp.concatenate([jnp.asarray(model.classes.semantics), semantics[None]]),
+            jnp.concatenate([jnp.asarray(known), semantics[None]]),
             jnp.append(jnp.asarray(model.classes.seen), False),
         )
         unseen = jnp.append(jnp.asarray(model.unseen), jnp.int32(number))
-        nothing = Pool(jnp.zeros((1, features)), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
-        predictor = method.predictor(_device(model.state), nothing, table, unseen)
+        empty = Pool(jnp.zeros((1, *model.shape)), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+        predictor = method.predictor(_device(model.state), empty, table, unseen)
         assert method.head is not None
         head = method.head(predictor, jnp.array([number], jnp.int32))
         if isinstance(head, NeighbourHead):
@@ -126,24 +141,26 @@ def _device(tree: Any) -> Any:
     return jax.tree.map(jnp.asarray, tree)
 
 
-def _scores(model: Model, method: Method) -> Callable[[Float[Array, "b d"]], Float[Array, "b k"]]:
-    """Of unscaled rows, a block at a time: no program of a method needs to know that their number is free."""
+def _scores(model: Model, method: Method) -> Callable[[Num[Array, "b *s"]], Float[Array, "b k"]]:
+    """Of samples as they are in the data, a block at a time: no program of a method needs to know that their number is
+    free."""
 
-    def scores(x: Float[Array, "b d"]) -> Float[Array, "b k"]:
+    def scores(x: Num[Array, "b *s"]) -> Float[Array, "b k"]:
         predictor, candidates = _device(model.predictor), jnp.asarray(model.candidates)
-        scaled = (x - model.scaler.low) / model.scaler.span
-        rows, features = scaled.shape
-        blocks = (rows + _BLOCK - 1) // _BLOCK
-        filled = jnp.concatenate([scaled, jnp.zeros((blocks * _BLOCK - rows, features))])
-        found = jax.lax.map(
-            lambda block: method.logits(predictor, block, candidates), filled.reshape(blocks, _BLOCK, features)
-        )
-        return found.reshape(blocks * _BLOCK, len(candidates))[:rows] + model.bonus
+        transformed = model.transform.traced(x)
+        count, shape = x.shape[0], model.shape
+        blocks = (count + _BLOCK - 1) // _BLOCK
+        padding = jnp.zeros((blocks * _BLOCK - count, *shape), transformed.dtype)
+        padded = jnp.concatenate([transformed, padding]).reshape(blocks, _BLOCK, *shape)
+        scored = jax.lax.map(lambda block: method.logits(predictor, block, candidates), padded)
+        return scored.reshape(blocks * _BLOCK, len(candidates))[:count] + model.offsets
 
     return scores
 
 
-def _write(path: Path, function: Callable[..., Any], shape: tuple[Any, ...], platforms: Sequence[str]) -> None:
-    argument = jax.ShapeDtypeStruct(shape, jnp.float32)
+def _write(
+    path: Path, function: Callable[..., Any], shape: tuple[Any, ...], platforms: Sequence[str], kind: Any = np.float32
+) -> None:
+    argument = jax.ShapeDtypeStruct(shape, kind)
     program = jax.export.export(jax.jit(function), platforms=platforms)(argument)
     path.write_bytes(program.serialize())

@@ -16,11 +16,12 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.classifiers.softmax import Linear, Softmax, softmax
 from jzsl.devices.mesh import over_data
 from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Generator
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.critic import critic
 from jzsl.training.epochs import run_epochs
-from jzsl.types import ClassTable, Generator, Metrics, Pool
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def wgan(hyper: WGAN) -> Generator:
         )
 
     def fit(
-        state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
         dimensions = classes.semantics.shape[1]
         net = network(pool.x.shape[1], dimensions)
@@ -218,7 +219,7 @@ def wgan(hyper: WGAN) -> Generator:
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
     def sample(
-        state: WGANState, key: Key[Array, ""], semantics: Float[Array, "m a"], noise: bool
+        key: Key[Array, ""], state: WGANState, semantics: Float[Array, "m a"], noise: bool
     ) -> Float[Array, "m d"]:
         del noise  # the model has no observation noise
         net = network(feature_size(state.params), semantics.shape[1])

@@ -15,9 +15,10 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
+from jzsl.interfaces import Method
 from jzsl.keys import stream
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
 """Hinges, minus infinity where a class does not count, to the loss of each row."""
@@ -69,7 +70,11 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         return CompatibilityState(bilinear, optimizer.init(bilinear), key, jnp.int32(0))
 
     def fit(
-        state: CompatibilityState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: CompatibilityState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[CompatibilityState, Metrics]:
         semantics, count = unit(jnp.asarray(classes.semantics)), len(classes.semantics)
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")

@@ -9,7 +9,8 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
+from jzsl.interfaces import Method, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def eszsl(hyper: ESZSL) -> Method:
         return ESZSLState(jnp.zeros((pool.x.shape[1], classes.semantics.shape[1])))
 
     def fit(
-        state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ESZSLState, Metrics]:
-        del state, epochs
+        del state, epochs, total
         w = jnp.asarray(pool.w).astype(jnp.float32)
         count = len(classes.semantics)
         present = (jax.ops.segment_sum(w, jnp.where(pool.w > 0, pool.y, count), count + 1)[:count] > 0).astype(w.dtype)

@@ -11,10 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.outlier_exposure import Detector, OutlierExposure, detect, outlyingness
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import ClassifierConfig, MethodConfig
+from jzsl.interfaces import Classifier, ClassifierConfig, Method, MethodConfig, Task
 from jzsl.keys import stream
 from jzsl.methods.s2v import S2V
-from jzsl.types import Classifier, ClassTable, Method, Metrics, Pool, Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Gated:
     needs_unlabelled: ClassVar[bool] = True
 
     def build(self, task: Task) -> Method:
-        expert = self.unseen.build(Task.zsl)
-        return gated(expert, self.seen.build(), self.detector) if task is Task.gzsl else alone(expert)
+        expert = self.unseen.build(ZSL())
+        return gated(expert, self.seen.build(), self.detector) if task == GZSL() else alone(expert)
 
 
 class GatedState(NamedTuple):
@@ -58,20 +60,20 @@ def alone(expert: Method) -> Method:
         return GatedState(expert.init(key, pool, classes), key)
 
     def fit(
-        state: GatedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: GatedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[GatedState, Metrics]:
-        trained, metrics = expert.fit(state.expert, pool, classes, epochs)
+        trained, metrics = expert.fit(state.expert, pool, classes, epochs, total)
         return state._replace(expert=trained), metrics
 
     def predictor(state: GatedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         return expert.predictor(state.expert, pool, classes, unseen)
 
-    def relabel(state: GatedState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GatedState:
-        return state._replace(expert=expert.relabel(state.expert, key, changed))
+    def relabel(key: Key[Array, ""], state: GatedState, changed: Bool[Array, " n"]) -> GatedState:
+        return state._replace(expert=expert.relabel(key, state.expert, changed))
 
-    def sample(state: GatedState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+    def sample(key: Key[Array, ""], state: GatedState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
         assert expert.sample is not None
-        return expert.sample(state.expert, key, semantics)
+        return expert.sample(key, state.expert, semantics)
 
     return Method(
         init, fit, predictor, expert.logits, relabel, None if expert.sample is None else sample, expert.embedding

@@ -8,11 +8,11 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import ClassifierConfig, GeneratorConfig
 from jzsl.errors import InputError, require_positive
 from jzsl.generators.abp import ABP
+from jzsl.interfaces import Classifier, ClassifierConfig, Generator, GeneratorConfig, Method, Task
 from jzsl.keys import stream
-from jzsl.types import Classifier, ClassTable, Generator, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class Generative:
     gzsl: ClassifierConfig = Softmax()
     per_class: int = 300
     """features to generate for each unseen class"""
-    noise: tuple[Task, ...] = (Task.zsl, Task.gzsl)
-    """tasks whose generated features carry the generator's observation noise, as the ABP paper's section 4.1 says
-    for both"""
+    zsl_noise: bool = True
+    """whether features generated for the zsl task carry the generator's observation noise (ABP paper, section 4.1)"""
+    gzsl_noise: bool = True
+    """the same for tasks that know seen classes, too"""
     classes_per_block: int | None = None
     """for very many classes: features are generated when they are needed, of so many classes at a time, and forgotten;
     None generates them all beforehand"""
@@ -37,20 +38,12 @@ class Generative:
             require_positive(self, "classes_per_block")
 
     def build(self, task: Task) -> Method:
-        classifier = self.zsl if task is Task.zsl else self.gzsl
+        classifier, noise = (self.gzsl, self.gzsl_noise) if task.seen else (self.zsl, self.zsl_noise)
         if self.classes_per_block is not None:
-            if task is not Task.zsl:
+            if task.seen:
                 raise InputError("classes_per_block: given, but generated features are streamed for the zsl task alone")
-            return streamed(
-                self.generator.build(), classifier.build(), self.per_class, task in self.noise, self.classes_per_block
-            )
-        return generative(
-            self.generator.build(),
-            classifier.build(),
-            self.per_class,
-            noise=task in self.noise,
-            real_rows=task is Task.gzsl,
-        )
+            return streamed(self.generator.build(), classifier.build(), self.per_class, noise, self.classes_per_block)
+        return generative(self.generator.build(), classifier.build(), self.per_class, noise, real_rows=task.seen)
 
 
 class GenerativeState(NamedTuple):
@@ -72,9 +65,9 @@ def streamed(
         raise InputError("classes_per_block: given, but this classifier needs all rows at once; choose knn or softmax")
     whole = generative(generator, classifier, per_class, noise, real_rows=False)
 
-    def draw(source: Any, key: Key[Array, ""], y: Int[Array, " b"]) -> Float[Array, "b d"]:
+    def draw(key: Key[Array, ""], source: Any, y: Int[Array, " b"]) -> Float[Array, "b d"]:
         state, semantics = source
-        return generator.sample(state, key, semantics[y], noise)
+        return generator.sample(key, state, semantics[y], noise)
 
     stream_of = classifier.streamed(draw, per_class, classes_per_block)
 
@@ -98,14 +91,18 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         return GenerativeState(generator.init(stream(key, "generator"), pool, classes), key)
 
     def fit(
-        state: GenerativeState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: GenerativeState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[GenerativeState, Metrics]:
-        trained, metrics = generator.fit(state.generator, pool, classes, epochs)
+        trained, metrics = generator.fit(state.generator, pool, classes, epochs, total)
         return state._replace(generator=trained), metrics
 
     def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         y = jnp.repeat(unseen, per_class)
-        x = generator.sample(state.generator, stream(state.key, "generated"), classes.semantics[y], noise)
+        x = generator.sample(stream(state.key, "generated"), state.generator, classes.semantics[y], noise)
         w = jnp.ones_like(y)
         if real_rows:
             x = jnp.concatenate([jnp.asarray(pool.x), x.astype(pool.x.dtype)])
@@ -113,11 +110,11 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
             w = jnp.concatenate([pool.w, w])
         return classifier.fit(stream(state.key, "classifier"), x, y, w, classes)
 
-    def relabel(state: GenerativeState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GenerativeState:
-        return state._replace(generator=generator.relabel(state.generator, key, changed))
+    def relabel(key: Key[Array, ""], state: GenerativeState, changed: Bool[Array, " n"]) -> GenerativeState:
+        return state._replace(generator=generator.relabel(key, state.generator, changed))
 
-    def sample(state: GenerativeState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
-        return generator.sample(state.generator, key, semantics, noise)
+    def sample(key: Key[Array, ""], state: GenerativeState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+        return generator.sample(key, state.generator, semantics, noise)
 
     whole_pool = generator.whole_pool or real_rows
     return Method(

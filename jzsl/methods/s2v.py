@@ -10,10 +10,11 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.prototype import nearest, negative_distance
 from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, LinearHead, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def s2v(hyper: S2V) -> Method:
         params = net.init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
         return S2VState(params, optimizer.init(params), key, jnp.int32(0))
 
-    def fit(state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[S2VState, Metrics]:
+    def fit(
+        state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[S2VState, Metrics]:
         net = projector(pool.x.shape[1], hyper.hidden)
 
         def loss(params, rows, valid):
@@ -92,12 +95,14 @@ def s2v(hyper: S2V) -> Method:
     def logits(
         prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]
     ) -> Float[Array, "m k"]:
-        return negative_distance(x, prototypes[candidates])
+        centre = prototypes.mean(0)
+        return negative_distance(x, centre, prototypes[candidates] - centre)
 
     def embedding(prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         return Embedding(x, prototypes[candidates])
 
     def head(prototypes: Float[Array, "c d"], candidates: Int[Array, " k"]) -> LinearHead:
-        return nearest(prototypes[candidates])
+        centre = prototypes.mean(0)
+        return nearest(centre, prototypes[candidates] - centre)
 
     return Method(init, fit, predictor, logits, embedding=embedding, head=head)

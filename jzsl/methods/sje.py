@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jzsl.interfaces import Method, Task
 from jzsl.methods.compatibility import Ranking, compatibility
-from jzsl.types import Method, Task
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
 from jzsl.hardness.angular import angles, angular_logits
+from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
+from jzsl.tasks.adaptation import Adaptation
 from jzsl.training.epochs import minibatch, run_epochs
-from jzsl.types import ClassTable, Embedding, Method, Metrics, Pool, Task
+from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
 class Loss(enum.Enum):
@@ -56,7 +58,7 @@ class Supervised:
             raise InputError(f"l2: {self.l2} found, expected zero or more")
 
     def build(self, task: Task) -> Method:
-        if task is not Task.adaptation:
+        if task != Adaptation():
             raise InputError(
                 f"method: supervised knows no class without rows, so it has no answer to the task {task.name}"
             )
@@ -94,7 +96,11 @@ def supervised(hyper: Supervised) -> Method:
         return SupervisedState(params, optimizer.init(params), key, jnp.int32(0))
 
     def fit(
-        state: SupervisedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: SupervisedState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[SupervisedState, Metrics]:
         count = len(classes.semantics)
         net = embedding_classifier(count, hyper.hidden)

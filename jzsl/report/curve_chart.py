@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from jzsl.evaluation.curve import SeenUnseenCurve, seen_unseen_curve
+from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.report.chart import Chart, tip
 from jzsl.report.evidence import Evidence
 from jzsl.report.figures import COLOURS
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 
 def curve_charts(evidence: Evidence) -> list[Chart]:
     """One, if the run has scores of seen and unseen classes."""
-    if Task.gzsl not in evidence.experiment.tasks or evidence.of(Task.gzsl)[0].ranked:
+    if GZSL() not in evidence.experiment.tasks or evidence.of(GZSL())[0].ranked:
         return []
     curves = [_curve(evidence, seed) for seed in range(len(evidence.predictions))]
     return [_chart(evidence, curves)]
 
 
 def _curve(evidence: Evidence, seed: int) -> SeenUnseenCurve:
-    found = evidence.of(Task.gzsl)[seed]
+    found = evidence.of(GZSL())[seed]
     seen = ~np.isin(found.candidates, evidence.unseen)
     return seen_unseen_curve(found.scores, found.truth, found.candidates, seen)
 

@@ -15,10 +15,10 @@ from jzsl.driver.repeat import recorded
 from jzsl.driver.result import read_run
 from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError
-from jzsl.evaluation.accuracy import per_class_accuracy
+from jzsl.interfaces import Task
+from jzsl.metrics.accuracy import per_class_accuracy
 from jzsl.problem.problem import Problem
 from jzsl.records import require_record
-from jzsl.types import Task
 
 MOST_CLASSES = 1000
 """With more, there is no table of confusions, and tables of classes show the ends."""
@@ -117,8 +117,8 @@ def read(run_dir: Path, config: Path | None = None) -> Evidence:
     if len(result["seeds"]) != experiment.seeds or result["seeds"] != list(range(len(result["seeds"]))):
         raise InputError(f"{run_dir / 'result.json'}: not the result of this run (seeds: {result['seeds']} found)")
     first = run_dir / "checkpoints" / f"seed-{result['seeds'][0]}"
-    saved = saved_model.load(first, experiment.method, experiment.tasks[0])
-    found = [predictions.load(run_dir, seed) for seed in result["seeds"]]
+    saved = saved_model.load(first, experiment.method, experiment.tasks)
+    found = [predictions.load(run_dir, seed, experiment.tasks) for seed in result["seeds"]]
     for of_seed in found:
         if missing := set(experiment.tasks) - set(of_seed):
             raise InputError(f"{run_dir}: no predictions of the task {missing.pop().name}")

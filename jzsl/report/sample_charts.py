@@ -52,8 +52,8 @@ def _features(evidence: Evidence, problem: Problem, sample: Any, tsne: bool) -> 
     y = problem.labels[real]
     model = evidence.model
     observed = None if problem.observed is None else problem.observed[real]
-    x = model.scaler(problem.samples[real], observed)
-    made = np.asarray(jax.jit(sample)(model.state, jax.random.key(0), model.classes.semantics[y]))
+    x = model.transform(problem.samples[real], observed)
+    made = np.asarray(jax.jit(sample)(jax.random.key(0), model.state, model.classes.semantics[y]))
     both = np.concatenate([x, made])
     if tsne:
         places = TSNE(perplexity=min(30, (len(both) - 1) // 3), random_state=0).fit_transform(both)
@@ -121,7 +121,7 @@ def _hardness(evidence: Evidence, problem: Problem, column: Int[np.ndarray, " n"
     if method.embedding is None:
         return 1 - np.asarray(jax.nn.softmax(found.scores, 1)).max(1)
     observed = None if problem.observed is None else problem.observed[found.rows]
-    x = model.scaler(problem.samples[found.rows], observed)
+    x = model.transform(problem.samples[found.rows], observed)
     embedding = method.embedding(model.predictor, jax.numpy.asarray(x), jax.numpy.asarray(found.candidates))
     return np.asarray(avh(angles(embedding), jax.numpy.asarray(column, jax.numpy.int32)))
 

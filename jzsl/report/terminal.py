@@ -1,88 +1,74 @@
-"""Progress bars and tables on the terminal."""
+"""Tables on the terminal."""
 
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from jzsl.problem.problem import Problem
 
 _SHOWN = 40
 
 
-class _Rate(ProgressColumn):
-    """Epochs a second, or seconds an epoch where that is more readable."""
-
-    def render(self, task) -> Text:
-        speed = task.finished_speed or task.speed or (task.completed / task.elapsed if task.elapsed else None)
-        if not speed:
-            return Text("- s/epoch")
-        return Text(f"{speed:.1f} epochs/s" if speed > 1 else f"{1 / speed:.1f} s/epoch")
-
-
-def epoch_progress(console: Console) -> Progress:
-    """A bar with the count of epochs, their rate, the remaining time and the newest numbers."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        console=console,
-    )
-
-
 def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
     """The result of a run: mean and standard deviation over seeds in percent, then each seed's value."""
     table = Table(title=f"{result['data']['name']}, {result['setting']}, {result['features']['name']}")
-    table.add_column("number (%)")
+    table.add_column("metric (%)")
     for heading in ("mean", "std", "values by seed"):
         table.add_column(heading, justify="right")
     for name in numbers:
         entry = result[name]
         values = "  ".join(f"{value:.1f}" for value in entry["values"])
-        table.add_row(name, f"{entry['mean']:.1f}", f"{entry['std']:.1f}", values)
+        spread = "-" if entry["std"] is None else f"{entry['std']:.1f}"
+        table.add_row(name, f"{entry['mean']:.1f}", spread, values)
     chosen = "chosen on validation classes" if result["epochs_chosen"] else "fixed"
-    rounds = f" a round, {result['rounds']} rounds" if result["rounds"] else ""
+    rounds = f" per round, {result['rounds']} rounds" if result["rounds"] else ""
     seeds = f"{len(result['seeds'])} seeds, {result['duration_s']:.0f} s"
-    bonus = "" if result["factor"] is None else f", {result['factor']:.3g} added to scores of unseen classes"
-    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}{bonus}, {seeds}"
+    offset = "" if result["offset"] is None else f", calibration offset {result['offset']:.3g}"
+    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}{offset}, {seeds}"
     return table
 
 
 def problem_table(problem: Problem) -> Table:
-    """Sizes, classes, splits and hash of a problem."""
-    splits, provenance = problem.splits, problem.provenance
+    """Shape and memory of a problem's samples, its classes, splits, notes, warnings and hash."""
+    splits, provenance, samples = problem.splits, problem.provenance, problem.samples
+    shape = " x ".join(map(str, problem.sample_shape))
     table = Table(title=provenance.name, show_header=False)
+    semantics = "none" if problem.semantics is None else f"{problem.semantics.shape[1]} dimensions"
     for name, value in (
         ("from", provenance.origin),
-        ("features", f"{provenance.features}: {len(problem.samples)} rows of {problem.samples.shape[1]}"),
+        ("samples", f"{provenance.features}: {len(samples)} of {shape}, {samples.dtype}, {_bytes(samples.nbytes)}"),
         ("backbone", provenance.backbone.value),
-        ("semantics", f"{provenance.semantics}: {problem.semantics.shape[1]} dimensions"),
+        ("semantics", f"{provenance.semantics}: {semantics}"),
         ("observed entries", "all" if problem.observed is None else f"{100 * problem.observed.mean():.1f} %"),
         ("classes", f"{len(problem.seen_classes)} seen, {len(problem.unseen_classes)} unseen"),
-        ("training rows", f"{len(splits.train)}"),
-        ("test-seen rows", f"{len(splits.test_seen)}"),
-        ("test-unseen rows", f"{len(splits.test_unseen)}"),
+        *([("domains", _domains(problem.domains, problem.domain_names))] if problem.domains is not None else []),
+        ("training samples", f"{len(splits.train)}"),
+        ("unlabelled samples", f"{len(splits.unlabelled)}"),
+        ("test samples, seen", f"{len(splits.test_seen)}"),
+        ("test samples, unseen", f"{len(splits.test_unseen)}"),
         (
             "validation",
-            f"{len(splits.validation_classes)} classes, {len(splits.validation_seen)} held-out seen rows",
+            f"{len(splits.validation_classes)} classes, {len(splits.validation_seen)} held-out samples of seen ones",
         ),
         ("hash", problem.hash),
         *(("note", note) for note in provenance.notes),
+        *(("warning", warning) for warning in problem.warnings),
     ):
         table.add_row(name, value)
     return table
+
+
+def _bytes(count: int) -> str:
+    """In the unit that reads best."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"
+
+
+def _domains(domains: np.ndarray, names: tuple[str, ...]) -> str:
+    counts = np.bincount(domains, minlength=len(names))
+    return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
 
 
 def study_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:
@@ -105,11 +91,11 @@ def study_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]
     return table
 
 
-def stage_table(rows: list[tuple[str, float, float]]) -> Table:
-    """Stages of a run by the time they took: name, seconds, share in percent."""
-    table = Table(title="most expensive stages")
-    for heading in ("stage", "s", "%"):
-        table.add_column(heading, justify="left" if heading == "stage" else "right")
+def timing_table(rows: list[tuple[str, float, float]]) -> Table:
+    """Parts of a run by the time they took: name, seconds, share in percent."""
+    table = Table(title="where the time went")
+    for heading in ("part", "s", "%"):
+        table.add_column(heading, justify="left" if heading == "part" else "right")
     for name, seconds, share in rows:
         table.add_row(name, f"{seconds:.2f}", f"{share:.0f}")
     return table

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from jzsl.config import Experiment
 from jzsl.problem.problem import Backbone
 from jzsl.report.evidence import Evidence
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 SETTINGS = {
     "inductive": "Inductive: training saw labelled rows of seen classes and the descriptions of all classes, and no "
@@ -24,8 +24,8 @@ NUMBERS = {
     "H": "harmonic mean of U and S",
     "AUSUC": "area under the seen-unseen curve",
     "A": "mean accuracy of classes in the target domain",
-    "AUROC": "how well seen and unseen rows are told apart",
-    "FPR95": "seen rows taken for unseen where 95 % of the unseen ones are found",
+    "AUROC_test": "area under the ROC curve of telling test samples of unseen classes from those of seen ones",
+    "FPR95_test": "test samples of seen classes taken for unseen ones at the threshold that finds 95 % of the latter",
     "H_group_known": "H if the group of every row were known",
     "H_seen_known": "H if no seen row were taken for another seen class",
     "H_unseen_known": "H if no unseen row were taken for another unseen class",
@@ -63,7 +63,7 @@ def badges(evidence: Evidence) -> list[Badge]:
 def _pool(experiment: Experiment) -> Badge:
     if experiment.self_training is None:
         return Badge("no unlabelled rows")
-    if experiment.tasks == (Task.adaptation,):
+    if experiment.tasks == (Adaptation(),):
         return Badge("unlabelled rows of the target domain")
     return Badge(
         "unlabelled rows mixed" if experiment.self_training.strict else "unlabelled pool of unseen classes alone"

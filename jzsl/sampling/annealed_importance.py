@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from jzsl.interfaces import LatentModel
+from jzsl.keys import stream
 from jzsl.sampling.metropolis import metropolis
-from jzsl.types import LatentModel
 
 _SHARPNESS = 4.0
 
@@ -46,7 +47,9 @@ def annealed_importance(
 
     Chains go from the prior N(0, I) through p(Z) p(X | Z, C)^beta to the posterior by one Metropolis-adjusted
     Langevin step at each beta. Each step has the size `step_size` / sqrt(1 + beta k), where k is the largest curvature
-    of -log p(X | Z, C) at the chain's start; a poor size costs precision, never correctness.
+    of -log p(X | Z, C) at a draw from the prior that is independent of the chain. A size that depended on the chain's
+    own position would bias the estimate, for its steps would not leave the tempered densities invariant; as it is, a
+    poor size costs precision, never correctness.
 
     Args:
         key: of everything random.
@@ -67,7 +70,8 @@ def annealed_importance(
     def chain(key):
         start_key, move_key = jax.random.split(key)
         start = jax.random.normal(start_key, (model.latents,))
-        slope = jnp.where(seen[:, None], jax.jacobian(model.decode)(start), 0.0) / model.sigma
+        elsewhere = jax.random.normal(stream(key, "curvature"), (model.latents,))
+        slope = jnp.where(seen[:, None], jax.jacobian(model.decode)(elsewhere), 0.0) / model.sigma
         curvature = jnp.linalg.eigvalsh(slope.T @ slope)[-1]
 
         def move(carry, given):

@@ -7,11 +7,11 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, Key
 
+from jzsl.interfaces import Kernel
 from jzsl.sampling.info import Info
 from jzsl.sampling.metropolis import metropolis
 from jzsl.sampling.preconditioned import preconditioned
 from jzsl.sampling.unadjusted import unadjusted
-from jzsl.types import Kernel
 
 
 def run(

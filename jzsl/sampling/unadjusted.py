@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jzsl.interfaces import Kernel
 from jzsl.sampling.info import Info
-from jzsl.types import Kernel
 
 
 class UnadjustedState(NamedTuple):

@@ -8,11 +8,11 @@ import numpy as np
 import tyro
 
 from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Method
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.rounds import Schedule, SelfTraining, self_train
 from jzsl.self_training.selection.choice import Prior, PriorEstimator, Selection
-from jzsl.types import Method
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jzsl.config import MethodConfig
 from jzsl.errors import InputError
 from jzsl.hardness.scores import Hardness, hardness
+from jzsl.interfaces import MethodConfig
 from jzsl.report.figures import COLOURS
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.studies.runs import Runs
 from jzsl.studies.study import Study, StudyResult, StudySetup, claim, compare, deviation
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 PORTION = (0.2, 0.05, 0.5)
 """Of CBST's public code: the share in the first round, its growth, its limit."""
@@ -88,7 +88,7 @@ def _train(
     setup: StudySetup, base: MethodConfig, sths: STHS
 ) -> tuple[Float[np.ndarray, "seeds rounds"], list[list[float]]]:
     """Target accuracy after every round, and for each seed what the first round selected."""
-    runs = Runs(setup, base, (Task.adaptation,), sths)
+    runs = Runs(setup, base, (Adaptation(),), sths)
     embed = None if runs.method.embedding is None else jax.jit(runs.method.embedding)
     curves, first = [], []
     for seed in range(setup.seeds):
@@ -97,8 +97,8 @@ def _train(
             if t == 1 and by_source is not None:
                 first.append(_selected(runs, state, by_source))
             if t == 0 and embed is not None:
-                predictor, scores, x = runs.scored(state)
-                embedding = embed(predictor, x, runs.candidates)
+                predictor, scores = runs.scored(state)
+                embedding = embed(predictor, runs.x, runs.candidates)
                 by_source = hardness(scores, embedding, jnp.argmax(scores, 1).astype(jnp.int32))
             accuracies.append(runs.metrics(state)["A"])
         curves.append(accuracies)

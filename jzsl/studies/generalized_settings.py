@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from jzsl.config import MethodConfig
 from jzsl.errors import InputError
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.gated import Gated
 from jzsl.report.figures import horizontal_bars
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
-from jzsl.studies.harness import METRICS
 from jzsl.studies.runs import Runs, calibration_offset
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, deviation
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 INDUCTIVE, SEPARATE, STRICT = "inductive", "separate pool", "strict"
-_SHOWN = ("T1", *METRICS[Task.gzsl])
+_SHOWN = ("T1", *GZSL().numbers)
 _PAIRS = (("CFBS", "RS"), ("CFBS-AVC", "CFBS"))
 
 
@@ -81,14 +81,14 @@ def _train(
     setup: StudySetup, name: str, base: MethodConfig, offset: float
 ) -> dict[tuple[str, str], list[dict[str, float]]]:
     """The metrics of every seed of one base, by setting and selection."""
-    gzsl = (Task.gzsl,)
+    gzsl = (GZSL(),)
     metrics = {
         (INDUCTIVE, "none (base)"): Runs(setup, base, gzsl).last_metrics(),
         (INDUCTIVE, "none, calibrated"): Runs(setup, base, gzsl, offset=offset).last_metrics(),
     }
     for variant, sths in selections(setup.rounds, setup.hard_class_fraction, strict=False).items():
         setup.progress(f"{name}: separate pool, {variant}")
-        metrics[SEPARATE, variant] = Runs(setup, Gated(unseen=base), (Task.gzsl, Task.zsl), sths).last_metrics()
+        metrics[SEPARATE, variant] = Runs(setup, Gated(unseen=base), (GZSL(), ZSL()), sths).last_metrics()
     for variant, sths in selections(setup.rounds, setup.hard_class_fraction, strict=True).items():
         setup.progress(f"{name}: strict, {variant}")
         metrics[STRICT, variant] = Runs(setup, base, gzsl, sths, offset).last_metrics()

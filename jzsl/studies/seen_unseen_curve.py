@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jzsl.evaluation.calibration import calibrated
+from jzsl.metrics.calibration import column_offsets
 from jzsl.report.figures import COLOURS
 from jzsl.studies.harness import Harness
 from jzsl.studies.runs import calibration_offset
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, deviation
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 _METRICS = ("U", "S", "H", "AUSUC")
 _AXIS = np.linspace(0, 1, 101)
@@ -29,7 +29,7 @@ def seen_unseen_curve(setup: StudySetup) -> StudyResult:
     for name, base in setup.bases.items():
         setup.progress(f"{name}: validation classes")
         offset = calibration_offset(setup, base)
-        harness = Harness(setup, base, Task.gzsl)
+        harness = Harness(setup, base, GZSL())
         is_seen = np.isin(harness.candidates, harness.seen)
         of_seeds: list[Float[np.ndarray, " u"]] = []
         metrics: dict[str, list[dict[str, float]]] = {"uncalibrated": [], "calibrated": []}
@@ -40,7 +40,7 @@ def seen_unseen_curve(setup: StudySetup) -> StudyResult:
             # S at each U: the curve runs from small to large U.
             of_seeds.append(np.interp(_AXIS, curve.unseen, curve.seen, right=0.0))
             for kind, added in (("uncalibrated", 0.0), ("calibrated", offset)):
-                metrics[kind].append(harness.metrics_of(np.asarray(calibrated(scores, added, is_seen))))
+                metrics[kind].append(harness.metrics_of(scores + column_offsets(added, is_seen)))
         curves[name] = np.mean(of_seeds, 0)
         for kind, added in (("uncalibrated", 0.0), ("calibrated", offset)):
             rows.append({"base": name, "scores": kind, "offset": round(added, 4), **_columns(metrics[kind])})

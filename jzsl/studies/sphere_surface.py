@@ -20,7 +20,8 @@ from jzsl.hardness.scores import hardness
 from jzsl.methods.supervised import Supervised
 from jzsl.studies.harness import Training
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, seed_columns
-from jzsl.types import ClassTable, Pool, Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.types import ClassTable, Pool
 
 _SAMPLES, _SPREAD, _BETWEEN = 4000, 0.45, np.deg2rad(60)
 
@@ -28,7 +29,7 @@ _SAMPLES, _SPREAD, _BETWEEN = 4000, 0.45, np.deg2rad(60)
 def sphere_surface(setup: StudySetup) -> StudyResult:
     """Spearman's correlation of AVH, norm and confidence with the true ambiguity of a sample, which is known here."""
     base = next((base for base in setup.bases.values() if isinstance(base, Supervised)), Supervised(hidden=64))
-    training = Training(replace(base, hidden=base.hidden or 64), Task.adaptation)
+    training = Training(replace(base, hidden=base.hidden or 64), Adaptation())
     method, columns = training.method, jnp.arange(2)
     assert method.embedding is not None
     classes = ClassTable(np.eye(2, dtype=np.float32), np.ones(2, bool))

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import ttest_rel
 
-from jzsl.config import MethodConfig
 from jzsl.errors import InputError
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
 
 SIGNIFICANT = 0.05
@@ -51,7 +51,7 @@ class StudySetup:
     Attributes:
         problem: the data.
         bases: name and configuration of each base method.
-        scaling: feature scaling.
+        transform: of the samples.
         epochs: epochs of each training.
         seeds: number of seeds.
         rounds: T, where a study self-trains.
@@ -63,7 +63,7 @@ class StudySetup:
 
     problem: Problem
     bases: dict[str, MethodConfig]
-    scaling: Scaling
+    transform: TransformConfig
     epochs: int
     seeds: int
     rounds: int = 4
@@ -156,8 +156,11 @@ def claim(differences: Iterable[Difference]) -> str:
     return verdict(True) if significant else "holds here in the mean only, within the spread over seeds"
 
 
-def verdict(held: bool) -> str:
-    """The end of a sentence that begins with "That ..."."""
+def verdict(held: bool | None) -> str:
+    """The end of a sentence that begins with "That ..."; None: a number that decides it is undefined, such as the
+    correlation of a constant."""
+    if held is None:
+        return "is undefined here"
     return "holds here" if held else "does NOT hold here"
 
 

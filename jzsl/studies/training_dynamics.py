@@ -19,7 +19,7 @@ from jzsl.methods.supervised import Supervised
 from jzsl.report.figures import COLOURS
 from jzsl.studies.harness import Harness
 from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
 
 EDGES = np.linspace(0, 1, 6)
 _BINS = [f"{low:.1f} to {high:.1f}" for low, high in itertools.pairwise(EDGES)]
@@ -64,7 +64,7 @@ def recognition_frequency(setup: StudySetup) -> tuple[Float[np.ndarray, " n"], s
     As the setup has it measured, or else the share of linear models that are right, each trained on a random half of
     the training samples.
     """
-    harness = Harness(setup, Supervised(hidden=None), Task.adaptation)
+    harness = Harness(setup, Supervised(hidden=None), Adaptation())
     if setup.frequency is not None:
         return setup.frequency[harness.samples], "frequency: as measured"
     setup.progress("models on random halves")
@@ -80,7 +80,7 @@ def recognition_frequency(setup: StudySetup) -> tuple[Float[np.ndarray, " n"], s
 
 def _train(setup: StudySetup, name: str, group: Int[np.ndarray, " n"]) -> Any:
     """The measures after each epoch in each bin, [epochs, bins], means over seeds."""
-    harness = Harness(setup, setup.bases[name], Task.adaptation)
+    harness = Harness(setup, setup.bases[name], Adaptation())
     run = jax.jit(dynamics(harness.method, setup.epochs, len(_BINS)))
     of_seeds = []
     for seed in range(setup.seeds):

@@ -10,7 +10,6 @@ from jzsl.driver.repeat import recorded
 from jzsl.driver.result import read_run
 from jzsl.errors import InputError
 from jzsl.export.write import export_model, require_flatbuffers
-from jzsl.types import Task
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class ExportOptions:
     """the config file of the run, if it has classes of its own"""
     seed: int = 0
     """whose model"""
-    task: Task | None = None
+    task: str | None = None
     """zsl: among unseen classes; gzsl: among all; by default the run's first task"""
 
 
@@ -36,9 +35,7 @@ def export(arguments: list[str]) -> int:
         raise InputError(f"{options.out}: exists already; choose another --out")
     experiment, header = recorded(options.run_dir, options.config)
     _, result = read_run(options.run_dir)
-    trained = saved_model.load(
-        options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment.method, options.task
-    )
+    trained = saved_model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment, options.task)
     about = {
         "setting": result["setting"],
         "data": header["data"],

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jzsl.data.arrays import read_entries
+from jzsl.data.formats.arrays import read_entries, samples_of
 from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import Classifies, is_exported, of_run, read_exported
-from jzsl.types import Task
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class PredictOptions:
     """the config file of the run, if it has classes of its own"""
     seed: int = 0
     """whose model, of a run"""
-    task: Task | None = None
+    task: str | None = None
     """of a run, zsl: among unseen classes; gzsl: among all; by default the run's first task"""
 
 
@@ -41,7 +40,7 @@ def _model(options: PredictOptions) -> Classifies:
         return read_exported(options.model_dir)
     experiment, _ = recorded(options.model_dir, options.config)
     saved = options.model_dir / "checkpoints" / f"seed-{options.seed}"
-    return of_run(saved_model.load(saved, experiment.method, options.task))
+    return of_run(saved_model.load(saved, experiment, options.task))
 
 
 def _new_class(text: str) -> tuple[str, np.ndarray]:
@@ -59,11 +58,9 @@ def predict(arguments: list[str]) -> int:
     trained = _model(options)
     for text in options.add_class:
         trained = trained.with_class(*_new_class(text))
-    entries = read_entries(options.features)
-    if "features" not in entries:
-        raise InputError(f"{options.features}: features: missing; found {', '.join(sorted(entries)) or 'nothing'}")
+    samples = samples_of(read_entries(options.features), options.features)
     try:
-        scores = trained.scores(entries["features"])
+        scores = trained.scores(samples)
     except InputError as error:
         raise InputError(f"{options.features}: {error}") from error
     best = scores.argmax(1)

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from jzsl.config import Experiment, load_config
+from jzsl.config import Experiment
 from jzsl.devices.processes import Cluster, is_first
+from jzsl.driver.load import load_config
 from jzsl.driver.repeat import changes, recorded
 from jzsl.driver.runner import run as run_experiment
-from jzsl.driver.timing import Stages
-from jzsl.report.terminal import result_table, stage_table
+from jzsl.driver.timing import Timing
+from jzsl.report.terminal import result_table, timing_table
 from jzsl.verbs.status import USAGE, fail
 
 
@@ -29,6 +30,8 @@ class Execution:
     """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
     tensorboard: bool = False
     """write TensorBoard's event files into the folder, too"""
+    stages_from: Path | None = None
+    """folder of a run whose finished stages are taken over, where config, data and seed are the same"""
     cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
 
 
@@ -87,12 +90,14 @@ def _run_into(
     """Runs, prints the table, and returns the result."""
     out = how.out or default
     how.cluster.join()
-    progress, stages = Console(stderr=True, quiet=not is_first()), Stages()
-    result = run_experiment(experiment, out, how.resume, progress, stages, how.profile, like, how.tensorboard)
+    progress, timing = Console(stderr=True, quiet=not is_first()), Timing()
+    result = run_experiment(
+        experiment, out, how.resume, progress, timing, how.profile, like, how.tensorboard, how.stages_from
+    )
     console = Console(quiet=not is_first())
     console.print(result_table(result, experiment.numbers))
     if how.profile:
-        console.print(stage_table(stages.table(5)))
+        console.print(timing_table(timing.table(5)))
         console.print(f"trace for Perfetto and TensorBoard in {out / 'profile'}")
     console.print(f"saved in {out}")
     return result

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from jzsl.config import Experiment, encode, load_config
+from jzsl.config import Experiment
+from jzsl.driver.load import load_config
 from jzsl.driver.tune import Grid
 from jzsl.driver.tune import tune as try_all
+from jzsl.exchange import encode
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
 from jzsl.studies.study import write

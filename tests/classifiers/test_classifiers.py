@@ -13,6 +13,7 @@ from jzsl.classifiers.knn import KNN, knn
 from jzsl.classifiers.prototype import Prototype, prototype
 from jzsl.classifiers.softmax import Softmax, softmax
 from jzsl.errors import InputError
+from jzsl.export.heads import joined, scores_of
 from jzsl.types import ClassTable
 
 CLASSES = ClassTable(jnp.ones((6, 2)), jnp.ones(6, bool))
@@ -131,6 +132,33 @@ def test_prototype_agrees_with_scikit_learn(data):
     np.testing.assert_array_equal(found.argmax(1), theirs)
     empty = scores(prototype(), x, y, np.asarray(y) != 2, queries)
     assert np.isneginf(empty[:, 2]).all()
+
+
+def test_nearest_prototypes_far_from_zero(data):
+    """Features 1,000 away from zero: scores differ as in float64, and those of the linear head, classes added to it."""
+    x, y, queries = (np.asarray(array) for array in data)
+    far, far_queries = (np.asarray(array + 1000, np.float32) for array in (x, queries))
+    mean = np.stack([far[y == c].mean(0, dtype=np.float64) for c in range(6)])
+    expected = -((far_queries[:, None].astype(np.float64) - mean) ** 2).sum(-1) / 2
+    found = scores(prototype(), jnp.array(far), jnp.array(y), np.ones(120), jnp.array(far_queries))
+
+    def relative(values):
+        return values - values[:, :1]
+
+    np.testing.assert_allclose(relative(found), relative(expected), atol=2e-3)
+    method = prototype()
+    assert method.head is not None
+    of_all, of_first = (
+        jax.tree.map(
+            np.asarray,
+            method.head(
+                method.fit(jax.random.key(0), far[kept], y[kept], kept[kept].astype(np.int32), CLASSES), columns
+            ),
+        )
+        for kept, columns in ((y >= 0, np.array([4, 5])), (y < 4, np.arange(4)))
+    )
+    grown = joined(of_first, of_all, 4)
+    np.testing.assert_allclose(relative(scores_of(grown, far_queries, 6)), relative(expected), atol=0.02)
 
 
 def test_softmax_reaches_the_maximum_likelihood_of_logistic_regression(data):

@@ -20,7 +20,8 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.sae import SAE
 from jzsl.methods.sje import SJE
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 # Full batches and latents that do not move: then a row's multiplicity enters through sums alone.
 STILL = ABP(hidden=8, latent=2, batch_size=256, langevin_steps=1, step_size=1e-20)
@@ -47,7 +48,7 @@ WEIGHTED = {
 
 
 def trained(method, key, pool, classes, epochs=3, edit=lambda state: state):
-    return jax.jit(method.fit)(edit(jax.jit(method.init)(key, pool, classes)), pool, classes, epochs)[0]
+    return jax.jit(method.fit)(edit(jax.jit(method.init)(key, pool, classes)), pool, classes, epochs, epochs)[0]
 
 
 def scores(method, state, pool, classes, view, queries):
@@ -60,7 +61,7 @@ def queries(random):
     return jnp.float32(random.uniform(size=(30, 6)))
 
 
-@pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])
+@pytest.mark.parametrize("task", [ZSL(), GZSL()])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task):
     """Not their features, not their labels, for either task."""
@@ -78,7 +79,7 @@ def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task)
 @pytest.mark.parametrize("name", ["abp, prototype", "s2v", "eszsl", "sae", "ale"])
 def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name):
     """Exact for the closed form up to rounding; stochastic training takes the same full-batch steps."""
-    method = WEIGHTED[name].build(Task.zsl)
+    method = WEIGHTED[name].build(ZSL())
     n = len(pool.x)
     w = random.integers(0, 3, n)
     w[np.cumsum(w) > n] = 0
@@ -102,11 +103,11 @@ def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name)
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_chunks_of_epochs_do_not_matter(pool, classes, name):
-    method = CONFIGS[name].build(Task.zsl)
+    method = CONFIGS[name].build(ZSL())
     fit, state = jax.jit(method.fit), method.init(jax.random.key(0), pool, classes)
-    whole, _ = fit(state, pool, classes, 5)
-    part, _ = fit(state, pool, classes, 2)
-    part, _ = fit(part, pool, classes, 3)
+    whole, _ = fit(state, pool, classes, 5, 5)
+    part, _ = fit(state, pool, classes, 2, 5)
+    part, _ = fit(part, pool, classes, 3, 5)
 
     def plain(leaf):
         return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
@@ -116,12 +117,12 @@ def test_chunks_of_epochs_do_not_matter(pool, classes, name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, name):
-    method, traces = CONFIGS[name].build(Task.zsl), []
+    method, traces = CONFIGS[name].build(ZSL()), []
 
     @jax.jit
     def fit(state, pool, classes, epochs):
         traces.append(1)
-        return method.fit(state, pool, classes, epochs)
+        return method.fit(state, pool, classes, epochs, epochs)
 
     state = method.init(jax.random.key(0), pool, classes)
     for epochs, w in ((1, pool.w), (4, pool.w * (pool.y < 3)), (2, pool.w * 0)):
@@ -132,9 +133,9 @@ def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, nam
 
 @pytest.mark.parametrize("name", ["abp, prototype", "wgan", "cvae", "s2v", "sje"])
 def test_too_many_draws_are_reported_as_nan(pool, classes, name):
-    method = CONFIGS[name].build(Task.zsl)
+    method = CONFIGS[name].build(ZSL())
     state = method.init(jax.random.key(0), pool, classes)
-    _, metrics = jax.jit(method.fit)(state, pool._replace(w=2 * pool.w), classes, 1)
+    _, metrics = jax.jit(method.fit)(state, pool._replace(w=2 * pool.w), classes, 1, 1)
     assert np.isnan(metrics["loss"])
 
 
@@ -144,10 +145,12 @@ def test_it_learns(problem, pool, classes, view, name):
     longer = ABP(hidden=64, latent=2, batch_size=16, learning_rate=3e-3)
     configs = {
         "wgan": Generative(WGAN(64, 2, learning_rate=1e-3, batch_size=16), zsl=Prototype(), per_class=50),
-        "cvae": Generative(CVAE(64, 2, learning_rate=3e-3, batch_size=16), zsl=Prototype(), per_class=50, noise=()),
-        "abp, neighbours": Generative(longer, zsl=KNN(5), per_class=50, noise=()),
-        "abp, prototype": Generative(longer, zsl=Prototype(), per_class=50, noise=()),
-        "abp, softmax": Generative(longer, zsl=Softmax(epochs=50, batch_size=64), per_class=50, noise=()),
+        "cvae": Generative(
+            CVAE(64, 2, learning_rate=3e-3, batch_size=16), zsl=Prototype(), per_class=50, zsl_noise=False
+        ),
+        "abp, neighbours": Generative(longer, zsl=KNN(5), per_class=50, zsl_noise=False),
+        "abp, prototype": Generative(longer, zsl=Prototype(), per_class=50, zsl_noise=False),
+        "abp, softmax": Generative(longer, zsl=Softmax(epochs=50, batch_size=64), per_class=50, zsl_noise=False),
         "s2v": S2V(hidden=64, batch_size=16, learning_rate=3e-3),
         "eszsl": ESZSL(gamma=1e-2, lam=1e-2),
         "sae": SAE(),
@@ -155,7 +158,7 @@ def test_it_learns(problem, pool, classes, view, name):
         "devise": DeViSE(batch_size=16),
         "sje": SJE(batch_size=16),
     }
-    method = configs[name].build(Task.zsl)
+    method = configs[name].build(ZSL())
     state = trained(method, jax.random.key(0), pool, classes, 150)
     seen = jnp.int32(view.seen)
     predictor = jax.jit(method.predictor)(state, pool, classes, seen)  # the seen classes, recognised without rows
@@ -169,9 +172,9 @@ def test_eszsl_is_the_closed_form(pool, classes, random):
     w = random.integers(0, 3, len(pool.x)) * (np.asarray(pool.y) != 1)
     w[np.cumsum(w) > len(pool.x)] = 0
     hyper = ESZSL(gamma=0.3, lam=0.7)
-    method = hyper.build(Task.zsl)
+    method = hyper.build(ZSL())
     state, _ = method.fit(
-        method.init(jax.random.key(0), pool, classes), pool._replace(w=jnp.int32(w)), classes, 1
+        method.init(jax.random.key(0), pool, classes), pool._replace(w=jnp.int32(w)), classes, 1, 1
     )  # fmt: skip
     x, y, s = (np.asarray(a, np.float64) for a in (pool.x, pool.y, classes.semantics))
     present = [c for c in range(8) if w[y == c].sum()]
@@ -189,7 +192,7 @@ def test_eszsl_is_the_closed_form(pool, classes, random):
 def test_generalized_predictor_learns_from_real_rows_too(pool, classes, view):
     """Its references are the pool's rows and the generated ones; the other task's are the generated ones alone."""
     config = Generative(ACTIVE, zsl=KNN(5), gzsl=KNN(5), per_class=20)
-    for task, rows in ((Task.zsl, 3 * 20), (Task.gzsl, len(pool.x) + 3 * 20)):
+    for task, rows in ((ZSL(), 3 * 20), (GZSL(), len(pool.x) + 3 * 20)):
         method = config.build(task)
         state = method.init(jax.random.key(0), pool, classes)
         references = method.predictor(state, pool, classes, jnp.array(view.unseen))
@@ -214,7 +217,7 @@ def test_bad_settings_are_refused_by_name(make, field):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
     """In NumPy alone; candidates in any order, and rows of classes that are no candidates have no say."""
-    method = CONFIGS[name].build(Task.zsl)
+    method = CONFIGS[name].build(ZSL())
     state = trained(method, jax.random.key(0), pool, classes)
     predictor = jax.jit(method.predictor)(state, pool, classes, view.unseen)
     for candidates in (view.unseen, view.unseen[[2, 0]]):

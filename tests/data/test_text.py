@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
-from jzsl.config import Experiment, decode, encode
+from jzsl.config import Experiment
 from jzsl.data.described import described
 from jzsl.data.digits import SEMANTICS, Digits
 from jzsl.data.subset import Subset
 from jzsl.data.text import TextModel, read_texts, semantics_of, write_semantics
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.errors import InputError
+from jzsl.exchange import decode, encode
 from jzsl.methods.eszsl import ESZSL
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
@@ -82,7 +83,7 @@ def test_a_run_takes_the_semantics_by_name(tmp_path):
     problem = experiment.load()
     assert problem.hash == result["data"]["hash"] != experiment.data.load().hash
     for number, name in enumerate(problem.class_names):
-        np.testing.assert_array_equal(problem.semantics[number], vectors[list(texts).index(name)])
+        np.testing.assert_array_equal(problem.required_semantics[number], vectors[list(texts).index(name)])
     record = json.loads(str(np.load(path)["record"]))
     assert record["texts"] == texts
 
@@ -128,5 +129,5 @@ def test_a_real_model_gives_the_published_vectors(shared_data, tmp_path):
     assert main(["semantics", str(texts), "--model", str(model), "--out", str(out)]) == 0
     own = Xlsa17(shared_data / "caltech101", "effnetlite0").load()
     again = described(own, out)
-    cosine = np.sum(own.semantics * again.semantics, 1)
+    cosine = np.sum(own.required_semantics * again.required_semantics, 1)
     assert cosine.min() > 0.999

@@ -14,16 +14,17 @@ import optax
 import pytest
 from rich.console import Console
 
-from jzsl.config import Train, load_config
+from jzsl.config import Train
 from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
 from jzsl.devices.replicas import replica, replicate
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
+from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.problem.views import inductive
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 
 QUIET = Console(quiet=True)
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
@@ -38,7 +39,7 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
     config = config or load_config(TINY)
     problem = config.data.load()
     view = inductive(problem, multiple=ROWS_MULTIPLE)
-    method = config.method.build(Task.zsl)
+    method = config.method.build(ZSL())
     mesh = device_mesh(4, each, jax.devices()[:devices])
     assert mesh.size == devices
     pool, classes = by_rows(view.pool, mesh), shared(view.classes, mesh)
@@ -49,10 +50,10 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
         traces.append(1)
         return method.fit(*arguments)
 
-    step = jax.jit(replicate(fit, mesh, (True, False, False, False), batched))
+    step = jax.jit(replicate(fit, mesh, (True, False, False, False, False), batched))
     states = init(keys_of(range(4), mesh), pool, classes)
     for epochs in (1, 1):
-        states, metrics = step(states, pool, classes, epochs)
+        states, metrics = step(states, pool, classes, epochs, epochs)
     assert len(traces) == 1
     if hasattr(states, "latents"):
         part = (4 // mesh.shape["replica"], len(pool.x) // each, states.latents.shape[2])
@@ -60,7 +61,7 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
     for seed in range(4):
         state, alone = method.init(jax.random.key(seed), view.pool, view.classes), {}
         for epochs in (1, 1):
-            state, alone = jax.jit(method.fit)(state, view.pool, view.classes, epochs)
+            state, alone = jax.jit(method.fit)(state, view.pool, view.classes, epochs, epochs)
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(np.asarray(plain(a)), np.asarray(plain(b)), rtol=rtol, atol=1e-5),
             replica(states, seed),
@@ -79,21 +80,21 @@ def test_swept_scalars_are_replicas():
     config = load_config(TINY)
     view, mesh, sigmas = inductive(config.data.load()), device_mesh(1), (0.1, 0.3, 0.9)
     pool, classes = shared((view.pool, view.classes), mesh)
-    method = config.method.build(Task.zsl)
+    method = config.method.build(ZSL())
     init = jax.jit(replicate(method.init, mesh, (True, False, False)))
     states = optax.tree.set(init(keys_of((0, 0, 0), mesh), pool, classes), sigma=jnp.float32(sigmas))
-    _, metrics = jax.jit(replicate(method.fit, mesh, (True, False, False, False)))(states, pool, classes, 2)
+    _, metrics = jax.jit(replicate(method.fit, mesh, (True, False, False, False, False)))(states, pool, classes, 2, 2)
     assert isinstance(config.method, Generative)
     assert isinstance(config.method.generator, ABP)
     for sigma, loss in zip(sigmas, metrics["loss"], strict=True):
         generator = dataclasses.replace(config.method.generator, sigma=sigma)
-        single = dataclasses.replace(config.method, generator=generator).build(Task.zsl)
-        _, alone = jax.jit(single.fit)(single.init(jax.random.key(0), pool, classes), pool, classes, 2)
+        single = dataclasses.replace(config.method, generator=generator).build(ZSL())
+        _, alone = jax.jit(single.fit)(single.init(jax.random.key(0), pool, classes), pool, classes, 2, 2)
         assert float(loss) == pytest.approx(float(alone["loss"]), rel=1e-5)
 
 
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
-    config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(Task.zsl,))
+    config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(ZSL(),))
     run(config, tmp_path / "run", False, QUIET)
     with pytest.raises(InputError, match="2 seeds at once, here 1; leave --parallel-seeds out"):
         run(dataclasses.replace(config, parallel_seeds=1), tmp_path / "run", True, QUIET)
@@ -151,7 +152,7 @@ def on_devices():
     wgan = Generative(generator=WGAN(hidden=16, batch_size=32, classification=0))
     assert_equal_to_single_runs(None, 4, 1e-5, 2, dataclasses.replace(load_config(TINY), method=wgan))
     print("wgan")
-    config = dataclasses.replace(load_config(TINY), seeds=3, train=Train(epochs=2), tasks=(Task.zsl,))
+    config = dataclasses.replace(load_config(TINY), seeds=3, train=Train(epochs=2), tasks=(ZSL(),))
     assert config.replicas == 3
     with tempfile.TemporaryDirectory() as folder:
         many = run(config, Path(folder) / "many", False, QUIET)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
-from jzsl.config import load_config
 from jzsl.devices import memory
 from jzsl.devices.program import Program
+from jzsl.driver.load import load_config
 from jzsl.driver.timing import COMPILE, Stages
 from jzsl.errors import InputError
-from jzsl.problem.views import inductive
+from jzsl.evaluation.views import inductive
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 

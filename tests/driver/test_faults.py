@@ -16,9 +16,10 @@ import pytest
 from rich.console import Console
 
 from jzsl.cli import main
-from jzsl.config import Train, load_config
+from jzsl.config import Train
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 from tests.driver.test_runner import assert_same_run, stopping_after
 
 TINY = Path(__file__).parent / "tiny.py"
@@ -101,7 +102,7 @@ def test_a_clock_that_jumps_costs_no_bits(tmp_path, monkeypatch, capfd):
 @pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_damaged_bytes_in_the_newest_checkpoint(tmp_path, count):
     """Flipped, cut or zeroed anywhere: the run ends with the same bits, from this checkpoint or from the one before."""
-    config = dataclasses.replace(load_config(TINY), tasks=(Task.zsl,), seeds=1, train=Train(5, checkpoint_seconds=0))
+    config = dataclasses.replace(load_config(TINY), tasks=(ZSL(),), seeds=1, train=Train(5, checkpoint_seconds=0))
     run(config, tmp_path / "whole", False, Console(quiet=True))
     with pytest.MonkeyPatch.context() as patch:
         stopping_after(patch, 4, RuntimeError)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jzsl.cli import main
-from jzsl.config import load_config
+from jzsl.driver.load import load_config
 from jzsl.driver.versions import checkout
 
 TINY = Path(__file__).parent / "tiny.py"
@@ -34,9 +34,8 @@ def original(tmp_path_factory):
 import dataclasses, runpy
 from pathlib import Path
 from jzsl.data.arrays import Arrays
-from jzsl.types import Task
 TINY = runpy.run_path({str(TINY)!r})["CONFIG"]
-CONFIG = dataclasses.replace(TINY, data=Arrays(Path({str(folder / "data")!r})), tasks=(Task.zsl,))
+CONFIG = dataclasses.replace(TINY, data=Arrays(Path({str(folder / "data")!r})), tasks=(ZSL(),))
 """
     (folder / "mine.py").write_text(config)
     out = folder / "run"

@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.devices.program import Program
 from jzsl.devices.replicas import replicate
-from jzsl.driver import runner
+from jzsl.driver import plan, runner
 from jzsl.driver.interrupt import Interrupted, InterruptFlag
+from jzsl.driver.load import load_config
+from jzsl.driver.plan import inductive_trainer
+from jzsl.driver.programs import Programs
 from jzsl.driver.runner import run
-from jzsl.driver.trainer import Programs, Trainer
+from jzsl.driver.trainer import Trainer
 from jzsl.errors import DivergedError, InputError
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 
 TINY = Path(__file__).with_name("tiny.py")
 QUIET = Console(quiet=True)
@@ -79,7 +82,7 @@ def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole):
 
 
 def test_fixed_epochs_skip_the_choice(config, tmp_path):
-    fixed = dataclasses.replace(config, train=Train(epochs=3, chunk=2), seeds=1, tasks=(Task.zsl,))
+    fixed = dataclasses.replace(config, train=Train(epochs=3, chunk=2), seeds=1, tasks=(ZSL(),))
     result = run(fixed, tmp_path / "run", False, QUIET)
     assert (result["epochs"], result["epochs_chosen"]) == (3, False)
     assert [row["epoch"] for row in rows(tmp_path / "run")] == [2, 3]
@@ -90,18 +93,18 @@ def test_one_compilation_serves_phases_seeds_and_chunks(config, tmp_path, monkey
     traces = []
 
     class Counting(Programs):
-        def __init__(self, experiment):
-            super().__init__(experiment)
+        def __init__(self, experiment, methods=None, procedure=None):
+            super().__init__(experiment, methods, procedure)
             fit = experiment.method.build(experiment.tasks[0]).fit
 
             def counted(*arguments):
                 traces.append(1)
                 return fit(*arguments)
 
-            replicated = replicate(counted, self.mesh, (True, False, False, False))
+            replicated = replicate(counted, self.mesh, (True, False, False, False, False))
             self.fit = Program(replicated, uses_up=True)
 
-    monkeypatch.setattr(runner, "Programs", Counting)
+    monkeypatch.setattr(plan, "Programs", Counting)
     run(config, tmp_path / "run", False, QUIET)
     assert len(traces) == 1
 
@@ -113,9 +116,9 @@ def test_training_sees_no_test_label(config):
     labels[problem.splits.test_unseen] = np.roll(labels[problem.splits.test_unseen], 20)
     ends = []
     for part in (problem, dataclasses.replace(problem, labels=labels)):
-        trainer = Trainer(part, config, Programs(config), len(problem.splits.train))
+        trainer = inductive_trainer(part, config)
         state, _ = trainer.fit(trainer.init((0,)), 0, 2, 2)
-        ends.append((state.generator.params, trainer.score(state, trainer.predictors(state))))
+        ends.append((state.generator.params, trainer.scores(state).numbers()))
     jax.tree.map(np.testing.assert_array_equal, ends[0][0], ends[1][0])
     assert ends[0][1] != ends[1][1]
 
@@ -225,7 +228,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path):
 
 def test_divergence_tells_the_norms_and_keeps_the_last_good_checkpoint(config, tmp_path, monkeypatch):
     """A NaN in the fourth epoch: the message has the norm before it, and what was saved goes on as if nothing were."""
-    fixed = dataclasses.replace(config, train=Train(epochs=5, checkpoint_seconds=0), seeds=1, tasks=(Task.zsl,))
+    fixed = dataclasses.replace(config, train=Train(epochs=5, checkpoint_seconds=0), seeds=1, tasks=(ZSL(),))
     fit, calls = Trainer.fit, []
 
     def poisoned(self, state, *arguments):

@@ -13,23 +13,26 @@ from rich.console import Console
 from jzsl.classifiers.outlier_exposure import OutlierExposure
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import runner, saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
+from jzsl.evaluation.views import strict_transductive, transductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.gated import Gated
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.transforms import Scaling
-from jzsl.problem.views import strict_transductive, transductive
+from jzsl.problem.transforms import Unscaled
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 QUIET = Console(quiet=True)
 DATA = LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2)
@@ -65,7 +68,7 @@ def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
     """In one compilation; of as many rows as the base puts among the unseen classes."""
     view = strict_transductive(DATA.load())
     sths = STHS(3, selection, Prior.uniform, hard=0.5, strict=True)
-    training, arrays, state = start(sths, BASES["s2v"].build(Task.gzsl), view)
+    training, arrays, state = start(sths, BASES["s2v"].build(GZSL()), view)
     traces = []
 
     @jax.jit
@@ -92,7 +95,7 @@ def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
 def test_the_bonus_on_unseen_classes_is_in_the_predictions():
     view = strict_transductive(DATA.load())
     sths = STHS(1, Selection.cfbs, Prior.uniform, strict=True)
-    method = BASES["s2v"].build(Task.gzsl)
+    method = BASES["s2v"].build(GZSL())
     training, arrays, state = start(sths, method, view)
     state, _ = training.step(state, *arrays, 3)
     predictor = method.predictor(state.model, arrays[0], arrays[1], view.unseen)
@@ -113,7 +116,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
     """CRST's soft labels go to a base that takes them; another base gets labels drawn from them."""
     problem = DigitsShift().load()
     experiment = Experiment(
-        DigitsShift(), Supervised(32), Train(epochs=3), (Task.adaptation,), scaling=Scaling.none, seeds=1,
+        DigitsShift(), Supervised(32), Train(epochs=3), (Adaptation(),), transform=Unscaled(), seeds=1,
         self_training=STHS(2, Selection.crst, portion=(0.3, 0.1, 0.5)),
     )  # fmt: skip
     trainer = runner._trainers(problem, experiment)[runner.FINAL]
@@ -128,7 +131,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
     assert w[labelled:].sum() > 100
     other = transductive(DATA.load())
     sths = STHS(2, Selection.crst_mrkld, Prior.uniform)
-    training, arrays, state = start(sths, BASES["s2v"].build(Task.zsl), other)
+    training, arrays, state = start(sths, BASES["s2v"].build(ZSL()), other)
     for _ in range(2):
         state, _ = training.step(state, *arrays, 2)
     begun = training.begin(state, *arrays)
@@ -142,7 +145,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
 def test_strict_run_with_calibration(base, tmp_path):
     """The factor comes from validation classes, and reaches the rounds and the saved model."""
     experiment = Experiment(
-        DATA, BASES[base], Train(epochs=3, checkpoint_seconds=0), (Task.gzsl,), calibration=True, seeds=2,
+        DATA, BASES[base], Train(epochs=3, checkpoint_seconds=0), (GZSL(),), calibration=True, seeds=2,
         self_training=STHS(2, hard=0.5, prior=Prior.uniform, strict=True),
     )  # fmt: skip
     result = run(experiment, tmp_path / "run", False, QUIET)
@@ -152,7 +155,7 @@ def test_strict_run_with_calibration(base, tmp_path):
     assert result["setting"] == "transductive (strict)"
     last = [row for row in rows if row["phase"] == "final" and row["round"] == 2]
     assert result["H"]["values"] == [row["H"] for row in last]
-    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method)
+    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, experiment.tasks)
     view = strict_transductive(DATA.load())
     assert set(saved.bonus[np.isin(saved.candidates, view.unseen)]) == {np.float32(result["factor"])}
     assert not saved.bonus[np.isin(saved.candidates, view.seen)].any()
@@ -162,7 +165,7 @@ def test_strict_run_with_calibration(base, tmp_path):
 def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
     """Also from the validation phase, whose state is another one."""
     experiment = Experiment(
-        DATA, BASES["s2v"], Train(epochs=2, checkpoint_seconds=0), (Task.gzsl,), calibration=True, seeds=1,
+        DATA, BASES["s2v"], Train(epochs=2, checkpoint_seconds=0), (GZSL(),), calibration=True, seeds=1,
         self_training=STHS(2, hard=0.5, prior=Prior.uniform, strict=True),
     )  # fmt: skip
     whole = run(experiment, tmp_path / "whole", False, QUIET)
@@ -182,7 +185,7 @@ def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
 
 
 def test_inductive_calibration_moves_u_and_s_but_not_the_area(tmp_path):
-    plain = Experiment(DATA, BASES["s2v"], Train(epochs=5), (Task.gzsl,), seeds=2)
+    plain = Experiment(DATA, BASES["s2v"], Train(epochs=5), (GZSL(),), seeds=2)
     one = run(plain, tmp_path / "plain", False, QUIET)
     two = run(dataclasses.replace(plain, calibration=True), tmp_path / "calibrated", False, QUIET)
     assert one["factor"] is None
@@ -197,14 +200,14 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
         DATA,
         Gated(BASES["s2v"], Softmax(epochs=3, batch_size=64), OutlierExposure(hidden=16, epochs=3)),
         Train(epochs=3, checkpoint_seconds=0),
-        (Task.gzsl, Task.zsl),
+        (GZSL(), ZSL()),
         seeds=1,
         self_training=STHS(2, hard=0.5, prior=Prior.uniform),
     )
     result = run(experiment, tmp_path / "run", False, QUIET)
-    assert {"H", "AUROC", "FPR95", "H_group_known", "T1"} <= set(result)
+    assert {"H", "AUROC_test", "FPR95_test", "H_group_known", "T1"} <= set(result)
     assert result["setting"] == "transductive (unseen pool separate)"
-    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, Task.gzsl)
+    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, experiment.tasks, "gzsl")
     problem = DATA.load()
     scores = saved.scores(problem.samples[problem.splits.test_seen])
     assert scores.shape == (len(problem.splits.test_seen), 9)
@@ -212,7 +215,7 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
 
 def test_angles_need_a_base_that_has_them():
     view = transductive(DATA.load())
-    blind = BASES["s2v"].build(Task.zsl)._replace(embedding=None)
+    blind = BASES["s2v"].build(ZSL())._replace(embedding=None)
     with pytest.raises(InputError, match="cbst_avh needs"):
         STHS(selection=Selection.cbst_avh).build(blind, view.labelled, view.unlabelled)
 
@@ -222,4 +225,4 @@ def test_angles_need_a_base_that_has_them():
     ["digits_adaptation", "xlsa17_gzsl", "xlsa17_gzsl_transductive", "xlsa17_gzsl_strict", "xlsa17_gzsl_strict_wgan"],
 )
 def test_shipped_configs_load(name):
-    assert load_config(Path(__file__).parents[2] / "configs" / f"{name}.py").tasks[0] is not Task.zsl
+    assert load_config(Path(__file__).parents[2] / "configs" / f"{name}.py").tasks[0] != ZSL()

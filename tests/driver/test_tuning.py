@@ -18,7 +18,7 @@ from jzsl.methods.s2v import S2V
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.selection.choice import Selection
 from jzsl.self_training.sths import STHS
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
 
 CONFIG = Experiment(
     data=LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4, latents=2),
@@ -106,7 +106,7 @@ def test_tune_from_the_command_line(tmp_path, capsys):
 def test_tuning_what_does_not_self_train_is_refused():
     with pytest.raises(InputError, match="self_training"):
         tune(dataclasses.replace(CONFIG, self_training=None), CONFIG.data.load(), GRID, quiet)
-    strict = dataclasses.replace(CONFIG, tasks=(Task.gzsl,), self_training=STHS(strict=True))
+    strict = dataclasses.replace(CONFIG, tasks=(GZSL(),), self_training=STHS(strict=True))
     with pytest.raises(InputError, match="tasks: gzsl"):
         tune(strict, CONFIG.data.load(), GRID, quiet)
     with pytest.raises(InputError, match=r"grid\.hard"):

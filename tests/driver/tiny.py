@@ -6,7 +6,8 @@ from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 CONFIG = Experiment(
     data=LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2),
@@ -16,7 +17,7 @@ CONFIG = Experiment(
         gzsl=Softmax(epochs=2, batch_size=64),
         per_class=30,
     ),
-    tasks=(Task.zsl, Task.gzsl),
+    tasks=(ZSL(), GZSL()),
     train=Train(max_epochs=4, chunk=1, checkpoint_seconds=0),
     seeds=2,
 )

@@ -15,11 +15,13 @@ from jzsl.data.subset import Subset
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.top_k import hit_rates, top_columns
+from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.views import inductive
-from jzsl.types import ClassTable, Task
+from jzsl.metrics.top_k import hit_rates, top_columns
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import ClassTable
 
 SOURCE = LinearGaussian(classes=10, unseen=6, rows_per_class=20, features=8, semantics=4, latents=2)
 
@@ -51,13 +53,13 @@ def test_scores_in_chunks_are_the_protocols(monkeypatch, random):
     monkeypatch.setattr("jzsl.evaluation.protocol.CHUNK_ROWS", 7)
     problem = SOURCE.load()
     protocol = Protocol(problem, inductive(problem))
-    queries = protocol.queries(Task.zsl)
-    chunks = list(protocol.chunks(Task.zsl))
+    queries = protocol.queries(ZSL())
+    chunks = list(protocol.chunks(ZSL()))
     np.testing.assert_array_equal(np.concatenate(chunks), queries.x)
     assert len(chunks) == -(-120 // 7)
     weight = jnp.float32(random.normal(size=(8, 6)))
     numbers = protocol.score_top(top_columns(lambda x: x @ weight, iter(chunks), 6), (2, 6))
-    assert numbers["T1"] == pytest.approx(protocol.score(Task.zsl, np.asarray(queries.x @ weight))["T1"])
+    assert numbers["T1"] == pytest.approx(protocol.score(ZSL(), np.asarray(queries.x @ weight))["T1"])
     assert numbers["T1"] <= numbers["T2"] <= numbers["T6"] == numbers["hit@6"] == 100
 
 
@@ -68,7 +70,7 @@ def test_streamed_neighbours_are_the_neighbours(random, parallel_seeds):
     candidates = jnp.array([3, 9, 1, 11, 4, 6, 0])
     x = jnp.float32(random.normal(size=(40, 5)))
 
-    def draw(source, key, y):
+    def draw(key, source, y):
         del key
         return source[y]
 
@@ -87,18 +89,18 @@ def test_a_streamed_method_recognises_what_the_plain_one_does(zsl):
     problem = SOURCE.load()
     view = inductive(problem)
     protocol = Protocol(problem, view)
-    queries, accuracy = protocol.queries(Task.zsl), []
+    queries, accuracy = protocol.queries(ZSL()), []
     generator = ABP(hidden=64, latent=2, batch_size=16, learning_rate=3e-3)
-    plain = Generative(generator, zsl=zsl, per_class=50, noise=())
+    plain = Generative(generator, zsl=zsl, per_class=50, zsl_noise=False)
     state = None
     for config in (plain, dataclasses.replace(plain, classes_per_block=2)):
-        method = config.build(Task.zsl)
+        method = config.build(ZSL())
         if state is None:
             start = method.init(jax.random.key(0), view.pool, view.classes)
-            state = jax.jit(method.fit)(start, view.pool, view.classes, 60)[0]
+            state = jax.jit(method.fit)(start, view.pool, view.classes, 60, 60)[0]
         predictor = jax.jit(method.predictor)(state, view.pool, view.classes, view.unseen)
         scores = jax.jit(method.logits)(predictor, queries.x, queries.candidates)
-        accuracy.append(protocol.score(Task.zsl, np.asarray(scores))["T1"])
+        accuracy.append(protocol.score(ZSL(), np.asarray(scores))["T1"])
     # Other features are drawn, so rows at a border change their class: 12 points are 14 of the 120 rows.
     assert accuracy[1] == pytest.approx(accuracy[0], abs=12)
     assert min(accuracy) > 30  # chance is 17
@@ -108,9 +110,9 @@ def test_streams_need_a_classifier_and_a_task_that_can():
     from jzsl.classifiers.prototype import Prototype
 
     with pytest.raises(InputError, match="classes_per_block"):
-        Generative(zsl=Prototype(), classes_per_block=3).build(Task.zsl)
+        Generative(zsl=Prototype(), classes_per_block=3).build(ZSL())
     with pytest.raises(InputError, match="zsl task alone"):
-        Generative(classes_per_block=3).build(Task.gzsl)
+        Generative(classes_per_block=3).build(GZSL())
     with pytest.raises(InputError, match="classes_per_block"):
         Generative(classes_per_block=0)
 
@@ -142,9 +144,11 @@ def test_half_precision_stays_on_disk_and_in_the_pool(folder):
     assert (view.pool.x.min(), view.pool.x.max()) == (0, 1)
     states = []
     for x in (view.pool.x, view.pool.x.astype(np.float32)):
-        method = Generative(ABP(hidden=16, latent=2), noise=()).build(Task.zsl)
+        method = Generative(ABP(hidden=16, latent=2), zsl_noise=False).build(ZSL())
         pool = view.pool._replace(x=x)
-        state, metrics = jax.jit(method.fit)(method.init(jax.random.key(0), pool, view.classes), pool, view.classes, 3)
+        state, metrics = jax.jit(method.fit)(
+            method.init(jax.random.key(0), pool, view.classes), pool, view.classes, 3, 3
+        )
         assert metrics["loss"].dtype == jnp.float32
         states.append(state.generator.params)
     jax.tree.map(np.testing.assert_array_equal, *states)

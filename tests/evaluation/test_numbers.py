@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from jzsl.errors import InputError
-from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy, per_class_accuracy
-from jzsl.evaluation.curve import seen_unseen_curve
 from jzsl.evaluation.protocol import Protocol
-from jzsl.problem.views import inductive
-from jzsl.types import Task
+from jzsl.evaluation.views import inductive
+from jzsl.metrics.accuracy import harmonic_mean, mean_per_class_accuracy, per_class_accuracy
+from jzsl.metrics.curve import seen_unseen_curve
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 
 def brute_per_class(y, predicted, classes):
@@ -83,17 +85,17 @@ def test_area_of_a_perfect_and_of_a_useless_classifier():
 
 def test_protocol_scores_what_it_hands_out(problem, random):
     protocol = Protocol(problem, inductive(problem))
-    for task in Task:
+    for task in (ZSL(), GZSL(), Adaptation()):
         queries = protocol.queries(task)
         scores = random.normal(size=(len(queries.x), len(queries.candidates)))
         numbers = protocol.score(task, scores)
         # Brute force: find each query's row by its features, and hence its label.
-        scaled = inductive(problem).scaler(problem.samples)
+        scaled = inductive(problem).transform(problem.samples)
         rows = [int(np.flatnonzero((scaled == x).all(1))[0]) for x in queries.x]
         y = problem.labels[rows]
         predicted = queries.candidates[scores.argmax(1)]
-        if task is not Task.gzsl:
-            group = problem.unseen_classes if task is Task.zsl else problem.seen_classes
+        if task != GZSL():
+            group = problem.unseen_classes if task == ZSL() else problem.seen_classes
             mean = 100 * brute_per_class(y, predicted, group).mean()
             assert numbers == {task.headline: pytest.approx(mean)}
             continue
@@ -107,19 +109,19 @@ def test_protocol_scores_what_it_hands_out(problem, random):
 
 def test_a_perfect_prediction_scores_100(problem):
     protocol = Protocol(problem, inductive(problem))
-    scaled = inductive(problem).scaler(problem.samples)
-    for task in Task:
+    scaled = inductive(problem).transform(problem.samples)
+    for task in (ZSL(), GZSL(), Adaptation()):
         queries = protocol.queries(task)
         y = [problem.labels[np.flatnonzero((scaled == x).all(1))[0]] for x in queries.x]
         scores = (np.array(y)[:, None] == queries.candidates).astype(float)
         numbers = protocol.score(task, scores)
-        assert numbers.pop("FPR95", 0) == 0
+        assert numbers.pop("FPR95_test", 0) == 0
         assert list(numbers.values()) == pytest.approx([100] * len(numbers))
 
 
 def test_without_test_seen_rows_there_is_no_generalized_task(problem):
     poor = dataclasses.replace(problem, splits=problem.splits._replace(test_seen=np.zeros(0, int)))
     protocol = Protocol(poor, inductive(poor))
-    assert len(protocol.queries(Task.zsl).x)
+    assert len(protocol.queries(ZSL()).x)
     with pytest.raises(InputError, match="test_seen"):
-        protocol.queries(Task.gzsl)
+        protocol.queries(GZSL())

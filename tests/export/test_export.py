@@ -17,7 +17,10 @@ from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import of_run, read_exported
-from jzsl.types import ClassTable, Pool, Task
+from jzsl.interfaces import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import ClassTable, Pool
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 FAST = ["--train.epochs", "40", "--seeds", "1"]
@@ -33,7 +36,7 @@ def run_dir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def exported(run_dir) -> dict[Task, Path]:
     """The run's model of each task."""
-    folders = {task: run_dir.parent / task.name for task in (Task.zsl, Task.gzsl)}
+    folders: dict[Task, Path] = {task: run_dir.parent / task.name for task in (ZSL(), GZSL())}
     for task, folder in folders.items():
         assert main(["export", str(run_dir), "--out", str(folder), "--task", task.name]) == 0
     return folders
@@ -46,10 +49,11 @@ def features(run_dir) -> np.ndarray:
 
 
 def saved(run_dir: Path, task: Task) -> saved_model.Model:
-    return saved_model.load(run_dir / "checkpoints" / "seed-0", recorded(run_dir)[0].method, task)
+    experiment = recorded(run_dir)[0]
+    return saved_model.load(run_dir / "checkpoints" / "seed-0", experiment.method, experiment.tasks, task.name)
 
 
-@pytest.mark.parametrize("task", [Task.zsl, Task.gzsl])
+@pytest.mark.parametrize("task", [ZSL(), GZSL()])
 @pytest.mark.parametrize("rows", [1, 100, 256, 300])
 def test_the_program_scores_as_the_run_does(run_dir, exported, features, task, rows):
     """For any number of rows."""
@@ -67,7 +71,7 @@ import json, sys
 import numpy as np
 from jax import export
 x = np.load({str(tmp_path / "x.npy")!r})
-folder = {str(exported[Task.gzsl])!r}
+folder = {str(exported[GZSL()])!r}
 names = json.load(open(folder + "/model.json"))["classes"]
 scores = np.asarray(export.deserialize(bytearray(open(folder + "/scores.stablehlo", "rb").read())).call(x))
 head = np.load(folder + "/head.npz")
@@ -78,7 +82,7 @@ print(*[names[column] for column in scores.argmax(1)], sep="\\n")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 0, done.stderr
-    expected = saved(run_dir, Task.gzsl)
+    expected = saved(run_dir, GZSL())
     assert done.stdout.split("\n")[:-1] == [
         expected.names[column] for column in expected.scores(features[:50]).argmax(1)
     ]
@@ -86,16 +90,16 @@ print(*[names[column] for column in scores.argmax(1)], sep="\\n")
 
 def test_an_added_class_is_what_a_new_prediction_would_make_of_it(run_dir, exported, features, random):
     """The first class added, against the method's own predictor with one class more in its table."""
-    trained = saved(run_dir, Task.zsl)
+    trained = saved(run_dir, ZSL())
     semantics = random.uniform(size=trained.classes.semantics.shape[1]).astype(np.float32)
-    method = trained.method.build(Task.zsl)
+    method = trained.method.build(ZSL())
     number = len(trained.classes.semantics)
     table = ClassTable(np.vstack([trained.classes.semantics, semantics]), np.append(trained.classes.seen, False))
     nothing = Pool(jnp.zeros((1, features.shape[1])), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
     unseen = jnp.append(jnp.asarray(trained.unseen), number)
     predictor = method.predictor(jax.tree.map(jnp.asarray, trained.state), nothing, table, unseen)
-    expected = np.asarray(method.logits(predictor, jnp.asarray(trained.scaler(features)), unseen))
-    for ready in (of_run(trained), read_exported(exported[Task.zsl])):
+    expected = np.asarray(method.logits(predictor, jnp.asarray(trained.transform(features)), unseen))
+    for ready in (of_run(trained), read_exported(exported[ZSL()])):
         found = ready.with_class("new", semantics)
         assert found.names == (*trained.names, "new")
         np.testing.assert_allclose(found.scores(features), expected, atol=1e-5)
@@ -103,10 +107,10 @@ def test_an_added_class_is_what_a_new_prediction_would_make_of_it(run_dir, expor
 
 def test_an_added_class_takes_its_rows(run_dir, features):
     """Each class that the run knows is added under another name, and gets more rows of that class than by chance."""
-    problem, ready = recorded(run_dir)[0].data.load(), of_run(saved(run_dir, Task.zsl))
+    problem, ready = recorded(run_dir)[0].data.load(), of_run(saved(run_dir, ZSL()))
     shares = []
     for number in problem.seen_classes:
-        found = ready.with_class("new", problem.semantics[number])
+        found = ready.with_class("new", problem.required_semantics[number])
         shares.append(np.mean(found.scores(features[problem.labels == number]).argmax(1) == 3))
     assert np.mean(shares) > 0.35  # chance is 0.25
 
@@ -116,7 +120,7 @@ def test_classes_are_added_at_the_command_line(run_dir, exported, features, tmp_
     np.save(tmp_path / "x.npy", features)
     np.save(tmp_path / "vector.npy", np.arange(1, 5) / 4)
     tables = []
-    for folder in (run_dir, exported[Task.zsl]):
+    for folder in (run_dir, exported[ZSL()]):
         out = tmp_path / f"{folder.name}.csv"
         added = [f"a new = one={tmp_path / 'vector.npy'}", f"another={tmp_path / 'vector.npy'}"]
         arguments = ["predict", str(folder), str(tmp_path / "x.npy"), "--out", str(out), "--add-class", *added]
@@ -127,7 +131,7 @@ def test_classes_are_added_at_the_command_line(run_dir, exported, features, tmp_
 
 
 def test_classes_trained_together_take_no_other(run_dir, exported):
-    for ready in (of_run(saved(run_dir, Task.gzsl)), read_exported(exported[Task.gzsl])):
+    for ready in (of_run(saved(run_dir, GZSL())), read_exported(exported[GZSL()])):
         with pytest.raises(InputError, match="trained on all its classes together"):
             ready.with_class("new", np.ones(4))
 
@@ -144,11 +148,11 @@ def test_classes_trained_together_take_no_other(run_dir, exported):
 )
 def test_semantics_that_are_none(exported, name, semantics, message):
     with pytest.raises(InputError, match=message):
-        read_exported(exported[Task.zsl]).with_class(name, semantics)
+        read_exported(exported[ZSL()]).with_class(name, semantics)
 
 
 def test_mistakes_at_the_command_line(run_dir, exported, features, tmp_path, capsys):
-    folder = exported[Task.zsl]
+    folder = exported[ZSL()]
     np.save(tmp_path / "x.npy", features)
     predict = ["predict", str(folder), str(tmp_path / "x.npy"), "--out", str(tmp_path / "p.csv"), "--add-class"]
     (tmp_path / "bad.npy").write_bytes(b"foreign")
@@ -171,7 +175,7 @@ def test_mistakes_at_the_command_line(run_dir, exported, features, tmp_path, cap
 @pytest.mark.parametrize("name", ["model.json", "scores.stablehlo", "class.stablehlo", "head.npz"])
 def test_damaged_files_are_named(exported, tmp_path, name):
     copy = tmp_path / "copy"
-    shutil.copytree(exported[Task.zsl], copy)
+    shutil.copytree(exported[ZSL()], copy)
     whole = (copy / name).read_bytes()
     for damaged in (whole[: len(whole) // 2], b"foreign bytes"):
         (copy / name).write_bytes(damaged)
@@ -180,7 +184,7 @@ def test_damaged_files_are_named(exported, tmp_path, name):
 
 
 def test_the_record_says_where_it_is_from(run_dir, exported):
-    record = json.loads((exported[Task.zsl] / "model.json").read_text())
+    record = json.loads((exported[ZSL()] / "model.json").read_text())
     result = json.loads((run_dir / "result.json").read_text())
     assert record["setting"] == result["setting"]
     assert record["data"]["hash"] == result["data"]["hash"]

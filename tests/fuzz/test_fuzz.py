@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jzsl.cli import main
-from jzsl.config import decode, encode, load_config
 from jzsl.data.arrays import Arrays
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.driver import saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
+from jzsl.exchange import decode, encode
 from jzsl.export.read import read_exported
 from jzsl.report.evidence import read
 from tests.fuzz.mutations import CHANGES, EDITS, changed, edited
@@ -40,7 +41,7 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("fuzz")
     problem = load_config(TINY).data.load()
     splits = problem.splits
-    entries = {"features": problem.samples, "labels": problem.labels, "semantics": problem.semantics,
+    entries = {"features": problem.samples, "labels": problem.labels, "semantics": problem.required_semantics,
                "class_names": np.array(problem.class_names), "train": splits.train, "test_seen": splits.test_seen,
                "test_unseen": splits.test_unseen}  # fmt: skip
     saves: dict[str, Any] = {"arrays.npz": np.savez, "small.npz": np.savez_compressed}
@@ -55,7 +56,7 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     (folder / "mat").mkdir()
     names = np.array([[name] for name in problem.class_names], object)
     rows = {name: getattr(splits, name)[:, None] + 1 for name in ("train", "test_seen", "test_unseen")}
-    matlab = {"att": problem.semantics.T, "allclasses_names": names, "trainval_loc": rows["train"],
+    matlab = {"att": problem.required_semantics.T, "allclasses_names": names, "trainval_loc": rows["train"],
               "test_seen_loc": rows["test_seen"], "test_unseen_loc": rows["test_unseen"]}  # fmt: skip
     scipy.io.savemat(folder / "mat" / "att_splits.mat", matlab)
     features = {"features": problem.samples.T, "labels": problem.labels[:, None] + 1.0}
@@ -140,7 +141,7 @@ def test_foreign_configs(count):
 
 _FIELDS = ["seeds", "train.epochs", "train.max-epochs", "tasks", "method.per-class", "method.generator.sigma",
            "method.generator.kernel", "method.zsl.neighbours", "data.classes", "data.rows-per-class", "memory-gb",
-           "at-once", "scaling", "calibration", "self-training.rounds", "selection", "out", "nonsense"]  # fmt: skip
+           "at-once", "transform", "calibration", "self-training.rounds", "selection", "out", "nonsense"]  # fmt: skip
 _VALUES = st.one_of(
     st.integers(-2, 3).map(str),
     st.floats().map(str),
@@ -208,10 +209,14 @@ def test_foreign_bytes_in_a_run(run_dir, tmp_path, name, count):
         else json.loads(whole.decode().splitlines()[0] if "jsonl" in name else whole)
     )
 
+    def load(folder: Path):
+        experiment = recorded(folder)[0]
+        return saved_model.load(folder / "checkpoints" / "seed-0", experiment.method, experiment.tasks)
+
     def check(content: bytes):
         (copy / name).write_bytes(content)
         if name.startswith("checkpoints"):
-            attempt(lambda: saved_model.load(copy / "checkpoints" / "seed-0", recorded(copy)[0].method), outcomes)
+            attempt(lambda: load(copy), outcomes)
         else:
             attempt(lambda: read(copy), outcomes)
 

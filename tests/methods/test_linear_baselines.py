@@ -12,7 +12,7 @@ from jzsl.methods.compatibility import hinges
 from jzsl.methods.devise import DeViSE, devise_loss
 from jzsl.methods.sae import SAE
 from jzsl.methods.sje import SJE, sje_loss
-from jzsl.types import Task
+from jzsl.tasks.zsl import ZSL
 
 
 def unit(x):
@@ -28,8 +28,8 @@ def weighted(pool, random):
 
 def test_sae_solves_its_sylvester_equation(weighted, classes):
     """Rows repeated by multiplicity, SciPy's solver in float64."""
-    method = SAE(lam=0.3).build(Task.zsl)
-    state, metrics = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1)
+    method = SAE(lam=0.3).build(ZSL())
+    state, metrics = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1, 1)
     w, y = np.asarray(weighted.w), np.asarray(weighted.y)
     x = np.repeat(unit(np.asarray(weighted.x, np.float64)), w, 0).T
     s = np.repeat(unit(np.asarray(classes.semantics, np.float64))[y], w, 0).T
@@ -42,8 +42,8 @@ def test_sae_solves_its_sylvester_equation(weighted, classes):
 
 @pytest.mark.parametrize("decode", [True, False])
 def test_sae_ranks_by_cosine(weighted, classes, random, decode):
-    method = SAE(decode=decode).build(Task.zsl)
-    state, _ = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1)
+    method = SAE(decode=decode).build(ZSL())
+    state, _ = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1, 1)
     x, unseen = random.normal(size=(20, 6)), np.array([5, 6, 7], np.int32)
     scores = method.logits(method.predictor(state, weighted, classes, unseen), jnp.float32(x), unseen)
     encoder, semantics = np.asarray(state.encoder), unit(np.asarray(classes.semantics))[unseen]
@@ -77,9 +77,9 @@ def test_rankings_are_those_of_loops(case):
 
 @pytest.mark.parametrize(("config", "name"), [(ALE, "ale"), (DeViSE, "devise"), (SJE, "sje")])
 def test_a_full_batch_step_is_the_subgradient(weighted, classes, config, name):
-    method = config(margin=0.3, learning_rate=0.7, batch_size=len(weighted.x)).build(Task.zsl)
+    method = config(margin=0.3, learning_rate=0.7, batch_size=len(weighted.x)).build(ZSL())
     start = method.init(jax.random.key(0), weighted, classes)
-    end, _ = jax.jit(method.fit)(start, weighted, classes, 1)
+    end, _ = jax.jit(method.fit)(start, weighted, classes, 1, 1)
     w, y = np.asarray(weighted.w), np.asarray(weighted.y)
     x, s = unit(np.asarray(weighted.x, np.float64)), unit(np.asarray(classes.semantics, np.float64))
     bilinear = np.asarray(start.bilinear, np.float64)

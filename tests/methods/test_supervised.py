@@ -9,9 +9,10 @@ from jzsl.data.arrays import Arrays
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import domain_adaptation
 from jzsl.methods.supervised import Loss, Supervised
-from jzsl.problem.views import domain_adaptation
-from jzsl.types import Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.zsl import ZSL
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,8 @@ def view(problem):
 
 
 def trained(config, pool, classes, epochs):
-    method = config.build(Task.adaptation)
-    state, metrics = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, epochs)
+    method = config.build(Adaptation())
+    state, metrics = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, epochs, epochs)
     return method, state, metrics
 
 
@@ -66,9 +67,9 @@ def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     assert view.candidates.open.all()
     np.testing.assert_array_equal(view.candidates.classes, np.arange(10))
     protocol = Protocol(problem, view)
-    np.testing.assert_array_equal(protocol.queries(Task.adaptation).x, view.pool.x[view.labelled :])
+    np.testing.assert_array_equal(protocol.queries(Adaptation()).x, view.pool.x[view.labelled :])
     with pytest.raises(InputError, match=r"test_unseen: no rows, so the task zsl"):
-        protocol.queries(Task.zsl)
+        protocol.queries(ZSL())
     clean, shifted = DigitsShift(1.0, 0.0, 0.0).load(), problem
     rows = problem.splits.train
     np.testing.assert_array_equal(clean.samples[rows], shifted.samples[rows])
@@ -76,7 +77,7 @@ def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     with pytest.raises(InputError, match="contrast: 2"):
         DigitsShift(contrast=2).load()
     with pytest.raises(InputError, match="no class without rows"):
-        Supervised().build(Task.zsl)
+        Supervised().build(ZSL())
 
 
 def test_plain_arrays_of_two_domains_need_no_semantics(tmp_path):

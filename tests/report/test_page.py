@@ -18,15 +18,16 @@ from jzsl.data.digits import Digits
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import predictions
 from jzsl.driver.runner import run
-from jzsl.evaluation.accuracy import per_class_accuracy
 from jzsl.methods.eszsl import ESZSL
+from jzsl.metrics.accuracy import per_class_accuracy
 from jzsl.report.class_charts import class_table
 from jzsl.report.comparison import differences
 from jzsl.report.evidence import class_numbers, read
 from jzsl.report.page import write_report
 from jzsl.report.sample_charts import ranked_rows
 from jzsl.report.words import badges
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 ROUNDS = Path(__file__).parent / "small_digits.py"
@@ -74,21 +75,21 @@ def browser():
 
 def test_predictions_give_the_numbers_of_the_result(runs):
     """What a run keeps of its test rows is enough to find its numbers again, by hand."""
-    for run_dir, task, number in ((runs[0], Task.zsl, "T1"), (runs[2], Task.gzsl, "U")):
+    for run_dir, task, number in ((runs[0], ZSL(), "T1"), (runs[2], GZSL(), "U")):
         result = json.loads((run_dir / "result.json").read_text())
         for seed, value in enumerate(result[number]["values"]):
-            found = predictions.load(run_dir, seed)[task]
-            unseen = np.unique(found.truth) if task is Task.zsl else read(run_dir).unseen
+            found = predictions.load(run_dir, seed, (task,))[task]
+            unseen = np.unique(found.truth) if task == ZSL() else read(run_dir).unseen
             rates = [np.mean(found.predicted[found.truth == number] == number) for number in unseen]
             assert 100 * np.mean(rates) == pytest.approx(value)
     labels = Digits().load().labels
-    found = predictions.load(runs[0], 0)[Task.zsl]
+    found = predictions.load(runs[0], 0, (ZSL(),))[ZSL()]
     assert (labels[found.rows] == found.truth).all()
 
 
 def test_class_numbers_against_counting(runs):
     evidence = read(runs[0])
-    found = evidence.of(Task.zsl)
+    found = evidence.of(ZSL())
     numbers = class_numbers(found)
     assert numbers.accuracy[1] == pytest.approx(
         100 * per_class_accuracy(found[1].truth, found[1].predicted, numbers.classes)
@@ -122,7 +123,7 @@ def test_every_round_tells_how_good_its_pseudo_labels_are(runs):
 def test_hardness_orders_rows(runs):
     evidence = read(runs[0])
     ranked = ranked_rows(evidence)
-    assert sorted(row.row for row in ranked) == sorted(evidence.of(Task.zsl)[0].rows)
+    assert sorted(row.row for row in ranked) == sorted(evidence.of(ZSL())[0].rows)
     hardness = [row.hardness for row in ranked]
     assert hardness == sorted(hardness)
     right = [row.truth == row.predicted for row in ranked]
@@ -251,7 +252,7 @@ def test_very_many_classes(tmp_path):
     experiment = Experiment(source, ESZSL(), Train(epochs=1), seeds=1, top=(5,))
     run(experiment, tmp_path / "run", False, Console(quiet=True))
     evidence = read(tmp_path / "run")
-    assert class_numbers(evidence.of(Task.zsl)).confusion is None
+    assert class_numbers(evidence.of(ZSL())).confusion is None
     assert len(class_table(evidence)[1]) == 1000
     text = write_report([tmp_path / "run"]).read_text()
     assert "1000 classes" in text

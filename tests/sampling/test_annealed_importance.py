@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.integrate import quad
+from scipy.stats import multivariate_normal, norm
 
+from jzsl.interfaces import LatentModel
 from jzsl.sampling.annealed_importance import annealed_importance, inverse_temperatures
-from jzsl.types import LatentModel
 
 
 @pytest.fixture
@@ -62,3 +63,19 @@ def test_a_mask_leaves_the_likelihood_of_what_is_visible(linear, random):
     ]
     found = estimates(model, np.where(observed, x, np.nan), observed, chains=512, temperatures=300)
     np.testing.assert_allclose(found.log_likelihood, exact, atol=0.15)
+
+
+@pytest.mark.parametrize("x", [-0.3, 1.0])
+def test_the_estimate_is_unbiased_where_g_is_not_linear(x):
+    """One latent, g steep above 0 and flat below: E[p-hat] / p is 1 within four standard errors, p by quadrature."""
+    model = LatentModel(lambda z: jnp.where(z > 0, 5 * z, 0.02 * z), 1, 0.3)
+
+    def density(z):
+        return norm.pdf(z) * norm.pdf(x, 5 * z if z > 0 else 0.02 * z, 0.3)
+
+    exact = quad(density, -8, 8, points=[0, x / 5], limit=500)[0]
+    one_chain = estimates(model, np.full((40_000, 1), x), chains=1, temperatures=20)
+    ratio = np.exp(np.asarray(one_chain.log_likelihood, np.float64)) / exact
+    error = ratio.std() / np.sqrt(len(ratio))
+    assert error < 0.015
+    assert abs(ratio.mean() - 1) < 4 * error

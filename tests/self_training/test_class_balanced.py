@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jzsl.self_training.selection.choice import Selection
-from jzsl.self_training.selection.class_balanced import LRENT, MRKLD, cbst, cbst_avh, crst, crst_lrent, crst_mrkld
+from jzsl.self_training.selection.class_balanced import (
+    LRENT,
+    MRKLD,
+    cbst,
+    cbst_avh,
+    crst,
+    crst_lrent,
+    crst_mrkld,
+    exact_portion,
+)
 from jzsl.self_training.selection.pn_cfbs_avc import pn_cfbs_avc
 from jzsl.types import Predictions, SelectionRequest
 
@@ -52,6 +61,28 @@ def test_cbst_is_the_solver_of_the_paper(seed, n):
     kept = [int(np.floor((predicted == k).sum() * n / ROWS + 1e-9)) for k in range(CLASSES)]
     own = np.asarray(found.multiplicity) * (predicted == np.asarray(found.label))
     assert all(own[predicted == k].sum() <= kept[k] for k in range(CLASSES))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_portions_are_those_of_unbounded_integers(data):
+    total = data.draw(st.integers(1, 2**31 - 1) | st.sampled_from([1, 46_341, 2**30, 2**31 - 1]))
+    n = data.draw(st.integers(0, total) | st.sampled_from([0, total - 1, total]))
+    counts = data.draw(st.lists(st.integers(0, total) | st.sampled_from([0, total - 1, total]), min_size=3, max_size=3))
+    found = jax.jit(exact_portion)(jnp.int32(counts), jnp.int32(n), jnp.int32(total))
+    assert found.tolist() == [count * n // total for count in counts]
+
+
+def test_half_of_a_hundred_thousand_samples_is_taken():
+    """50,000 samples of each of two classes: the count of a class times n exceeds 2^31."""
+    margin = jnp.linspace(1, 2, 50_000)
+    scores = jnp.concatenate([jnp.stack([margin, -margin], 1), jnp.stack([-margin, margin], 1)])
+    predictions = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+    found = jax.jit(cbst)(jax.random.key(0), predictions, SelectionRequest(jnp.full(2, 0.5), 1, 50_000))
+    taken = np.asarray(found.multiplicity)
+    np.testing.assert_array_equal(taken[:50_000], taken[50_000:])
+    assert taken[25_000:50_000].all()
+    assert taken.sum() == pytest.approx(50_000, abs=20)  # a few samples at the threshold are equal in float32
 
 
 @settings(max_examples=25, deadline=None)

@@ -51,6 +51,19 @@ def test_three_c_without_a_common_edge_is_uniform():
     np.testing.assert_array_equal(three_c_edges(rows, rows, 4), 0.25)
 
 
+@pytest.mark.parametrize("estimate", [three_c_edges, three_c_dominant])
+def test_three_c_counts_cells_of_more_classes_than_32_bits_index(estimate):
+    """Of 70,000 classes squared; the dominant classes are 69,998 and 9."""
+    cluster = jnp.array([69_999, 69_999, 69_999, 69_999, 12, 12, 12, 46_341])
+    label = jnp.array([69_998, 69_998, 69_998, 3, 9, 9, 5, 7])
+    found = np.asarray(estimate(cluster, label, 70_000))
+    expected = np.zeros(70_000)
+    expected[[69_998, 9]] = 3, 2
+    if estimate is three_c_dominant:  # alone in its cluster, hence its most frequent one
+        expected[7] = 1
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-6)
+
+
 @pytest.mark.parametrize("clustering", list(Clustering))
 def test_clusterings_find_separated_groups(random, clustering):
     truth = random.choice(3, 150, p=[0.6, 0.3, 0.1])
@@ -58,6 +71,13 @@ def test_clusterings_find_separated_groups(random, clustering):
     found = clustering.value(x, 3, 0)
     assert all(len(np.unique(found[truth == c])) == 1 for c in range(3))
     assert len(np.unique(found)) == 3
+
+
+@pytest.mark.parametrize("clustering", list(Clustering))
+def test_fewer_samples_than_clusters_are_a_cluster_each(random, clustering):
+    for samples, clusters in ((1, 1), (1, 4), (3, 4)):
+        x = np.float32(random.normal(size=(samples, 6)))
+        np.testing.assert_array_equal(clustering.value(x, clusters, 0), np.arange(samples))
 
 
 def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):

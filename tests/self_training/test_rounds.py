@@ -13,12 +13,14 @@ from rich.console import Console
 
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train, load_config
+from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import round_trainer, runner
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import transductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
@@ -27,7 +29,6 @@ from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.sae import SAE
-from jzsl.problem.views import transductive
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.refinement.choice import Refinement
 from jzsl.self_training.refinement.neighbour_graph import neighbour_graph
@@ -35,17 +36,20 @@ from jzsl.self_training.rounds import Schedule, self_train
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.selection.hardness import cfbs
 from jzsl.self_training.sths import STHS
-from jzsl.types import Predictions, Task
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import Predictions
 
 QUIET = Console(quiet=True)
 BASES = {
     "abp": Generative(
-        ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), zsl=Prototype(), per_class=20, noise=()
+        ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), zsl=Prototype(), per_class=20, zsl_noise=False
     ),
     "wgan": Generative(
         WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), zsl=Softmax(epochs=3, batch_size=32), per_class=20
     ),
-    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), zsl=Prototype(), per_class=20, noise=()),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), zsl=Prototype(), per_class=20, zsl_noise=False),
     "s2v": S2V(hidden=16, batch_size=32),
     "sae": SAE(),
     "ale": ALE(batch_size=32),
@@ -69,7 +73,7 @@ def arrays(view):
 
 
 def make(view, base="s2v", warm=False):
-    method = BASES[base].build(Task.zsl)
+    method = BASES[base].build(ZSL())
     return self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, warm)
 
 
@@ -153,14 +157,14 @@ def test_self_training_helps_where_classes_form_groups():
     problem = source.load()
     view = transductive(problem)
     protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.candidates))
-    method = S2V(hidden=64, batch_size=32).build(Task.zsl)
+    method = S2V(hidden=64, batch_size=32).build(ZSL())
     training = self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, False)
     step, gains = jax.jit(training.step), []
     for seed in range(3):
         state, numbers = start(training, view, arrays, seed, rounds=5, hard=4), []
         for _ in range(6):
             state, _ = step(state, *arrays, 8)
-            numbers.append(protocol.score(Task.zsl, np.asarray(state.predictions.scores))["T1"])
+            numbers.append(protocol.score(ZSL(), np.asarray(state.predictions.scores))["T1"])
         gains.append(numbers[-1] - numbers[0])
     assert np.mean(gains) > 3, gains
 
@@ -168,7 +172,7 @@ def test_self_training_helps_where_classes_form_groups():
 @pytest.mark.parametrize("refinement", list(Refinement))
 def test_rounds_select_by_refined_predictions(view, arrays, refinement):
     sths = STHS(rounds=3, hard=0.5, prior=Prior.uniform, refinement=refinement, neighbours=5)
-    training = sths.build(BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled)
+    training = sths.build(BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled)
     state, _ = jax.jit(training.step)(start(training, view, arrays), *arrays, 3)
     x = arrays[0].x[view.labelled :]
     own = Predictions(state.own, jnp.argmax(state.own, 1).astype(jnp.int32))
@@ -182,7 +186,7 @@ def test_rounds_select_by_refined_predictions(view, arrays, refinement):
 
 def test_known_prior_and_confusion_reach_the_selection(view, arrays):
     """CFBS is PN-CFBS under a uniform prior; a base that generates knows its confusion, another must not be asked."""
-    method = BASES["abp"].build(Task.zsl)
+    method = BASES["abp"].build(ZSL())
 
     def selected(**settings):
         training = STHS(**settings).build(method, view.labelled, view.unlabelled)
@@ -202,13 +206,13 @@ def test_known_prior_and_confusion_reach_the_selection(view, arrays):
     assert set(label[skewed > 0]) == {int(count.argmax())}
     with pytest.raises(InputError, match="bbse"):
         STHS(selection=Selection.pn_cfbs, prior=Prior.bbse).build(
-            BASES["s2v"].build(Task.zsl), view.labelled, view.unlabelled
+            BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled
         )
     for shares in ((), (0.0, 0.0), (-1.0, 2.0)):
         with pytest.raises(InputError, match="known"):
             STHS(prior=Prior.known, known=shares)
     wrong = STHS(selection=Selection.pn_cfbs, prior=Prior.known, known=(1, 2)).build(
-        BASES["eszsl"].build(Task.zsl), view.labelled, view.unlabelled
+        BASES["eszsl"].build(ZSL()), view.labelled, view.unlabelled
     )
     with pytest.raises(InputError, match="2 shares found for 4"):
         wrong.step(start(wrong, view, arrays), *arrays, 1)
@@ -303,8 +307,8 @@ def test_progress_tells_each_round(config, tmp_path):
     ("change", "culprit"),
     [
         ({"train": Train()}, "train.epochs: None"),
-        ({"tasks": (Task.zsl, Task.gzsl), "self_training": STHS(strict=True)}, "tasks: zsl, gzsl"),
-        ({"tasks": (Task.zsl, Task.adaptation)}, "tasks: zsl, adaptation"),
+        ({"tasks": (ZSL(), GZSL()), "self_training": STHS(strict=True)}, "tasks: zsl, gzsl"),
+        ({"tasks": (ZSL(), Adaptation())}, "tasks: zsl, adaptation"),
         ({"calibration": True}, "calibration: given for the tasks zsl"),
     ],
 )

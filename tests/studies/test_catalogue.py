@@ -34,7 +34,7 @@ STUDY = Study("How much?", accuracy, ("eszsl",), 1)
 
 def test_only_the_harness_knows_the_engine():
     """Driver, views and protocol change behind harness and runs alone."""
-    engine = ("jzsl.driver", "jzsl.problem.views", "jzsl.evaluation.protocol")
+    engine = ("jzsl.driver", "jzsl.evaluation.views", "jzsl.evaluation.protocol")
     for path in Path(jzsl.studies.__path__[0]).glob("*.py"):
         imports = [
             node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)

@@ -10,15 +10,15 @@ import pytest
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
 from jzsl.cli import main
-from jzsl.config import MethodConfig
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.bases import GENERATORS
 from jzsl.studies.catalogue import studies
 from jzsl.studies.convergence import converged_after
@@ -30,10 +30,11 @@ from jzsl.studies.study import StudySetup
 from jzsl.studies.synthetic_count import synthetic_count
 
 SOURCE = LinearGaussian(classes=11, unseen=4, rows_per_class=20, features=8, semantics=4, latents=2)
+MEAN = {"zsl_noise": False, "gzsl_noise": False}
 HEADS = {"zsl": KNN(5), "gzsl": Softmax(epochs=2), "per_class": 20}
 BASES: dict[str, MethodConfig] = {
-    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), noise=(), **HEADS),
-    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), noise=(), **HEADS),
+    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), **MEAN, **HEADS),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), **MEAN, **HEADS),
     "wgan": Generative(WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), **HEADS),
 }
 
@@ -41,7 +42,7 @@ BASES: dict[str, MethodConfig] = {
 @pytest.mark.parametrize("name", [name for name, study in studies().items() if {*study.bases} <= {*GENERATORS}])
 def test_every_study_of_generators_answers_with_its_numbers(name):
     lines = []
-    result = studies()[name].run(StudySetup(SOURCE.load(), BASES, Scaling.minmax, 3, 2, progress=lines.append))
+    result = studies()[name].run(StudySetup(SOURCE.load(), BASES, MinMax(), 3, 2, progress=lines.append))
     named = {row["base"] for row in result.rows}
     assert {"abp", "cvae"} <= named
     assert ("wgan" in named) == (name != "likelihood")  # a GAN has no density
@@ -100,7 +101,7 @@ def test_fewer_seen_classes_leave_no_sample_of_the_others(problem):
 
 
 def test_training_is_the_same_in_one_call_and_epoch_by_epoch():
-    harness = Harness(StudySetup(SOURCE.load(), BASES, Scaling.minmax, 3, 1), BASES["abp"])
+    harness = Harness(StudySetup(SOURCE.load(), BASES, MinMax(), 3, 1), BASES["abp"])
     one = harness.trained(0)
     steps = list(harness.by_epoch(0))
     assert [step.epoch for step in steps] == [1, 2, 3]
@@ -110,7 +111,7 @@ def test_training_is_the_same_in_one_call_and_epoch_by_epoch():
 
 def test_a_study_of_generators_refuses_another_base():
     with pytest.raises(InputError, match="s2v"):
-        synthetic_count(StudySetup(SOURCE.load(), {"s2v": S2V(hidden=8)}, Scaling.minmax, 1, 1))
+        synthetic_count(StudySetup(SOURCE.load(), {"s2v": S2V(hidden=8)}, MinMax(), 1, 1))
 
 
 def test_cost_from_the_command_line(tmp_path, capsys):

@@ -13,7 +13,7 @@ from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.catalogue import studies
 from jzsl.studies.harness import Harness
 from jzsl.studies.prior_error import prior_error
@@ -24,7 +24,7 @@ SOURCE = LinearGaussian(classes=11, unseen=5, rows_per_class=20, features=8, sem
 
 @pytest.fixture(scope="module")
 def harness():
-    return Harness(StudySetup(SOURCE.load(), {}, Scaling.minmax, 10, 1), S2V(hidden=32, batch_size=32), unlabelled=True)
+    return Harness(StudySetup(SOURCE.load(), {}, MinMax(), 10, 1), S2V(hidden=32, batch_size=32), unlabelled=True)
 
 
 def test_measures_are_the_brute_force(harness, random):
@@ -123,7 +123,7 @@ OF_SELF_TRAINING = (
 def test_every_study_of_methods_answers_with_its_numbers(name):
     bases = {"s2v": S2V(hidden=16, batch_size=64), "eszsl": ESZSL()}
     lines = []
-    result = studies()[name].run(StudySetup(SOURCE.load(), bases, Scaling.minmax, 3, 2, progress=lines.append))
+    result = studies()[name].run(StudySetup(SOURCE.load(), bases, MinMax(), 3, 2, progress=lines.append))
     assert {row["base"] for row in result.rows} == {"s2v", "eszsl"}
     assert "holds here" in result.answer or "does NOT hold here" in result.answer
     assert any("true labels" in note for note in result.notes)
@@ -165,7 +165,7 @@ def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
 
 def test_prior_error_includes_bbse_for_a_base_that_generates():
     base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
-    result = prior_error(StudySetup(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, Scaling.minmax, 3, 2))
+    result = prior_error(StudySetup(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, MinMax(), 3, 2))
     groups = {(row["base"], row["group"]) for row in result.rows}
     assert ("abp", "bbse") in groups
     assert ("eszsl", "bbse") not in groups

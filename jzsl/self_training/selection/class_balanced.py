@@ -29,6 +29,29 @@ def rank_within_class(
     return place - first[group].astype(jnp.int32), count[:classes]
 
 
+def exact_portion(count: Int[Array, " k"], n: int | Int[Array, ""], total: int | Int[Array, ""]) -> Int[Array, " k"]:
+    """floor(count * n / total) for 0 <= count <= total, n >= 0, total >= 1, by long multiplication in base 2.
+
+    The product of two numbers of samples overflows 32 bits from 46,341 samples on, and accelerators have no others;
+    here quotient and remainder are carried along for each binary digit of n, and neither exceeds 2 * total.
+    """
+    n, whole = jnp.asarray(n, jnp.int32), jnp.asarray(total, jnp.uint32)
+    count = count.astype(jnp.uint32)
+
+    def reduced(quotient, remainder):
+        over = (remainder >= whole).astype(jnp.uint32)
+        return quotient + over, remainder - over * whole
+
+    def digit(place, carry):
+        quotient, remainder = carry
+        quotient, remainder = reduced(2 * quotient, 2 * remainder)
+        bit = ((n >> (30 - place)) & 1).astype(jnp.uint32)
+        return reduced(quotient, remainder + bit * count)
+
+    quotient, _ = jax.lax.fori_loop(0, 31, digit, (jnp.zeros_like(count), jnp.zeros_like(count)))
+    return quotient.astype(jnp.int32)
+
+
 def class_threshold(
     confidence: Float[Array, "m k"], predictions: Predictions, n: int | Int[Array, ""], empty: float
 ) -> Float[Array, " k"]:
@@ -39,7 +62,7 @@ def class_threshold(
     label, eligible, classes = predictions.label, predictions.selectable, confidence.shape[1]
     own = jnp.take_along_axis(confidence, label[:, None], 1)[:, 0]
     rank, count = rank_within_class(own, label, eligible, classes)
-    last = count * n // jnp.maximum(jnp.sum(eligible), 1) - 1
+    last = exact_portion(count, n, jnp.maximum(jnp.sum(eligible), 1)) - 1
     column = jnp.where(eligible & (rank == last[label]), label, classes)
     return jnp.full(classes, empty).at[column].set(own, mode="drop")
 

@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float, Int
 
 
 class SeenUnseenCurve(NamedTuple):
-    """Accuracies as the bonus on unseen scores grows from minus to plus infinity; `len(factor) + 1` points.
+    """Accuracies as the calibration offset grows from minus to plus infinity; `len(offset) + 1` points.
 
-    Point i holds for every bonus between `factor[i - 1]` and `factor[i]`. Accuracies are in [0, 1].
+    Point i holds for every offset between `offset[i - 1]` and `offset[i]`. Accuracies are in [0, 1].
     """
 
-    factor: Float[np.ndarray, " m"]
+    offset: Float[np.ndarray, " m"]
     seen: Float[np.ndarray, " p"]
     unseen: Float[np.ndarray, " p"]
 
@@ -28,9 +28,9 @@ def seen_unseen_curve(
     candidates: Int[np.ndarray, " k"],
     is_seen: Bool[np.ndarray, " k"],
 ) -> SeenUnseenCurve:
-    """Per-class accuracies of argmax(scores + factor * [class is unseen]) for every factor.
+    """Per-class accuracies of argmax(scores + offset * [class is unseen]) for every offset.
 
-    A row switches from its best seen to its best unseen class where the factor passes the difference of their
+    A row switches from its best seen to its best unseen class where the offset passes the difference of their
     scores, so sorting these differences gives the whole curve (Chao et al. 2016, calibrated stacking).
 
     Args:
@@ -51,11 +51,11 @@ def seen_unseen_curve(
     seen_weight = weight * right_as_seen * from_seen[inverse]
     unseen_weight = weight * right_as_unseen * ~from_seen[inverse]
 
-    factor, position = np.unique(threshold, return_inverse=True)
-    lost = np.bincount(position, seen_weight, len(factor))
-    gained = np.bincount(position, unseen_weight, len(factor))
+    offset, position = np.unique(threshold, return_inverse=True)
+    lost = np.bincount(position, seen_weight, len(offset))
+    gained = np.bincount(position, unseen_weight, len(offset))
     return SeenUnseenCurve(
-        factor,
+        offset,
         seen_weight.sum() - np.concatenate([[0.0], np.cumsum(lost)]),
         np.concatenate([[0.0], np.cumsum(gained)]),
     )

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jzsl.config import Train, load_config
+from jzsl.config import Train
 from jzsl.data.arrays import Arrays
 from jzsl.driver import saved_model
+from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
-from jzsl.driver.stream_trainer import StreamTrainer
-from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import InputError
+from jzsl.evaluation.views import inductive
 from jzsl.methods.eszsl import ESZSL
-from jzsl.problem.views import inductive
-from jzsl.types import Task
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
 from tests.driver.test_runner import TINY, assert_same_run, stopping_after
 
 QUIET = Console(quiet=True)
@@ -25,7 +25,7 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def config():
-    return dataclasses.replace(load_config(TINY), tasks=(Task.zsl,), train=Train(epochs=3), seeds=2)
+    return dataclasses.replace(load_config(TINY), tasks=(ZSL(),), train=Train(epochs=3), seeds=2)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,12 @@ def plain(leaf):
 
 
 def streaming(config, problem, rows):
-    config = dataclasses.replace(config, samples_per_block=rows)
-    return StreamTrainer(problem, config, Programs(config), len(problem.splits.train))
+    return inductive_trainer(problem, dataclasses.replace(config, samples_per_block=rows))
 
 
 def test_one_block_is_the_resident_training(config, problem):
     count = len(problem.splits.train)
-    streamed, resident = streaming(config, problem, count), Trainer(problem, config, Programs(config), count)
+    streamed, resident = streaming(config, problem, count - 1), inductive_trainer(problem, config)
     states = [trainer.fit(trainer.init((3,)), 0, 2, 2)[0] for trainer in (streamed, resident)]
     rows = states[0].generator.latents.shape[1]
     assert rows == count
@@ -58,7 +57,7 @@ def test_blocks_hold_their_rows_and_every_row_is_visited_once_an_epoch(config, p
     trainer = streaming(config, problem, 64)
     view = inductive(problem)
     index = np.array([3, 5, 40])
-    block = trainer._read(index)
+    block = trainer._pool.read(index)
     np.testing.assert_array_equal(block.x[:3], view.pool.x[index])
     np.testing.assert_array_equal(block.y[:3], view.pool.y[index])
     assert block.w.tolist() == [1, 1, 1] + [0] * 61
@@ -75,8 +74,8 @@ def test_blocks_hold_their_rows_and_every_row_is_visited_once_an_epoch(config, p
 
 
 def test_it_learns_as_the_resident_training_does(config, problem):
-    count, losses = len(problem.splits.train), []
-    for trainer in (streaming(config, problem, 32), Trainer(problem, config, Programs(config), count)):
+    losses = []
+    for trainer in (streaming(config, problem, 32), inductive_trainer(problem, config)):
         _, metrics = trainer.fit(trainer.init((0,)), 0, 20, 20)
         losses.append(float(np.asarray(metrics["loss"])[0]))
     # Other minibatches in another order: 0.2 to 3 % over four seeds, which among themselves differ by 10 %.
@@ -104,7 +103,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
         run(mapped, out, False, QUIET)
     run(mapped, out, True, QUIET)
     assert_same_run(out, tmp_path / "whole")
-    trained = saved_model.load(out / "checkpoints" / "seed-1", mapped.method)
+    trained = saved_model.load(out / "checkpoints" / "seed-1", mapped.method, mapped.tasks)
     predicted = trained.candidates[trained.scores(problem.samples[problem.splits.test_unseen]).argmax(1)]
     right = predicted == problem.labels[problem.splits.test_unseen]
     assert 100 * right.mean() == pytest.approx(result["T1"]["values"][1], abs=5)  # rows in single precision
@@ -112,7 +111,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
 
 def test_what_needs_all_rows_is_refused(config, problem):
     with pytest.raises(InputError, match="samples_per_block: given, but only inductive runs of the zsl task"):
-        dataclasses.replace(config, samples_per_block=64, tasks=(Task.zsl, Task.gzsl))
+        dataclasses.replace(config, samples_per_block=64, tasks=(ZSL(), GZSL()))
     with pytest.raises(InputError, match="samples_per_block: 0 found, expected at least 1"):
         dataclasses.replace(config, samples_per_block=0)
     with pytest.raises(InputError, match="this method needs all rows at once"):

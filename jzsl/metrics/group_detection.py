@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from jzsl.evaluation.accuracy import harmonic_mean, mean_per_class_accuracy
+from jzsl.metrics.accuracy import harmonic_mean, mean_per_class_accuracy
 
 _DETECTED = 0.95
 
@@ -27,8 +27,9 @@ def stage_errors(
         is_seen: which columns are seen classes.
 
     Returns:
-        AUROC: of telling unseen rows from seen ones.
-        FPR95: share of seen rows taken for unseen ones by a threshold that finds 95 % of these.
+        AUROC_test: of telling the test rows of unseen classes from those of seen ones.
+        FPR95_test: share of the test rows of seen classes taken for unseen ones by a threshold that finds 95 %
+            of these.
         H_group_known: H if each row's group were known.
         H_seen_known: H if rows of seen classes that are taken for seen were always given the right class.
         H_unseen_known: the same of unseen classes.
@@ -46,8 +47,8 @@ def stage_errors(
 
     false, true, _ = roc_curve(from_unseen, gate)
     return {
-        "AUROC": float(roc_auc_score(from_unseen, gate)),
-        "FPR95": float(false[np.argmax(true >= _DETECTED)]),
+        "AUROC_test": float(roc_auc_score(from_unseen, gate)),
+        "FPR95_test": float(false[np.argmax(true >= _DETECTED)]),
         "H_group_known": h(from_unseen, as_seen, as_unseen),
         "H_seen_known": h(taken_for_unseen, np.where(from_unseen, as_seen, y), as_unseen),
         "H_unseen_known": h(taken_for_unseen, as_seen, np.where(from_unseen, y, as_unseen)),

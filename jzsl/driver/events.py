@@ -1,0 +1,37 @@
+"""What happens in a run, as values: the driver yields them, sinks write and show them."""
+
+from typing import Any, NamedTuple, Protocol
+
+from jzsl.config import Experiment
+
+
+class Started(NamedTuple):
+    """An item of the plan begins, or goes on after `done` of `total` epochs."""
+
+    title: str
+    total: int
+    done: int
+
+
+class Evaluated(NamedTuple):
+    """The metrics of one seed after a chunk of epochs or a round: a line of metrics.jsonl."""
+
+    experiment: Experiment
+    line: dict[str, Any]
+
+
+class Advanced(NamedTuple):
+    """`done` epochs of the item under way are done."""
+
+    done: int
+
+
+Event = Started | Evaluated | Advanced
+
+
+class Sink(Protocol):
+    """What takes events: a journal, a progress bar, TensorBoard, or a user's own."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...

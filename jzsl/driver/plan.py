@@ -1,0 +1,114 @@
+"""The plan of a run: which trainings it is made of, in which order, and the trainer of each."""
+
+from typing import NamedTuple
+
+from jzsl.config import Experiment, Stage
+from jzsl.devices.mesh import ROWS_MULTIPLE
+from jzsl.driver.programs import Programs
+from jzsl.driver.trainer import Trainer
+from jzsl.errors import InputError
+from jzsl.evaluation.views import View, view_of
+from jzsl.problem.problem import Problem
+
+VALIDATION, FINAL = "validation", "final"
+
+
+class Item(NamedTuple):
+    """One training of a group of seeds.
+
+    Attributes:
+        phase: "validation" or "final".
+        stage: the stage of that name before the experiment's own method; None: the method itself.
+        seeds: trained together.
+    """
+
+    phase: str
+    stage: str | None
+    seeds: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+    """The items of a run in their order, and the trainer of each (phase, stage)."""
+
+    items: list[Item]
+    trainers: dict[tuple[str, str | None], Trainer]
+
+    def trainer(self, item: Item) -> Trainer:
+        """The trainer of an item."""
+        return self.trainers[item.phase, item.stage]
+
+    @property
+    def final(self) -> Trainer:
+        """The trainer whose scores are the result."""
+        return self.trainers[FINAL, None]
+
+    @property
+    def bytes(self) -> int:
+        """Memory that each device needs at most."""
+        return max(trainer.bytes for trainer in self.trainers.values())
+
+
+def plan_of(problem: Problem, experiment: Experiment) -> Plan:
+    """The plan of an experiment. All pools have the capacity of the whole training set: one compilation serves both
+    phases.
+
+    Raises:
+        InputError: if the run needs more memory than there is, or the parts of the experiment do not fit together.
+    """
+    programs = Programs(experiment)
+    validates = experiment.train.epochs is None or experiment.calibration
+    phases = {VALIDATION: problem.validation()} if validates else {}
+    trainers: dict[tuple[str, str | None], Trainer] = {}
+    staged = {stage.name: _stage_programs(experiment, stage, programs) for stage in experiment.stages}
+    for phase, part in {**phases, FINAL: problem}.items():
+        for stage in experiment.stages:
+            trainers[phase, stage.name] = _inductive(part, experiment, staged[stage.name], problem)
+        if phase == FINAL and experiment.self_training:
+            trainers[phase, None] = self_trainer(part, experiment)
+        else:
+            trainers[phase, None] = _inductive(part, experiment, programs, problem, choosing=phase == VALIDATION)
+    names = [*(stage.name for stage in experiment.stages), None]
+    items = [Item(phase, name, seeds) for phase in (*phases, FINAL) for seeds in experiment.groups for name in names]
+    return Plan(items, trainers)
+
+
+def inductive_trainer(problem: Problem, experiment: Experiment, choosing: bool = False) -> Trainer:
+    """A trainer of the experiment's method on a problem's labelled samples alone."""
+    return _inductive(problem, experiment, Programs(experiment), problem, choosing)
+
+
+def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
+    """A trainer of the experiment's self-training."""
+    sths = experiment.self_training
+    assert sths is not None
+    task = experiment.unlabelled
+    assert task is not None
+    view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=ROWS_MULTIPLE)
+    procedure = sths.build(experiment.method.build(task), view)
+    methods = {asked: experiment.method.build(asked) for asked in experiment.tasks}
+    return Trainer(problem, view, experiment, Programs(experiment, methods, procedure), unlabelled=task)
+
+
+def _inductive(
+    problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, choosing: bool = False
+) -> Trainer:
+    capacity, size = len(whole.splits.train), experiment.samples_per_block
+    view = _view(problem, experiment, programs, capacity)
+    blocks = None if size is None or size >= capacity else (size, capacity)
+    return Trainer(problem, view, experiment, programs, blocks=blocks, choosing=choosing)
+
+
+def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity: int) -> View:
+    tasks = tuple(programs.methods)
+    if experiment.samples_per_block is not None and experiment.samples_per_block < capacity:
+        return view_of(problem, experiment.transform, tasks=tasks, resident=False)
+    return view_of(problem, experiment.transform, tasks=tasks, capacity=capacity, multiple=ROWS_MULTIPLE)
+
+
+def _stage_programs(experiment: Experiment, stage: Stage, own: Programs) -> Programs:
+    """Of a stage; its method is built for the first task, and its scores are not asked for."""
+    task = experiment.tasks[0]
+    method = stage.method.build(task)
+    if own.methods[task].adopt is None:
+        raise InputError(f"stages: given, but {type(experiment.method).__name__} takes no variables over (no adopt)")
+    return Programs(experiment, {task: method})

@@ -1,0 +1,61 @@
+"""The compiled functions of a procedure, for all replicas of a group of seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxtyping import Array, Key
+
+from jzsl.config import Experiment
+from jzsl.devices.mesh import REPLICA, device_mesh, keys_of
+from jzsl.devices.program import Program
+from jzsl.devices.replicas import replicate
+from jzsl.interfaces import Method, Task
+from jzsl.procedure import Procedure, inductive
+
+
+class Programs:
+    """What all trainers of one procedure share, whatever their problem, as long as the sizes agree.
+
+    Args:
+        experiment: says how many seeds train together, and on how many devices.
+        methods: the method as each task uses it, by task; None: the experiment's. Their classifiers alone differ.
+        procedure: what to compile; None: inductive training of the first task's method.
+
+    Attributes:
+        replicas: states that train together, a multiple of the devices on the replica axis.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        methods: Mapping[Task, Method] | None = None,
+        procedure: Procedure | None = None,
+    ):
+        built = {task: experiment.method.build(task) for task in experiment.tasks} if methods is None else dict(methods)
+        self.methods: dict[Task, Method] = built
+        self.procedure = inductive(next(iter(built.values()))) if procedure is None else procedure
+        self.whole_pool = any(method.whole_pool for method in built.values())
+        self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
+        share = self.mesh.shape[REPLICA]
+        self.replicas = -(-experiment.replicas // share) * share
+        first = (True, False, False, False)
+        self.init = Program(replicate(self.procedure.init, self.mesh, (*first, False)))
+        self.fit = Program(replicate(self.procedure.fit, self.mesh, (*first, False)), uses_up=True)
+        begin, end = self.procedure.begin, self.procedure.end
+        self.begin = None if begin is None else Program(replicate(begin, self.mesh, first), uses_up=True)
+        self.end = None if end is None else Program(replicate(end, self.mesh, first), uses_up=True)
+
+    def keys(self, seeds: Sequence[int]) -> Key[Array, " r"]:
+        """The base key of each replica. Those that only fill up repeat the last seed, and nobody asks for them."""
+        return keys_of([*seeds, *[seeds[-1]] * (self.replicas - len(seeds))], self.mesh)
+
+    def adopt(self, keys: Any, states: Any, earlier: Any) -> Any:
+        """The states with the variables that the stage before ended with; see `Method.adopt`."""
+        adopt = next(iter(self.methods.values())).adopt
+        assert adopt is not None
+        return Program(replicate(adopt, self.mesh, (True, True, True)))(keys, states, earlier)
+
+    @property
+    def of_rounds(self) -> list[Program]:
+        """Those that run once per round or chunk."""
+        return [program for program in (self.begin, self.fit, self.end) if program is not None]

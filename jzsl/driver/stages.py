@@ -1,0 +1,77 @@
+"""Finished stages on disk, so that another run with the same stage, data and seed need not train it again."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jzsl.config import Experiment
+from jzsl.devices.mesh import layout
+from jzsl.devices.replicas import replica
+from jzsl.driver.checkpoints import read_model, read_model_record, save_model
+from jzsl.driver.plan import Item
+from jzsl.driver.trainer import Trainer
+from jzsl.errors import InputError
+from jzsl.exchange import encode
+from jzsl.problem.problem import Problem
+
+
+class StageStore:
+    """The finished stages of a run.
+
+    A stage is the same where these agree: it and the stages before it, the data's hash, transform, and the phase; then
+    the final states of each seed are, too.
+
+    Args:
+        out: folder of the run.
+        experiment: with its stages.
+        problem: the data.
+        source: folder of another run, whose stages are taken where they are the same; None: every stage is trained.
+
+    Raises:
+        InputError: if `source` is given and is no folder.
+    """
+
+    def __init__(self, out: Path, experiment: Experiment, problem: Problem, source: Path | None):
+        if source is not None and not source.is_dir():
+            raise InputError(f"stages_from: {source}: no such folder; expected the folder of a run")
+        self._out, self._source, self._experiment, self._hash = out, source, experiment, problem.hash
+
+    def keep(self, item: Item, trainer: Trainer, states: Any) -> None:
+        """Saves the states with which a stage ended, one folder per seed."""
+        for number, seed in enumerate(item.seeds):
+            save_model(self._folder(self._out, item, seed), replica(states, number), self._record(item, seed))
+
+    def take(self, item: Item, trainer: Trainer) -> Any | None:
+        """The states of a stage that another run has computed, or None where a seed's is missing or differs."""
+        if self._source is None or jax.process_count() > 1:
+            return None
+        folders = {seed: self._folder(self._source, item, seed) for seed in item.seeds}
+        for seed, folder in folders.items():
+            if not folder.is_dir() or read_model_record(folder) != self._record(item, seed):
+                return None
+        one = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), trainer.template(item.seeds, 1)
+        )
+        states = [read_model(folder, one) for folder in folders.values()]
+        states += [states[-1]] * (trainer.replicas - len(states))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        placed = jax.tree.map(jax.device_put, stacked, layout(stacked, trainer.programs.mesh))
+        return trainer.adopt(placed)
+
+    def _folder(self, run: Path, item: Item, seed: int) -> Path:
+        return run / "checkpoints" / f"stage-{item.phase}-{item.stage}-seed-{seed}"
+
+    def _record(self, item: Item, seed: int) -> dict[str, Any]:
+        """What decides the states of a stage."""
+        names = [stage.name for stage in self._experiment.stages]
+        until = self._experiment.stages[: names.index(item.stage or "") + 1]
+        return {
+            "stages": encode(until),
+            "task": encode(self._experiment.tasks[0]),
+            "transform": encode(self._experiment.transform),
+            "data": self._hash,
+            "phase": item.phase,
+            "seed": seed,
+        }

@@ -1,0 +1,203 @@
+"""Views: what training may see of a problem. None holds a test label, by construction.
+
+Here alone it is decided which samples a task asks about, in which order, and which classes they may belong to.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from jzsl.devices.memory import require_host
+from jzsl.errors import InputError
+from jzsl.interfaces import Task
+from jzsl.problem.problem import Problem
+from jzsl.problem.transforms import CHUNK_ROWS, MinMax, Transform, TransformConfig
+from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import UNLABELLED, Candidates, ClassTable, Pool, Setting
+
+_SETTINGS = {(False, True): Setting.transductive, (True, True): Setting.strict, (True, False): Setting.adaptation}
+"""(seen classes, unseen classes) among the candidates of the unlabelled samples -> the setting."""
+
+
+class Queries(NamedTuple):
+    """What a task asks: to which of the candidate classes each of these samples belongs.
+
+    Attributes:
+        samples: indices of the problem's samples, in a fixed order that says nothing about their classes.
+        candidates: classes, one per column of the scores.
+    """
+
+    samples: Int[np.ndarray, " n"]
+    candidates: Int[np.ndarray, " k"]
+
+
+class View(NamedTuple):
+    """A training view.
+
+    Attributes:
+        pool: labelled samples first (w = 1), then unlabelled ones (y = UNLABELLED, w = 1), then absent ones (w = 0) up
+            to the capacity. Features stay in half precision and images in uint8 if the problem has them so; training
+            turns each minibatch into float32.
+        classes: the class table.
+        seen: classes with labelled samples.
+        unseen: classes to recognise without labelled samples.
+        candidates: classes that the unlabelled samples may belong to.
+        labelled: number of labelled samples.
+        unlabelled: number of unlabelled samples.
+        transform: of the samples, fitted on the samples of this view.
+        setting: the experimental setting.
+        queries: what each task asks, by the task's name.
+    """
+
+    pool: Pool
+    classes: ClassTable
+    seen: Int[np.ndarray, " s"]
+    unseen: Int[np.ndarray, " u"]
+    candidates: Candidates
+    labelled: int
+    unlabelled: int
+    transform: Transform
+    setting: Setting
+    queries: dict[str, Queries]
+
+    @property
+    def unlabelled_samples(self) -> slice:
+        """Where the unlabelled samples stand in the pool."""
+        return slice(self.labelled, self.labelled + self.unlabelled)
+
+
+def view_of(
+    problem: Problem,
+    transform: TransformConfig = MinMax(),
+    unlabelled: Task | None = None,
+    tasks: Sequence[Task] | None = None,
+    capacity: int | None = None,
+    multiple: int = 1,
+    resident: bool = True,
+) -> View:
+    """A view of the labelled samples and, in the transductive settings, of a task's test samples without labels.
+
+    Args:
+        problem: of which this is the view.
+        transform: of the samples, fitted on the view's own.
+        unlabelled: the task whose test samples are the unlabelled pool: `ZSL()` for the samples of unseen classes in a
+            pool of their own (STHS, sections 4.2 and 4.3), `GZSL()` for seen and unseen classes mixed (section 4.5),
+            `Adaptation()` for the seen classes in another domain (AVH paper, section 5.1). None: inductive.
+        tasks: whose queries the view carries; None: all of ours that the problem has test samples for.
+        capacity: pads the pool, so that one compilation serves several problems; None: no more samples than needed.
+        multiple: and on, to a multiple of it.
+        resident: whether the pool holds the samples; else zeros that take no memory stand for them, and sample i of
+            the pool is sample train[i] of the problem.
+
+    Raises:
+        InputError: if the problem has no test samples for one of the tasks, or the pool exceeds this machine's memory.
+    """
+    every = [task for task in (ZSL(), GZSL(), Adaptation()) if _has_samples(problem, task)]
+    asked = every if tasks is None else list(tasks)
+    queries = {task.name: queries_of(problem, task) for task in (*asked, *([] if unlabelled is None else [unlabelled]))}
+    if unlabelled is None:
+        extra, classes, setting = np.zeros(0, np.int64), problem.unseen_classes, Setting.inductive
+    else:
+        extra, classes = queries[unlabelled.name]
+        setting = _SETTINGS[unlabelled.seen, unlabelled.unseen]
+    extra = np.concatenate([extra, problem.splits.unlabelled])
+    train = problem.splits.train
+    samples = np.concatenate([train, extra])
+    pool, fitted = _pool(problem, samples, len(train), transform, capacity, multiple, resident)
+    seen, unseen = problem.seen_classes.astype(np.int32), problem.unseen_classes.astype(np.int32)
+    classes = classes.astype(np.int32)
+    shared = not np.isin(classes, unseen).any()
+    semantics = None if problem.semantics is None else problem.semantics.astype(np.float32)
+    return View(
+        pool,
+        ClassTable(semantics, np.isin(np.arange(len(problem.class_names)), seen)),
+        seen,
+        unseen,
+        Candidates(unseen, classes, shared | np.isin(classes, unseen), np.zeros(len(classes), np.float32)),
+        len(train),
+        len(extra),
+        fitted,
+        setting,
+        queries,
+    )
+
+
+def inductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
+    """Labelled samples only."""
+    return view_of(problem, transform)
+
+
+def transductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
+    """Labelled samples, and those of the unseen classes without labels in a pool of their own."""
+    return view_of(problem, transform, ZSL())
+
+
+def strict_transductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
+    """Labelled samples, and the test samples of seen and unseen classes without labels, mixed."""
+    return view_of(problem, transform, GZSL())
+
+
+def domain_adaptation(problem: Problem, transform: TransformConfig = MinMax()) -> View:
+    """Labelled samples of a source domain, and the same classes' test samples of a target domain, unlabelled."""
+    return view_of(problem, transform, Adaptation())
+
+
+def queries_of(problem: Problem, task: Task) -> Queries:
+    """What a task asks.
+
+    Raises:
+        InputError: if the problem has no test samples of a kind that the task asks about.
+    """
+    splits = problem.splits
+    for split, needed in (("test_unseen", task.unseen), ("test_seen", task.seen)):
+        if needed and not len(getattr(splits, split)):
+            raise InputError(
+                f"{problem.provenance.origin}: splits.{split}: no samples, so the task {task.name} has no score"
+            )
+    groups = [problem.seen_classes] * task.seen + [problem.unseen_classes] * task.unseen
+    return Queries(task.queries(problem), np.concatenate(groups).astype(np.int32))
+
+
+def _has_samples(problem: Problem, task: Task) -> bool:
+    splits = problem.splits
+    return not (task.unseen and not len(splits.test_unseen)) and not (task.seen and not len(splits.test_seen))
+
+
+def _pool(
+    problem: Problem,
+    samples: Int[np.ndarray, " n"],
+    labelled: int,
+    config: TransformConfig,
+    capacity: int | None,
+    multiple: int,
+    resident: bool,
+) -> tuple[Pool, Transform]:
+    """The pool of these samples, the first `labelled` of them with labels, and the transform fitted on them."""
+    capacity = len(samples) if capacity is None else capacity
+    if capacity < len(samples):
+        raise ValueError(f"capacity {capacity} is below the view's {len(samples)} samples")
+    size = -(-capacity // multiple) * multiple
+    transform = config.fit(problem.samples, problem.observed, samples)
+    observed = None
+    if problem.observed is not None:
+        observed = np.zeros((size, *problem.observed.shape[1:]), bool)
+        observed[: len(samples)] = problem.observed[samples]
+    dtype = problem.samples.dtype if problem.samples.dtype in (np.float16, np.uint8) else np.dtype(np.float32)
+    shape = (size, *problem.samples.shape[1:])
+    if resident:
+        bytes_needed = int(np.prod(shape)) * dtype.itemsize
+        require_host(bytes_needed, f"{problem.provenance.origin}: a pool of {len(samples)} samples")
+        x = np.zeros(shape, dtype)
+        for start in range(0, len(samples), CHUNK_ROWS):
+            chunk = slice(start, min(start + CHUNK_ROWS, len(samples)))
+            part = None if problem.observed is None else problem.observed[samples[chunk]]
+            x[chunk] = transform(problem.samples[samples[chunk]], part)
+    else:
+        x = np.broadcast_to(dtype.type(0), shape)
+    y = np.full(size, UNLABELLED, np.int32)
+    y[:labelled] = problem.labels[samples[:labelled]]
+    return Pool(x, y, (np.arange(size) < len(samples)).astype(np.int32), observed), transform

@@ -1,0 +1,442 @@
+"""The functions that the parts of the library exchange, as typed protocols, and the tuples that they travel in.
+
+Whatever has several forms is a NamedTuple of such functions, made by the `build` of a frozen dataclass, so that a
+user's own stands beside ours. Every function is pure; its key comes first. Parameters are positional: their names here
+say what they are, and a function may call them otherwise. Where arrays of JAX and of NumPy may both be given, `Any`
+stands for the array and the shape says the rest.
+
+Sizes: `n` samples of a pool, `*s` the shape of one sample, `m` other samples, `a` semantic dimensions, `c` classes, `u`
+unseen classes, `k` candidates, `e` embedding dimensions.
+"""
+
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, Num
+
+from jzsl.problem.problem import Problem
+from jzsl.types import (
+    ClassTable,
+    Embedding,
+    Head,
+    Metrics,
+    Pool,
+    Predictions,
+    Selected,
+    SelectionRequest,
+    State,
+)
+
+# Tasks
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What a method is asked about test samples, and how its answer is scored: a frozen dataclass without arrays.
+
+    Attributes:
+        name: how configs, records and the command line call it.
+        numbers: the names of what `score` returns.
+        headline: the one of `numbers` by which settings are chosen on validation classes.
+        seen: whether samples may be predicted as seen classes; `queries` then have samples of these.
+        unseen: whether samples may be predicted as unseen classes; `queries` then have samples of these.
+    """
+
+    name: ClassVar[str]
+    numbers: ClassVar[tuple[str, ...]]
+    headline: ClassVar[str]
+    seen: ClassVar[bool]
+    unseen: ClassVar[bool]
+
+    def queries(self, problem: Problem) -> Int[np.ndarray, " m"]:
+        """Indices of the test samples in their fixed random order: files are sorted by class, and order is a label."""
+        ...
+
+    def score(
+        self,
+        scores: Float[np.ndarray, "m k"],
+        truth: Int[np.ndarray, " m"],
+        candidates: Int[np.ndarray, " k"],
+        is_seen: Bool[np.ndarray, " k"],
+    ) -> dict[str, float]:
+        """The numbers in percent.
+
+        Args:
+            scores: of each query, one column a candidate class; the largest decides.
+            truth: the class of each query.
+            candidates: the class of each column.
+            is_seen: which columns are of seen classes.
+        """
+        ...
+
+
+# Methods
+
+
+class Init(Protocol):
+    def __call__(self, key: Key[Array, ""], pool: Pool, classes: ClassTable, /) -> State:
+        """The state before training."""
+        ...
+
+
+class Fit(Protocol):
+    def __call__(
+        self,
+        state: Any,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
+        /,
+    ) -> tuple[Any, Metrics]:
+        """Trains further.
+
+        Args:
+            state: of all epochs before.
+            pool: the samples.
+            classes: the class table.
+            epochs: how many to train now; it may be traced.
+            total: epochs of the whole training that this call is a part of, for schedules; it may be traced.
+        """
+        ...
+
+
+class MakePredictor(Protocol):
+    def __call__(self, state: Any, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"], /) -> Any:
+        """Whatever `logits` needs, as a pytree of arrays; `unseen` are the classes without labelled samples."""
+        ...
+
+
+class Logits(Protocol):
+    def __call__(self, predictor: Any, x: Num[Any, "m *s"], candidates: Int[Any, " k"], /) -> Float[Array, "m k"]:
+        """Scores, one column a candidate, in the order of `candidates`."""
+        ...
+
+
+class Relabel(Protocol):
+    def __call__(self, key: Key[Array, ""], state: Any, changed: Bool[Any, " n"], /) -> Any:
+        """The state without any trace of the samples whose label changed."""
+        ...
+
+
+class SampleMethod(Protocol):
+    def __call__(self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], /) -> Float[Array, "m *s"]:
+        """One generated sample for each row of semantics."""
+        ...
+
+
+class Embed(Protocol):
+    def __call__(self, predictor: Any, x: Num[Any, "m *s"], candidates: Int[Any, " k"], /) -> Embedding:
+        """Samples and class weights in the space in which the last layer compares them."""
+        ...
+
+
+class MakeHead(Protocol):
+    def __call__(self, predictor: Any, candidates: Int[Any, " k"], /) -> Head:
+        """A plain classifier that gives the same scores as `logits`."""
+        ...
+
+
+def keep(key: Key[Array, ""], state: Any, changed: Bool[Array, " n"]) -> Any:
+    """The relabelling of a method that remembers nothing about single samples."""
+    del key, changed
+    return state
+
+
+class Method(NamedTuple):
+    """A zero-shot method as pure functions.
+
+    Attributes:
+        init, fit, predictor, logits, relabel: as their protocols say.
+        sample: for methods that generate samples, else None.
+        embedding: for methods with class weights or prototypes, else None.
+        head: for methods that have one, else None.
+        takes_soft: whether the loss takes a pool's soft labels.
+        whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on some of
+            them after others, with the state's entries of those samples.
+    """
+
+    init: Init
+    fit: Fit
+    predictor: MakePredictor
+    logits: Logits
+    relabel: Relabel = keep
+    sample: SampleMethod | None = None
+    embedding: Embed | None = None
+    head: MakeHead | None = None
+    takes_soft: bool = False
+    whole_pool: bool = False
+
+
+@runtime_checkable
+class MethodConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that makes a method for a task."""
+
+    def build(self, task: Task) -> Method: ...
+
+
+# Generators
+
+
+class Decode(Protocol):
+    def __call__(self, z: Float[Array, " z"], /) -> Float[Array, " d"]:
+        """g(C, z) of one class."""
+        ...
+
+
+class LatentModel(NamedTuple):
+    """p(x | class) of a generator by eq. 1 of the ABP paper: Z ~ N(0, I), X = g(C, Z) + N(0, sigma^2 I), one class.
+
+    Attributes:
+        decode: z[z] -> g(C, z)[d].
+        latents: number of latent factors.
+        sigma: standard deviation of the observation noise.
+    """
+
+    decode: Decode
+    latents: int
+    sigma: float | Float[Array, ""]
+
+
+class SampleGenerator(Protocol):
+    def __call__(
+        self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], noise: bool, /
+    ) -> Float[Array, "m *s"]:
+        """One sample for each row of semantics.
+
+        With `noise` they carry the observation noise of the model, where it has one; without, they are its mean given
+        the latents.
+        """
+        ...
+
+
+class MakeLatentModel(Protocol):
+    def __call__(self, state: Any, semantics: Float[Any, " a"], /) -> LatentModel:
+        """The model of one class."""
+        ...
+
+
+class Generator(NamedTuple):
+    """A model of p(x | class semantics).
+
+    Attributes:
+        init, fit, relabel, whole_pool: as in `Method`.
+        sample: as its protocol says.
+        latent_model: for generators that have one, else None.
+    """
+
+    init: Init
+    fit: Fit
+    sample: SampleGenerator
+    relabel: Relabel = keep
+    latent_model: MakeLatentModel | None = None
+    whole_pool: bool = False
+
+
+@runtime_checkable
+class GeneratorConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that makes a generator."""
+
+    def build(self) -> Generator: ...
+
+
+# Classifiers
+
+
+class FitClassifier(Protocol):
+    def __call__(
+        self,
+        key: Key[Array, ""],
+        x: Num[Any, "n *s"],
+        y: Int[Any, " n"],
+        w: Int[Any, " n"],
+        classes: ClassTable,
+        /,
+    ) -> Any:
+        """Parameters, from samples of which each counts as often as `w` says."""
+        ...
+
+
+class Draw(Protocol):
+    def __call__(self, key: Key[Array, ""], source: Any, y: Int[Any, " b"], /) -> Float[Array, "b *s"]:
+        """One sample of each class of `y`, drawn from `source`."""
+        ...
+
+
+class FitStreamed(Protocol):
+    def __call__(self, key: Key[Array, ""], source: Any, unseen: Int[Any, " u"], /) -> Any:
+        """Parameters; `source` is whatever draws samples."""
+        ...
+
+
+class StreamedClassifier(NamedTuple):
+    """A classifier of samples that are drawn when they are needed, for more classes than memory has samples for."""
+
+    fit: FitStreamed
+    logits: Logits
+
+
+class MakeStreamed(Protocol):
+    def __call__(self, draw: Draw, per_class: int, classes_per_block: int, /) -> StreamedClassifier:
+        """The same classifier, of `per_class` samples a class drawn for so many classes at a time."""
+        ...
+
+
+class Classifier(NamedTuple):
+    """A supervised classifier.
+
+    Attributes:
+        fit, logits: as their protocols say; the parameters of `fit` are the predictor of `logits`.
+        streamed: for classifiers that can take samples when they are drawn, else None.
+        embedding, head: as in `Method`.
+    """
+
+    fit: FitClassifier
+    logits: Logits
+    streamed: MakeStreamed | None = None
+    embedding: Embed | None = None
+    head: MakeHead | None = None
+
+
+@runtime_checkable
+class ClassifierConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that makes a classifier."""
+
+    def build(self) -> Classifier: ...
+
+
+# Samplers
+
+
+class Potential(Protocol):
+    def __call__(self, position: Float[Array, " z"], /) -> Float[Array, ""]:
+        """Minus the logarithm of an unnormalised density."""
+        ...
+
+
+class InitKernel(Protocol):
+    def __call__(self, position: Float[Array, " z"], potential: Potential, /) -> Any:
+        """The kernel state, whose field `position` is the chain's position."""
+        ...
+
+
+class StepKernel(Protocol):
+    def __call__(self, key: Key[Array, ""], state: Any, potential: Potential, /) -> tuple[Any, Any]:
+        """The next kernel state, and its `jzsl.sampling.info.Info`."""
+        ...
+
+
+class Kernel(NamedTuple):
+    """A Markov kernel for one chain."""
+
+    init: InitKernel
+    step: StepKernel
+
+
+# Self-training
+
+
+class Prepare(Protocol):
+    def __call__(self, x: np.ndarray, classes: int, seed: int, /) -> Any:
+        """What an estimate needs of the unlabelled samples, as arrays: computed once a run, on the host."""
+        ...
+
+
+class Estimate(Protocol):
+    def __call__(self, prepared: Any, predictions: Predictions, confusion: Any, /) -> Float[Array, " k"]:
+        """The share of each candidate class among the unlabelled samples.
+
+        Args:
+            prepared: what `prepare` returned, or None.
+            predictions: of the unlabelled samples.
+            confusion: the base's confusion matrix [k, k] on samples that it generated, where `needs_generated`.
+        """
+        ...
+
+
+class PriorEstimator(NamedTuple):
+    """An estimate of the class prior of the unlabelled samples.
+
+    Attributes:
+        estimate: as its protocol says.
+        prepare: as its protocol says, or None where nothing is.
+        needs_generated: whether it reads the confusion matrix, which takes a base that generates samples.
+    """
+
+    estimate: Estimate
+    prepare: Prepare | None = None
+    needs_generated: bool = False
+
+
+@runtime_checkable
+class PriorConfig(Protocol):
+    """A frozen dataclass that makes an estimator of the class prior."""
+
+    def build(self) -> PriorEstimator: ...
+
+
+class Select(Protocol):
+    def __call__(
+        self, key: Key[Array, ""], parameters: Any, predictions: Predictions, request: SelectionRequest, /
+    ) -> Selected:
+        """The samples taken; multiplicities add up to the number requested, or about that where whole shares of classes
+        are taken."""
+        ...
+
+
+class Selector(NamedTuple):
+    """A choice of pseudo-labelled samples.
+
+    Attributes:
+        select: as its protocol says.
+        parameters: arrays that a study may sweep.
+        prior: what class frequencies are divided by, or None where nothing is.
+        uses_angles: whether `select` reads the angles of the predictions.
+    """
+
+    select: Select
+    parameters: Any = ()
+    prior: PriorEstimator | None = None
+    uses_angles: bool = False
+
+
+@runtime_checkable
+class SelectionConfig(Protocol):
+    """A frozen dataclass that makes a selector."""
+
+    def build(self) -> Selector: ...
+
+
+class PrepareRefinement(Protocol):
+    def __call__(self, x: Float[Any, "m d"], /) -> Any:
+        """What a refinement needs of the unlabelled samples, as arrays; compiled."""
+        ...
+
+
+class Refine(Protocol):
+    def __call__(
+        self, prepared: Any, predictions: Predictions, x: Float[Any, "m d"], prior: Float[Array, " k"], /
+    ) -> Predictions:
+        """Better predictions of the unlabelled samples `x`."""
+        ...
+
+
+class Refiner(NamedTuple):
+    """A correction of a base's predictions before samples are selected.
+
+    Attributes:
+        refine: as its protocol says.
+        prepare: as its protocol says, or None where nothing is.
+        prior: what the refinement needs to know of the class shares, or None.
+    """
+
+    refine: Refine
+    prepare: PrepareRefinement | None = None
+    prior: PriorEstimator | None = None
+
+
+@runtime_checkable
+class RefinementConfig(Protocol):
+    """A frozen dataclass that makes a refiner."""
+
+    def build(self) -> Refiner: ...

@@ -1,0 +1,1 @@
+"""Numbers from predictions and labels: accuracies, the seen-unseen curve, calibration. Pure functions."""

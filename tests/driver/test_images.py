@@ -1,0 +1,183 @@
+"""Images go where features go: nothing in the driver knows what a sample is."""
+
+import contextlib
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rich.console import Console
+
+from jzsl.cli import main
+from jzsl.config import Experiment, Stage, Train
+from jzsl.data.digits_images import DigitImages
+from jzsl.driver import saved_model
+from jzsl.driver.runner import run
+from jzsl.errors import InputError
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.tasks.adaptation import Adaptation
+from tests.driver.test_runner import assert_same_run, stopping_after
+
+QUIET = Console(quiet=True)
+CONFIG = """
+from jzsl.config import Experiment, Stage, Train
+from jzsl.data.digits_images import DigitImages
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.tasks.adaptation import Adaptation
+
+CONFIG = Experiment(
+    DigitImages(), ImageClassifier(SmallCNN((8, 16)), learning_rate=1e-2), Train(epochs=4, checkpoint_seconds=0),
+    tasks=(Adaptation(),), seeds=2,
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def config() -> Experiment:
+    names: dict = {}
+    exec(CONFIG, names)
+    return names["CONFIG"]
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("images") / "whole"
+    return out, run(config, out, False, QUIET)
+
+
+def test_images_are_learned_resumed_predicted_exported_and_reported(whole, config, tmp_path, monkeypatch):
+    out, result = whole
+    assert result["A"]["mean"] > 85
+    resumed = tmp_path / "resumed"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stopping_after(patch, 3, KeyboardInterrupt())
+        run(config, resumed, False, QUIET)
+    run(config, resumed, True, QUIET)
+    assert_same_run(resumed, out)
+
+    problem = config.data.load()
+    samples = problem.samples[problem.splits.test_seen]
+    np.savez(tmp_path / "images.npz", images=samples)
+    assert main(["predict", str(out), str(tmp_path / "images.npz"), "--out", str(tmp_path / "one.csv")]) == 0
+    assert main(["export", str(out), "--out", str(tmp_path / "model")]) == 0
+    exported = [str(tmp_path / "model"), str(tmp_path / "images.npz"), "--out", str(tmp_path / "two.csv")]
+    assert main(["predict", *exported]) == 0
+    one, two = ((tmp_path / name).read_text().splitlines() for name in ("one.csv", "two.csv"))
+    predicted = [line.split(",")[1] for line in one[1:]]
+    assert predicted == [line.split(",")[1] for line in two[1:]]
+    classes = problem.labels[problem.splits.test_seen]
+    per_class = [
+        np.mean([p == str(c) for p, y in zip(predicted, classes, strict=True) if y == c]) for c in set(classes)
+    ]
+    assert 100 * np.mean(per_class) == pytest.approx(result["A"]["values"][0])
+    assert main(["report", str(out)]) == 0
+    assert (out / "report.html").stat().st_size > 10_000
+    np.savez(tmp_path / "floats.npz", images=samples.astype(np.float32))
+    assert main(["predict", str(out), str(tmp_path / "floats.npz"), "--out", str(tmp_path / "x.csv")]) == 2
+
+
+def test_a_pool_of_images_stays_in_bytes(config):
+    from jzsl.driver.plan import inductive_trainer
+
+    trainer = inductive_trainer(config.data.load(), config)
+    assert trainer._pool.arrays.x.dtype == jnp.uint8
+    assert trainer._pool.arrays.x.shape[1:] == (8, 8, 1)
+
+
+def test_padding_enters_no_statistic():
+    """Batch normalisation of a padded minibatch equals that of the samples alone, in outputs and running statistics."""
+    network = SmallCNN((4, 8)).build()
+    x = jax.random.uniform(jax.random.key(0), (6, 8, 8, 1))
+    variables = network.init(jax.random.key(1), x)
+    alone, after = network.apply(variables, x, True, None)
+    padded = jnp.concatenate([x, 100 * jnp.ones((4, 8, 8, 1))])
+    valid = (jnp.arange(10) < 6).astype(jnp.float32)
+    masked, after_masked = network.apply(variables, padded, True, valid)
+    np.testing.assert_allclose(masked[:6], alone, rtol=1e-4, atol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), after, after_masked)
+    unmasked, _ = network.apply(variables, padded, True, None)
+    assert np.abs(unmasked[:6] - alone).max() > 0.1
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), variables["batch_stats"], after["batch_stats"])
+    assert all(jax.tree.leaves(changed))
+    _, same = network.apply(variables, x, False, None)
+    jax.tree.map(np.testing.assert_array_equal, same, variables)
+
+
+def staged(config, **changes):
+    method = dataclasses.replace(config.method, **changes)
+    stage = Stage("pretraining", config.method, epochs=2)
+    return dataclasses.replace(config, method=method, stages=(stage,), train=Train(epochs=1, checkpoint_seconds=0))
+
+
+def test_stages_hand_their_variables_on(config, tmp_path):
+    """After two epochs of a stage a learning rate of nearly nothing still classifies; without the stage it cannot.
+
+    And a second run takes the stage from the folder of the first, with the same result.
+    """
+    slow = staged(config, learning_rate=1e-2)
+    result = run(slow, tmp_path / "staged", False, QUIET)
+    plain = run(dataclasses.replace(slow, stages=()), tmp_path / "plain", False, QUIET)
+    assert result["A"]["mean"] > plain["A"]["mean"] + 3
+    again = run(slow, tmp_path / "again", False, QUIET, stages_from=tmp_path / "staged")
+    assert again["A"] == result["A"]
+    lines = [json.loads(line) for line in (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["phase"], line["epoch"]) for line in lines] == [("final", 1), ("final", 1)]
+    other = dataclasses.replace(slow, stages=(Stage("pretraining", slow.method, epochs=1),))
+    assert run(other, tmp_path / "other", False, QUIET, stages_from=tmp_path / "staged")["A"] != result["A"]
+
+
+@pytest.mark.parametrize("saves", [1, 2, 3, 4, 5])
+def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
+    from jzsl.driver import runner
+
+    slow = dataclasses.replace(staged(config), seeds=1)
+    slow = dataclasses.replace(slow, train=Train(epochs=2, checkpoint_seconds=0))
+    run(slow, tmp_path / "whole", False, QUIET)
+    save, count = runner.ProgressStore.save, []
+
+    def stop(self, state, record):
+        save(self, state, record)
+        count.append(1)
+        if len(count) == saves:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.ProgressStore, "save", stop)
+        with contextlib.suppress(KeyboardInterrupt):
+            run(slow, tmp_path / "run", False, QUIET)
+    run(slow, tmp_path / "run", True, QUIET)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    one, two = (
+        saved_model.load(tmp_path / name / "checkpoints" / "seed-0", slow).scores(slow.data.load().samples[:5])
+        for name in ("run", "whole")
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+def test_stages_that_do_not_fit_are_refused(config, tmp_path):
+    from jzsl.methods.supervised import Supervised
+
+    stage = Stage("first", config.method, 1)
+    with pytest.raises(InputError, match="stages: a name is given twice"):
+        dataclasses.replace(config, stages=(stage, stage))
+    with pytest.raises(InputError, match=r"stages: epochs 0 found"):
+        Stage("first", config.method, 0)
+    with pytest.raises(InputError, match="Supervised takes no variables over"):
+        run(dataclasses.replace(config, method=Supervised(), stages=(stage,)), tmp_path / "run", False, QUIET)
+    with pytest.raises(InputError, match="no such folder; expected the folder of a run"):
+        run(config, tmp_path / "other", False, QUIET, stages_from=tmp_path / "none")
+
+
+def test_a_supervised_classifier_refuses_unseen_classes():
+    from jzsl.tasks.zsl import ZSL
+
+    with pytest.raises(InputError, match="no answer to the task zsl"):
+        ImageClassifier().build(ZSL())
+    with pytest.raises(InputError, match="channels"):
+        SmallCNN(())
+    assert DigitImages().load().samples.dtype == np.uint8
+    assert Adaptation().seen
