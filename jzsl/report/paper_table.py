@@ -67,7 +67,7 @@ def _method(experiment: dict[str, Any]) -> str:
     method = experiment.get("method") or {}
     base = named(method.get("generator")) or named(method)
     training = experiment.get("self_training")
-    return f"STHS around {base}, {training.get('selection')}" if isinstance(training, dict) else base
+    return f"STHS around {base}, {named(training.get('selection'))}" if isinstance(training, dict) else base
 
 
 def markdown(rows: list[dict[str, str]]) -> str:

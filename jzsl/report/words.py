@@ -5,6 +5,7 @@ from typing import NamedTuple
 from jzsl.config import Experiment
 from jzsl.problem.problem import Backbone
 from jzsl.report.evidence import Evidence
+from jzsl.self_training.parts import name_of
 from jzsl.tasks.adaptation import Adaptation
 
 SETTINGS = {
@@ -71,7 +72,7 @@ def _pool(experiment: Experiment) -> Badge:
 
 
 def _selection(experiment: Experiment) -> str:
-    return experiment.self_training.selection.name if experiment.self_training else ""
+    return name_of(experiment.self_training.selection) if experiment.self_training else ""
 
 
 def _prior(result: dict) -> Badge:

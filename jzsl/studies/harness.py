@@ -20,11 +20,12 @@ from jzsl.keys import stream
 from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.metrics.curve import SeenUnseenCurve
 from jzsl.problem.problem import Problem
-from jzsl.self_training.priors.three_c import Clustering
+from jzsl.self_training.parts import PreparePrior
+from jzsl.self_training.rounds import Prepared
 from jzsl.self_training.sths import STHS
 from jzsl.studies.study import StudySetup
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import ClassTable, Pool, Predictions, State
+from jzsl.types import Candidates, ClassTable, Pool, Predictions, State
 
 
 class Epoch(NamedTuple):
@@ -95,7 +96,7 @@ class Harness:
         self._protocol = Protocol(problem, self._view)
         self._training = Training(base, task)
         self._classifiers: dict[MethodConfig, tuple[Any, Any]] = {}
-        self._clusters: dict[Clustering, Int[np.ndarray, " m"]] = {}
+        self._prepared: dict[PreparePrior, Any] = {}
         self.method, self.x = self._training.method, self._protocol.samples(task)
         self.candidates = self._protocol.candidates(task)
         self.pool, self.classes = jax.device_put((self._view.pool, self._view.classes))
@@ -182,26 +183,25 @@ class Harness:
         )
         return self.scores(self.trained(seed, pool), pool=pool).argmax(1)
 
-    def self_train(self, sths: STHS) -> Iterator[list[tuple[Predictions, Float[Array, "k k"]]]]:
-        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix."""
+    def self_train(self, sths: STHS) -> Iterator[list[tuple[Predictions, Float[Array, "k k"] | None]]]:
+        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix where a
+        class prior needs it."""
         training = sths.build(self.method, self._view.labelled, self._view.unlabelled)
-        clusters = self.clusters(sths.clustering) if sths.needs_clusters else np.zeros(self._view.unlabelled)
-        candidates, step = jax.device_put(self._view.candidates), jax.jit(training.step)
-        arrays: Any = (self.pool, self.classes, candidates)
+        prepared, parameters = self.prepared(sths), sths.parameters(len(self.candidates))
+        step: Any = jax.jit(training.step)
+        candidates: Candidates = jax.device_put(self._view.candidates)
         for seed in range(self._setup.seeds):
-            schedule = sths.schedule(len(self.candidates))
-            state, rounds = training.init(jax.random.key(seed), *arrays, jnp.int32(clusters), schedule), []
+            start = training.init(jax.random.key(seed), self.pool, self.classes, candidates, prepared, parameters)
+            state, rounds = start, []
             for _ in range(sths.rounds + 1):
-                state, _ = step(state, *arrays, self._setup.epochs)
+                state, _ = step(state, self.pool, self.classes, candidates, self._setup.epochs)
                 rounds.append((state.predictions, state.confusion))
             yield rounds
 
-    def clusters(self, clustering: Clustering) -> Int[np.ndarray, " m"]:
-        """Cluster of each unlabelled sample, as many clusters as unseen classes; computed once."""
-        if clustering not in self._clusters:
-            unlabelled = np.asarray(self._view.pool.x[self._view.labelled :])
-            self._clusters[clustering] = clustering.value(unlabelled, len(self.candidates), 0)
-        return self._clusters[clustering]
+    def prepared(self, sths: STHS) -> Prepared:
+        """What its class priors prepare of the unlabelled samples; each clustering is computed once."""
+        unlabelled = np.asarray(self._view.pool.x[self._view.unlabelled_samples])
+        return sths.prepare(unlabelled, len(self.candidates), self._prepared)
 
     def accuracies(self, predicted: Int[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
         """Accuracy of each candidate class, in percent."""

@@ -20,6 +20,7 @@ from jzsl.problem import transforms
 from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
+from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.bases import base_named
 from jzsl.studies.catalogue import studies, study_named
 from jzsl.studies.study import Study, StudySetup, write
@@ -109,7 +110,9 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
             sths = experiment.self_training
-            values |= {"rounds": sths.rounds, "hard_class_fraction": sths.hard}
+            values |= {"rounds": sths.rounds}
+            fraction = hard_class_fraction(sths.selection)
+            values |= {} if fraction is None else {"hard_class_fraction": fraction}
     values |= {name: getattr(options, name) for name in values if getattr(options, name) is not None}
     if options.transform is not None:
         values["transform"] = _transform(options.transform)

@@ -4,6 +4,8 @@ import numpy as np
 
 from jzsl.driver.tune import CRITERIA, Candidate, rank_correlations
 from jzsl.report.figures import COLOURS
+from jzsl.self_training.parts import name_of
+from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.study import StudyResult, seed_columns
 
 TUNING_TITLE = "Which settings of self-training are best on classes treated as unseen?"
@@ -13,11 +15,11 @@ def tuning_result(candidates: list[Candidate]) -> StudyResult:
     """From candidates sorted by their mean T1 on validation classes."""
     rows = [
         {
-            "epochs": candidate.epochs,
-            "rounds": candidate.rounds,
-            "hard": candidate.hard if candidate.selection.uses_hard else None,
-            "selection": candidate.selection.name,
-            "refinement": candidate.refinement.name,
+            "epochs": candidate.setting.epochs,
+            "rounds": candidate.setting.self_training.rounds,
+            "hard class fraction": hard_class_fraction(candidate.setting.self_training.selection),
+            "selection": name_of(candidate.setting.self_training.selection),
+            "refinement": name_of(candidate.setting.self_training.refinement),
             **seed_columns(candidate.t1, "T1"),
             **{name: round(float(np.mean(getattr(candidate, name))), 4) for name in CRITERIA},
         }
@@ -44,10 +46,12 @@ def tuning_result(candidates: list[Candidate]) -> StudyResult:
                 axes.set_ylabel("T1 of classes treated as unseen (%)")
         figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
-    best = candidates[0]
+    best = rows[0]
+    share = best["hard class fraction"]
     return StudyResult(
-        f"Best: {best.selection.name}, {best.refinement.name}, {best.epochs} epochs, {best.rounds} rounds, "
-        f"{best.hard:g} of the classes hard: T1 {np.mean(best.t1):.1f} %. Spearman correlation with T1: {words}.",
+        f"Best: {best['selection']}, refinement {best['refinement']}, {best['epochs']} epochs, {best['rounds']} rounds"
+        f"{'' if share is None else f', hard class fraction {share:g}'}: T1 {np.mean(candidates[0].t1):.1f} %. "
+        f"Spearman correlation with T1: {words}.",
         rows,
         draw,
         ("T1 of seen classes treated as unseen, the mean over folds; no test sample takes part",),

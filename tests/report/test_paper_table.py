@@ -14,7 +14,7 @@ def a_run(folder, **changes):
     """The folder of a finished run as `jzsl run` leaves it, as far as a table reads it."""
     folder.mkdir(parents=True)
     method = {"type": "jzsl.methods.generative:Generative", "generator": {"type": "jzsl.generators.abp:ABP"}}
-    training = {"type": "jzsl.self_training.sths:STHS", "selection": "cfbs"}
+    training = {"type": "jzsl.self_training.sths:STHS", "selection": {"type": "jzsl.self_training.selection.cfbs:CFBS"}}
     result = {
         "setting": "inductive",
         "data": {"name": "CUB"},
@@ -76,7 +76,7 @@ def test_settings_keep_their_own_published_rows(tmp_path, capsys):
     strict["H"] = {"mean": 40.0, "std": 0.0, "values": [40.0, 40.0]}
     rows = table(capsys, a_run(tmp_path / "one"), a_run(tmp_path / "two", **strict))
     assert [row["setting"] for row in rows].count("transductive (strict)") == 2
-    assert rows[-2] | {"H": "40.0 ± 0.0", "method": "STHS around ABP, cfbs (two)", "class prior": "uniform"} == rows[-2]
+    assert rows[-2] | {"H": "40.0 ± 0.0", "method": "STHS around ABP, CFBS (two)", "class prior": "uniform"} == rows[-2]
     assert rows[-1] | {"H": "66.2", "method": "STHS-GZSL, published", "T1": ""} == rows[-1]
     assert sum("published" in row["method"] for row in rows) == 6  # T1 and H of the inductive setting
 
