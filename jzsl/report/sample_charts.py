@@ -53,7 +53,7 @@ def _features(evidence: Evidence, problem: Problem, sample: Any, tsne: bool) -> 
     model = evidence.model
     observed = None if problem.observed is None else problem.observed[real]
     x = model.transform(problem.samples[real], observed)
-    made = np.asarray(jax.jit(sample)(jax.random.key(0), model.state, model.classes.semantics[y]))
+    made = np.asarray(jax.jit(sample)(jax.random.key(0), model.state, model.classes.required_semantics[y]))
     both = np.concatenate([x, made])
     if tsne:
         places = TSNE(perplexity=min(30, (len(both) - 1) // 3), random_state=0).fit_transform(both)

@@ -123,7 +123,7 @@ def _latents(evidence: Evidence) -> np.ndarray | None:
     found = getattr(getattr(state, "expert", state), "generator", None)
     if not isinstance(found, ABPState) or evidence.problem is None:
         return None
-    return np.asarray(found.latents)[: len(evidence.problem.splits.train)]
+    return np.asarray(found.latents.values)[: len(evidence.problem.splits.train)]
 
 
 def _latent_chart(latents: np.ndarray) -> Chart:
