@@ -1,10 +1,9 @@
 """The stages of a generalized prediction and calibrated stacking, against loops and another library."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.metrics.calibration import best_offset, calibrated
+from jzsl.metrics.calibration import best_offset, column_offsets
 from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.metrics.group_detection import stage_errors
 
@@ -78,9 +77,8 @@ def test_the_best_offset_is_the_best_of_a_sweep(case):
     scores, y = case
     factor, h = best_offset(seen_unseen_curve(scores, y, CANDIDATES, IS_SEEN))
     sweep = [
-        h_of(CANDIDATES[np.asarray(calibrated(jnp.array(scores), float(f), jnp.array(IS_SEEN))).argmax(1)], y)
-        for f in np.linspace(-5, 5, 801)
+        h_of(CANDIDATES[(scores + column_offsets(float(f), IS_SEEN)).argmax(1)], y) for f in np.linspace(-5, 5, 801)
     ]
     assert h == pytest.approx(max(sweep), abs=5e-3)
-    at = h_of(CANDIDATES[np.asarray(calibrated(jnp.array(scores), factor, jnp.array(IS_SEEN))).argmax(1)], y)
+    at = h_of(CANDIDATES[(scores + column_offsets(factor, IS_SEEN)).argmax(1)], y)
     assert at == pytest.approx(h, abs=1e-9)
