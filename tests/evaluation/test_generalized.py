@@ -53,6 +53,14 @@ def test_stages_are_loops(case):
     assert max(h_of(known, y), h_of(seen_right, y), h_of(unseen_right, y)) > h_of(now, y)
 
 
+def test_the_threshold_of_fpr95_finds_exactly_95_percent():
+    """Samples of the two classes alternate: 95 of 100 unseen ones lie at 6 or above, and 94 of 100 seen ones."""
+    gate = np.concatenate([np.arange(1, 101), np.arange(100) + 0.5])
+    scores = np.stack([np.zeros(200), gate], 1)
+    found = stage_errors(scores, np.repeat([1, 0], 100), np.array([0, 1]), np.array([True, False]))
+    assert found["FPR95_test"] == pytest.approx(0.94)
+
+
 @pytest.mark.parametrize(
     ("seen", "unseen", "factor"),
     [
