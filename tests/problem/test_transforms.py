@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jzsl.data.digits_images import DigitImages
-from jzsl.evaluation.views import inductive
+from jzsl.evaluation.views import inductive, view_of
 from jzsl.problem.transforms import MinMax, Transform, TransformConfig, Unscaled
 
 KINDS = [MinMax(), Unscaled()]
@@ -50,7 +50,7 @@ def test_arrays_alone_make_the_same_transform(random):
 
 def test_a_pool_of_images_stays_uint8_and_is_padded():
     problem = DigitImages().load()
-    view = inductive(problem, multiple=64)
+    view = view_of(problem, multiple=64)
     train = problem.splits.train
     assert view.pool.x.dtype == np.uint8
     assert view.pool.x.shape == (1024, 8, 8, 1)
