@@ -53,7 +53,6 @@ def test_scores_in_chunks_are_the_protocols(monkeypatch, random):
     monkeypatch.setattr("jzsl.evaluation.protocol.CHUNK_ROWS", 7)
     problem = SOURCE.load()
     protocol = Protocol(problem, inductive(problem))
-    queries = protocol.queries(ZSL())
     chunks = list(protocol.chunks(ZSL()))
     x = protocol.samples(ZSL())
     np.testing.assert_array_equal(np.concatenate(chunks), x)
