@@ -141,8 +141,8 @@ def test_prior_error_includes_bbse_for_a_base_that_generates():
     base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
     finding = prior_error(Setting(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, Scaling.minmax, 3, 2))
     found = {(row["base"], row["group"]) for row in finding.rows}
-    assert ("abp", "bbse") in found
-    assert ("eszsl", "bbse") not in found
+    assert ("abp", "BBSE") in found
+    assert ("eszsl", "BBSE") not in found
 
 
 def test_without_matplotlib_a_study_says_so_before_it_works(tmp_path, capsys, monkeypatch):
