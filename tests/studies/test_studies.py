@@ -165,17 +165,10 @@ def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
 
 def test_prior_error_includes_bbse_for_a_base_that_generates():
     base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
-<<<<<<< HEAD
     result = prior_error(StudySetup(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, MinMax(), 3, 2))
     groups = {(row["base"], row["group"]) for row in result.rows}
     assert ("abp", "BBSE") in groups
     assert ("eszsl", "BBSE") not in groups
-=======
-    finding = prior_error(Setting(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, MinMax(), 3, 2))
-    found = {(row["base"], row["group"]) for row in finding.rows}
-    assert ("abp", "BBSE") in found
-    assert ("eszsl", "BBSE") not in found
->>>>>>> w-sths
 
 
 def test_without_matplotlib_a_study_says_so_before_it_works(tmp_path, capsys, monkeypatch):
