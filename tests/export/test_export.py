@@ -50,7 +50,7 @@ def features(run_dir) -> np.ndarray:
 
 def saved(run_dir: Path, task: Task) -> saved_model.Model:
     experiment = recorded(run_dir)[0]
-    return saved_model.load(run_dir / "checkpoints" / "seed-0", experiment.method, experiment.tasks, task.name)
+    return saved_model.load(run_dir / "checkpoints" / "seed-0", experiment, task.name)
 
 
 @pytest.mark.parametrize("task", [ZSL(), GZSL()])
