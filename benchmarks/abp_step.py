@@ -111,7 +111,7 @@ def epoch_of(hyper: GeneratorConfig, semantics: int, features: int, classes: int
 
     def run():
         nonlocal state
-        state, metrics = fit(state, pool, table, 1)
+        state, metrics = fit(state, pool, table, 1, 1)
         return metrics
 
     return run
@@ -130,7 +130,7 @@ def compiled_bytes(hyper: ABP, semantics: int, features: int, classes: int) -> f
     """Bytes of an iteration by the compiler's count: a program with the loop over Langevin steps has its body once, so
     the other steps are counted by themselves."""
     generator, state, pool, table = _arrays(hyper, semantics, features, classes, hyper.batch_size * hyper.minibatches)
-    whole = counts(jax.jit(generator.fit, donate_argnums=0).lower(state, pool, table, 1).compile())[1]
+    whole = counts(jax.jit(generator.fit, donate_argnums=0).lower(state, pool, table, 1, 1).compile())[1]
     net = hyper.network.value(features, hyper.hidden, hyper.latent)
     rows = hyper.batch_size * hyper.minibatches
     half, z = jnp.zeros((rows, hyper.hidden)), jnp.zeros((rows, hyper.latent))

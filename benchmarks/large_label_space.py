@@ -102,7 +102,7 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
     )
     method = config.build(ZSL())
     state = method.init(jax.random.key(0), pool, classes)
-    state, _ = jax.block_until_ready(jax.jit(method.fit, donate_argnums=0)(state, pool, classes, 1))
+    state, _ = jax.block_until_ready(jax.jit(method.fit, donate_argnums=0)(state, pool, classes, 1, 1))
     trained, train_peak = time.perf_counter(), resident_gb()
     protocol = Protocol(problem, view)
     predictor = method.predictor(state, pool, classes, view.unseen)

@@ -23,11 +23,11 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.machine import describe
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment, NamedTransform, Train
 from jzsl.data.locate import locate
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.experiments import inductive_numbers
 
 MANTISSA = {"highest": 23, "tensorfloat32": 10, "bfloat16": 7}
@@ -50,7 +50,7 @@ class Options:
     """of training"""
     seeds: int = 5
     """seeds of each precision"""
-    scaling: Scaling = Scaling.minmax
+    transform: NamedTransform = MinMax()
     """of the features"""
     out: Path | None = None
     """also write the numbers as JSON"""
@@ -87,7 +87,7 @@ def main(options: Options) -> None:
         Loaded(),
         Generative(ABP(hidden=options.hidden), zsl_noise=False),
         Train(epochs=options.epochs),
-        scaling=options.scaling,
+        transform=options.transform,
         seeds=options.seeds,
         parallel_seeds=1,
     )

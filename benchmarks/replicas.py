@@ -64,14 +64,14 @@ def measure(options: Options, size: str, count: int) -> dict[str, float]:
     lanes = -(-count // mesh.size) * mesh.size
     pool, table = shared((pool, table), mesh)
     states = jax.jit(replicate(generator.init, mesh, (True, False, False)))(keys_of(range(lanes), mesh), pool, table)
-    fit = jax.jit(replicate(generator.fit, mesh, (True, False, False, False)), donate_argnums=0)
+    fit = jax.jit(replicate(generator.fit, mesh, (True, False, False, False, False)), donate_argnums=0)
     start = time.perf_counter()
-    compiled = fit.lower(states, pool, table, jnp.int32(1)).compile()
+    compiled = fit.lower(states, pool, table, jnp.int32(1), jnp.int32(1)).compile()
     compile_seconds = time.perf_counter() - start
     memory, times = compiled.memory_analysis(), []
     for _ in range(options.rounds + 1):
         start = time.perf_counter()
-        states, _ = jax.block_until_ready(compiled(states, pool, table, jnp.int32(1)))
+        states, _ = jax.block_until_ready(compiled(states, pool, table, jnp.int32(1), jnp.int32(1)))
         times.append(time.perf_counter() - start)
     needed = memory.temp_size_in_bytes + memory.argument_size_in_bytes if memory else 0
     return {"seconds": float(np.median(times[1:])), "compile_s": compile_seconds, "bytes": float(needed)}

@@ -98,7 +98,7 @@ def ours(task: str, problem: Problem, options: Options) -> Callable[[], Any]:
 
     def epoch():
         nonlocal state
-        state, metrics = train(state, pool, table, 1)
+        state, metrics = train(state, pool, table, 1, 1)
         return metrics["loss" if task == "abp" else "wasserstein"]
 
     return epoch

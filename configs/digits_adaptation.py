@@ -9,7 +9,7 @@ Expect A 79.4 ± 1.6 % over five seeds (source alone 78.5, `crst` 88.7 ± 0.9), 
 from jzsl.config import Experiment, Train
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.self_training.selection.choice import Selection
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
@@ -18,7 +18,7 @@ CONFIG = Experiment(
     data=DigitsShift(),
     method=Supervised(),
     tasks=(Adaptation(),),
-    scaling=Scaling.none,  # pixels are in [0, 1] already
+    transform=Unscaled(),  # pixels are in [0, 1] already
     train=Train(epochs=20),
     self_training=STHS(rounds=7, selection=Selection.cbst_avh, portion=(0.2, 0.05, 0.5), warm=True),
 )

@@ -7,10 +7,10 @@ from jzsl.config import Experiment
 from jzsl.data.digits import Digits
 from jzsl.generators.cvae import CVAE
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 
 CONFIG = Experiment(
     data=Digits(),
     method=Generative(generator=CVAE(), zsl_noise=False),
-    scaling=Scaling.none,  # pixels are in [0, 1] already
+    transform=Unscaled(),  # pixels are in [0, 1] already
 )

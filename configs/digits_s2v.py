@@ -6,6 +6,6 @@ jzsl run configs/digits_s2v.py
 from jzsl.config import Experiment
 from jzsl.data.digits import Digits
 from jzsl.methods.s2v import S2V
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 
-CONFIG = Experiment(data=Digits(), method=S2V(), scaling=Scaling.none)
+CONFIG = Experiment(data=Digits(), method=S2V(), transform=Unscaled())

@@ -9,13 +9,13 @@ from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
     data=Digits(),
     method=Generative(generator=ABP(), zsl_noise=False),
-    scaling=Scaling.none,  # pixels are in [0, 1] already
+    transform=Unscaled(),  # pixels are in [0, 1] already
     train=Train(epochs=5),  # the number that configs/digits_abp.py chooses on validation classes
     self_training=STHS(rounds=4, hard=0.67),
 )

@@ -10,11 +10,11 @@ from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 
 CONFIG = Experiment(
     data=Digits(),
     method=Generative(generator=WGAN()),
     train=Train(epochs=50, chunk=10),
-    scaling=Scaling.none,  # pixels are in [0, 1] already
+    transform=Unscaled(),  # pixels are in [0, 1] already
 )

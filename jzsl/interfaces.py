@@ -81,9 +81,23 @@ class Init(Protocol):
 
 class Fit(Protocol):
     def __call__(
-        self, state: Any, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], /
+        self,
+        state: Any,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
+        /,
     ) -> tuple[Any, Metrics]:
-        """Trains `epochs` (it may be traced) epochs further."""
+        """Trains further.
+
+        Args:
+            state: of all epochs before.
+            pool: the samples.
+            classes: the class table.
+            epochs: how many to train now; it may be traced.
+            total: epochs of the whole training that this call is a part of, for schedules; it may be traced.
+        """
         ...
 
 
@@ -100,13 +114,13 @@ class Logits(Protocol):
 
 
 class Relabel(Protocol):
-    def __call__(self, state: Any, key: Key[Array, ""], changed: Bool[Any, " n"], /) -> Any:
+    def __call__(self, key: Key[Array, ""], state: Any, changed: Bool[Any, " n"], /) -> Any:
         """The state without any trace of the samples whose label changed."""
         ...
 
 
 class SampleMethod(Protocol):
-    def __call__(self, state: Any, key: Key[Array, ""], semantics: Float[Any, "m a"], /) -> Float[Array, "m *s"]:
+    def __call__(self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], /) -> Float[Array, "m *s"]:
         """One generated sample for each row of semantics."""
         ...
 
@@ -123,7 +137,7 @@ class MakeHead(Protocol):
         ...
 
 
-def keep(state: Any, key: Key[Array, ""], changed: Bool[Array, " n"]) -> Any:
+def keep(key: Key[Array, ""], state: Any, changed: Bool[Array, " n"]) -> Any:
     """The relabelling of a method that remembers nothing about single samples."""
     del key, changed
     return state
@@ -186,7 +200,7 @@ class LatentModel(NamedTuple):
 
 class SampleGenerator(Protocol):
     def __call__(
-        self, state: Any, key: Key[Array, ""], semantics: Float[Any, "m a"], noise: bool, /
+        self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], noise: bool, /
     ) -> Float[Array, "m *s"]:
         """One sample for each row of semantics.
 
@@ -244,7 +258,7 @@ class FitClassifier(Protocol):
 
 
 class Draw(Protocol):
-    def __call__(self, source: Any, key: Key[Array, ""], y: Int[Any, " b"], /) -> Float[Array, "b *s"]:
+    def __call__(self, key: Key[Array, ""], source: Any, y: Int[Any, " b"], /) -> Float[Array, "b *s"]:
         """One sample of each class of `y`, drawn from `source`."""
         ...
 

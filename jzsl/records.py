@@ -1,4 +1,7 @@
-"""JSON that the library wrote, read back: whatever else is in the file ends in one error that names it."""
+"""JSON that the library wrote, read back: whatever else is in the file ends in one error that names it.
+
+`fits` stays beside beartype's `is_bearable`, which looks at one random item of a list and takes True for an integer.
+"""
 
 import json
 from pathlib import Path

@@ -11,6 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+UNLABELLED = -1
+"""The label of a sample whose class training must not know, or nobody knows."""
+
 State = Any
 """What training carries: any pytree of arrays (parameters, optimizer, latents, key, epoch counter)."""
 

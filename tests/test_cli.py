@@ -57,6 +57,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
         "s, the Langevin step size (default: 0.3)",
         "--resume",
         "--seeds",
+        "--transform {MinMax,Unscaled}",
         "--data.rows-per-class",
     ):
         assert words in text
@@ -102,7 +103,7 @@ def test_data_info_and_check(capsys, tmp_path):
     for action in ("info", "check"):
         assert main(["data", action, "digits"]) == 0
         printed = capsys.readouterr().out
-        for word in ("7 seen, 3 unseen", "1001", "250", "546", "1797 rows of 64", "hash"):
+        for word in ("7 seen, 3 unseen", "1001", "250", "546", "1797 of 64, float32, 460.0 kB", "hash"):
             assert word in printed
     assert "no problems found" in printed
     labels = np.repeat(np.arange(3), 4)
@@ -117,8 +118,57 @@ def test_data_info_and_check(capsys, tmp_path):
     assert main(["data", "check", str(tmp_path / "bad.npz")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "semantics" in lines[0]
-    assert "row 3" in lines[1]
+    assert "sample 3" in lines[0]
+    assert "semantics" in lines[1]
+
+
+def test_data_info_shows_what_samples_are(capsys, tmp_path):
+    assert main(["data", "info", "digits_images"]) == 0
+    assert "1797 of 8 x 8 x 1, uint8, 115.0 kB" in capsys.readouterr().out
+    labels = np.repeat(np.arange(4), 5)
+    observed = np.arange(40).reshape(20, 2) % 4 > 0
+    np.savez(
+        tmp_path / "a.npz", features=np.arange(40.0).reshape(20, 2), labels=labels, semantics=np.eye(4),
+        train=np.arange(10), test_unseen=np.arange(10, 15), unlabelled=np.arange(15, 20), observed=observed,
+        domains=np.arange(20) % 5 // 3, domain_names=np.array(["photo", "sketch"]),
+    )  # fmt: skip
+    assert main(["data", "info", str(tmp_path / "a.npz")]) == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for words in ("photo 12, sketch 8", "unlabelled samples 5", "observed entries 75.0 %", "20 of 2, float64, 0.3 kB"):
+        assert words in printed
+
+
+def test_doubtful_data_are_warned_of_by_check_and_by_run(capsys, tmp_path):
+    labels = np.repeat(np.arange(4), 5)
+    features = np.random.default_rng(0).normal(size=(20, 2)) + np.array([0, 1e8])
+    np.savez(
+        tmp_path / "a.npz", features=features, labels=labels, semantics=np.eye(5),
+        train=np.arange(10), test_unseen=np.arange(10, 20),
+    )  # fmt: skip
+    assert main(["data", "check", str(tmp_path / "a.npz")]) == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\nfrom jzsl.config import *\nfrom jzsl.data.arrays import Arrays\n"
+        "from jzsl.methods.eszsl import ESZSL\n"
+        f"CONFIG = Experiment(Arrays(Path({str(tmp_path / 'a.npz')!r})), ESZSL(), Train(epochs=1), seeds=1)"
+    )
+    assert main(["run", str(tmp_path / "mine.py"), "--out", str(tmp_path / "run")]) == 0
+    warned = " ".join(capsys.readouterr().err.split())
+    for text in (printed, warned):
+        assert "feature 1 runs from" in text
+        assert "'class 4' has no samples" in text
+    assert "usable, see the warnings" in printed
+
+
+def test_transform_is_named_on_the_command_line(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["run", str(TINY), *FAST, "--transform", "Unscaled", "--out", str(out)]) == 0
+    saved = json.loads((out / "config.json").read_text())["experiment"]["transform"]
+    assert saved == {"type": "jzsl.problem.transforms:Unscaled"}
+    with pytest.raises(SystemExit) as stop:
+        main(["run", str(TINY), "--transform", "minmax", "--out", str(tmp_path / "other")])
+    assert stop.value.code == 2
+    assert "MinMax" in capsys.readouterr().err
 
 
 MISTAKES = {
@@ -140,9 +190,9 @@ MISTAKES = {
     "source of no known kind": (["data", "check", "{tmp}/empty.py"], "unknown kind of file"),
     "run missing": (["predict", "{tmp}", "x.npy", "--out", "y.csv"], "config.json: no such file"),
     "features missing": (["predict", "{run}", "{tmp}/none.npy", "--out", "y.csv"], "none.npy: no such file"),
-    "features of another size": (["predict", "{run}", "{tmp}/wide.npy", "--out", "y.csv"], "rows of 6 features"),
-    "features not finite": (["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"], "row 1, feature 2 is not finite"),
-    "features of text": (["predict", "{run}", "{tmp}/text.npy", "--out", "y.csv"], "expected numbers"),
+    "features of another size": (["predict", "{run}", "{tmp}/wide.npy", "--out", "y.csv"], "samples of 6 features"),
+    "features not finite": (["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"], "sample 1, feature 2 is nan"),
+    "features of text": (["predict", "{run}", "{tmp}/text.npy", "--out", "y.csv"], "expected real numbers"),
     "no such seed": (["predict", "{run}", "{tmp}/fine.npy", "--out", "y.csv", "--seed", "7"], "no such saved model"),
     "output in no folder": (["predict", "{run}", "{tmp}/fine.npy", "--out", "{tmp}/none/y.csv"], "cannot be written"),
 }

@@ -45,8 +45,8 @@ def workplace(tmp_path_factory) -> Path:
     (folder / "configs").symlink_to(ROOT / "configs")
     problem = Digits().load()
     splits = problem.splits
-    names = {"x": problem.samples, "y": problem.labels, "attributes": problem.semantics, "train_rows": splits.train,
-             "unseen_rows": splits.test_unseen}  # fmt: skip
+    names = {"x": problem.samples, "y": problem.labels, "attributes": problem.required_semantics,
+             "train_rows": splits.train, "unseen_rows": splits.test_unseen}  # fmt: skip
     mine = example("mine.npz")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -56,14 +56,18 @@ def workplace(tmp_path_factory) -> Path:
     (folder / "ridge.py").write_text(example("class Ridge"))
     texts = {f"class {digit}": f"the digit {digit}" for digit in range(10)}
     (folder / "texts.json").write_text(json.dumps(texts))
-    np.savez(folder / "semantics.npz", semantics=problem.semantics, class_names=list(texts))
+    np.savez(folder / "semantics.npz", semantics=problem.required_semantics, class_names=list(texts))
     (folder / "DIR").mkdir()
     rows = {f"{name}_loc": getattr(splits, name)[:, None] + 1 for name in ("test_seen", "test_unseen")}
     scipy.io.savemat(
         folder / "DIR" / "res101.mat", {"features": problem.samples.T, "labels": problem.labels[:, None] + 1}
     )
     words = np.array([[name] for name in problem.class_names], object)
-    semantics = {"att": problem.semantics.T, "allclasses_names": words, "trainval_loc": splits.train[:, None] + 1}
+    semantics = {
+        "att": problem.required_semantics.T,
+        "allclasses_names": words,
+        "trainval_loc": splits.train[:, None] + 1,
+    }
     scipy.io.savemat(folder / "DIR" / "att_splits.mat", {**semantics, **rows})
     return folder
 

@@ -102,7 +102,7 @@ def knn(neighbours: int) -> Classifier:
             def rows_of(number):
                 column = jnp.repeat(number * size + jnp.arange(size), per_class)
                 within = jnp.minimum(column, len(candidates) - 1)
-                generated = unit(draw(source, stream(key, "block", number), candidates[within]))
+                generated = unit(draw(stream(key, "block", number), source, candidates[within]))
                 return generated, within, (column < len(candidates)).astype(jnp.int32)
 
             kept = min(neighbours, len(candidates) * per_class)

@@ -97,9 +97,9 @@ def softmax(hyper: Softmax) -> Classifier:
         def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> tuple[Linear, Int[Array, " u"]]:
             def take(step_key, rows):
                 column = rows // per_class
-                return draw(source, step_key, unseen[column]), column
+                return draw(step_key, source, unseen[column]), column
 
-            one = jax.eval_shape(draw, source, key, unseen[:1])
+            one = jax.eval_shape(draw, key, source, unseen[:1])
             w = jnp.ones(len(unseen) * per_class, jnp.int32)
             return descend(key, take, w, one.shape[1], len(unseen)), unseen
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jzsl.data.arrays import read_entries
+from jzsl.data.formats.arrays import read_entries
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
 
@@ -28,13 +28,13 @@ def described(problem: Problem, path: Path) -> Problem:
     semantics, names = entries["semantics"], [str(name) for name in entries["class_names"].ravel()]
     if semantics.ndim != 2 or len(semantics) != len(names):
         raise InputError(f"{path}: semantics: shape {semantics.shape} found for {len(names)} class_names")
-    place = {name: number for number, name in enumerate(names)}
-    missing = [name for name in problem.class_names if name not in place]
+    row = {name: number for number, name in enumerate(names)}
+    missing = [name for name in problem.class_names if name not in row]
     if missing:
         raise InputError(
             f"{path}: class_names: {missing[0]!r} is missing, and {len(missing) - 1} more of {len(problem.class_names)}"
         )
-    own = np.asarray(semantics)[[place[name] for name in problem.class_names]]
+    matched = np.asarray(semantics)[[row[name] for name in problem.class_names]]
     model = str(entries["model"]) if "model" in entries else "unknown"
     provenance = problem.provenance._replace(semantics=f"{path.name} by {model}")
-    return replace(problem, semantics=own, provenance=provenance)
+    return replace(problem, semantics=matched, provenance=provenance)

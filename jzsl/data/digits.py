@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.datasets import load_digits
 
-from jzsl.data.holdout import holdout_rows
+from jzsl.data.holdout import holdout_samples
 from jzsl.errors import InputError
 from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
@@ -53,7 +53,7 @@ SEMANTICS = np.array(
         [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.5, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.50, 0.00, 0.5, 0.00],  # 9
     ]
 )
-"""One row a digit, values in [0, 1]: how much of each stroke the digit has. Halves mark what some writers do."""
+"""One row per digit, values in [0, 1]: how much of each stroke the digit has. Halves mark what some writers do."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Digits:
     """Handwritten digits (8 x 8 pixels) with stroke semantics."""
 
     unseen: tuple[int, ...] = (3, 5, 6)
-    """digits without labelled rows"""
+    """digits without labelled samples"""
     validation: tuple[int, ...] = (0, 9)
     """seen digits that play the unseen ones while settings are chosen; every stroke of 0 and 9 also occurs in the
     seen digits that are left"""
 
     def load(self) -> Problem:
-        """The problem: 80 % of each seen digit's rows to train on, 20 % as test-seen rows.
+        """The problem: 80 % of each seen digit's samples to train on, 20 % as test samples of seen classes.
 
         Raises:
             InputError: if `unseen` or `validation` are not disjoint sets of digits.
@@ -81,9 +81,9 @@ class Digits:
             raise InputError(f"digits: {shared.pop()} is in unseen and in validation, expected in one of them")
         images, labels = load_digits(return_X_y=True)
         is_unseen = np.isin(labels, self.unseen)
-        seen_rows = np.flatnonzero(~is_unseen)
-        test_seen = holdout_rows(seen_rows, labels, 0.2, seed=0)
-        train = np.setdiff1d(seen_rows, test_seen)
+        of_seen = np.flatnonzero(~is_unseen)
+        test_seen = holdout_samples(of_seen, labels, 0.2, seed=0)
+        train = np.setdiff1d(of_seen, test_seen)
         rest = train[~np.isin(labels[train], self.validation)]
         return Problem(
             samples=(images / 16).astype(np.float32),
@@ -95,7 +95,7 @@ class Digits:
                 test_seen=test_seen,
                 test_unseen=np.flatnonzero(is_unseen),
                 validation_classes=np.array(self.validation, np.int64),
-                validation_seen=holdout_rows(rest, labels, 0.2, seed=1),
+                validation_seen=holdout_samples(rest, labels, 0.2, seed=1),
             ),
             provenance=Provenance("digits", "8 x 8 pixels", "18 stroke semantics", "digits", backbone=Backbone.none),
             image=(8, 8),

@@ -7,9 +7,10 @@ from scipy.ndimage import rotate
 from sklearn.datasets import load_digits
 
 from jzsl.data.digits import SEMANTICS
-from jzsl.data.holdout import holdout_rows
+from jzsl.data.holdout import holdout_samples
 from jzsl.errors import InputError
-from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
+from jzsl.problem.problem import Backbone, Problem, Provenance
+from jzsl.problem.splits import NONE, Splits
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DigitsShift:
     """of the noise and of the division"""
 
     def load(self) -> Problem:
-        """The problem: source rows to train on, target rows as test rows of seen classes, no unseen class.
+        """The problem: source samples to train on, target samples as test samples of seen classes, no unseen class.
 
         Raises:
             InputError: naming a field outside its range.
@@ -42,19 +43,18 @@ class DigitsShift:
                 raise InputError(f"digits_shift: {field}: {getattr(self, field)} found, expected {expected}")
         images, labels = load_digits(return_X_y=True)
         images = (images / 16).reshape(-1, 8, 8)
-        rows = np.arange(len(images))
-        target = holdout_rows(rows, labels, self.target, seed=self.seed)
+        every = np.arange(len(images))
+        target = holdout_samples(every, labels, self.target, seed=self.seed)
         rng = np.random.default_rng(self.seed)
-        for row in target:
-            turned = rotate(images[row], rng.choice([-1, 1]) * self.rotation, reshape=False, order=1)
-            images[row] = np.clip(self.contrast * turned + rng.normal(0, self.noise, (8, 8)), 0, 1)
-        nothing = np.zeros(0, np.int64)
+        for index in target:
+            turned = rotate(images[index], rng.choice([-1, 1]) * self.rotation, reshape=False, order=1)
+            images[index] = np.clip(self.contrast * turned + rng.normal(0, self.noise, (8, 8)), 0, 1)
         return Problem(
             samples=images.reshape(-1, 64).astype(np.float32),
             labels=labels.astype(np.int64),
             semantics=SEMANTICS,
             class_names=tuple(str(digit) for digit in range(10)),
-            splits=Splits(np.setdiff1d(rows, target), target, nothing, nothing, nothing),
+            splits=Splits(np.setdiff1d(every, target), target, NONE, NONE, NONE),
             provenance=Provenance(
                 "digits, shifted",
                 "8 x 8 pixels",

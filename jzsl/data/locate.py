@@ -4,6 +4,7 @@ from pathlib import Path
 
 from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
+from jzsl.data.digits_images import DigitImages
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.source import SourceConfig
@@ -23,12 +24,14 @@ def locate(source: str, features: str | None = None, splits: str | None = None) 
     Raises:
         InputError: if nothing is found, or more than one choice is.
     """
-    if source == "digits":
-        return Digits()
-    if source == "digits_shift":
-        return DigitsShift()
-    if source == "synthetic":
-        return LinearGaussian()
+    embedded = {
+        "digits": Digits,
+        "digits_images": DigitImages,
+        "digits_shift": DigitsShift,
+        "synthetic": LinearGaussian,
+    }
+    if source in embedded:
+        return embedded[source]()
     path = Path(source)
     if path.is_dir() and any(path.glob("*.mat")):
         return Xlsa17(
@@ -38,14 +41,14 @@ def locate(source: str, features: str | None = None, splits: str | None = None) 
         )
     if path.exists():
         return Arrays(path)
-    raise InputError(f"{source}: no such file or folder, and none of 'digits', 'digits_shift' and 'synthetic'")
+    raise InputError(f"{source}: no such file or folder, and none of {', '.join(map(repr, embedded))}")
 
 
 def _find(folder: Path, key: str, usual: str, option: str) -> str:
     """The .mat file that has `key`, the usual name first."""
     if (folder / f"{usual}.mat").exists():
         return usual
-    found = [path.stem for path in sorted(folder.glob("*.mat")) if key in MatFile(path).keys]
-    if len(found) == 1:
-        return found[0]
-    raise InputError(f"{folder}: {', '.join(found) or 'no file'} has {key}; name the file with {option}")
+    names = [path.stem for path in sorted(folder.glob("*.mat")) if key in MatFile(path).keys]
+    if len(names) == 1:
+        return names[0]
+    raise InputError(f"{folder}: {', '.join(names) or 'no file'} has {key}; name the file with {option}")

@@ -1,4 +1,4 @@
-"""What every data source of a config can do."""
+"""What a source of data is: anything that loads a problem."""
 
 from typing import Protocol, runtime_checkable
 

@@ -6,19 +6,19 @@ from scipy.stats import norm
 
 
 def two_on_a_sphere(
-    rows: int, between: float, spread: float, seed: int
+    count: int, between: float, spread: float, seed: int
 ) -> tuple[Float[np.ndarray, "n 3"], Int[np.ndarray, " n"]]:
     """Points of unit length and their classes, 0 or 1, equally likely.
 
     Args:
-        rows: how many.
+        count: number of points.
         between: angle between the means, in radians.
         spread: standard deviation around means of unit length, before points are put on the sphere.
         seed: the same seed gives the same points.
     """
     random = np.random.default_rng(seed)
-    y = random.integers(0, 2, rows)
-    x = _means(between)[y] + spread * random.normal(size=(rows, 3))
+    y = random.integers(0, 2, count)
+    x = _means(between)[y] + spread * random.normal(size=(count, 3))
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32), y.astype(np.int32)
 
 

@@ -21,15 +21,15 @@ class Subset:
     classes: Path | None = None
     """file with a class name a line"""
     most: int | None = None
-    """as many of the classes with the most rows"""
+    """as many of the classes with the most samples"""
     least: int | None = None
-    """as many of the classes with the fewest rows"""
+    """as many of the classes with the fewest samples"""
 
     def __post_init__(self):
         given = [name for name in ("classes", "most", "least") if getattr(self, name) is not None]
         if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise InputError(f"subset: {found} given, expected exactly one of classes, most and least")
+            names = " and ".join(given) or "none"
+            raise InputError(f"subset: {names} given, expected exactly one of classes, most and least")
         for name in ("most", "least"):
             count = getattr(self, name)
             if count is not None and count < 1:
@@ -44,13 +44,13 @@ class Subset:
         problem = self.data.load()
         if self.classes is not None:
             return with_unseen(problem, named_classes(problem, self.classes), self.classes.stem)
-        rows = np.bincount(problem.labels[problem.splits.test_unseen], minlength=len(problem.semantics))
+        counts = np.bincount(problem.labels[problem.splits.test_unseen], minlength=len(problem.class_names))
         unseen = problem.unseen_classes
         count = self.most if self.most is not None else self.least
         assert count is not None  # one of the three is given
         if count > len(unseen):
             raise InputError(f"subset: {count} classes asked for, but the problem has {len(unseen)} unseen ones")
-        order = unseen[np.argsort(rows[unseen] if self.least is not None else -rows[unseen], kind="stable")]
+        order = unseen[np.argsort(counts[unseen] if self.least is not None else -counts[unseen], kind="stable")]
         return with_unseen(problem, order[:count], f"{'M' if self.most is not None else 'L'}{count}")
 
 
@@ -72,8 +72,8 @@ def named_classes(problem: Problem, path: Path) -> np.ndarray:
 
 
 def with_unseen(problem: Problem, classes: np.ndarray, name: str) -> Problem:
-    """The problem with the test rows of these unseen classes only; the seen ones stay."""
-    rows = problem.splits.test_unseen
-    kept = rows[np.isin(problem.labels[rows], classes)]
+    """The problem with the test samples of these unseen classes only; the seen ones stay."""
+    indices = problem.splits.test_unseen
+    kept = indices[np.isin(problem.labels[indices], classes)]
     provenance = problem.provenance._replace(name=f"{problem.provenance.name} ({name})")
     return replace(problem, splits=problem.splits._replace(test_unseen=kept), provenance=provenance)

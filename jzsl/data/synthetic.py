@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import multivariate_normal
 
-from jzsl.data.holdout import holdout_classes, holdout_rows
+from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
 
@@ -19,7 +19,7 @@ class Truth(NamedTuple):
     sigma: float
 
     def mean(self, semantics: np.ndarray) -> np.ndarray:
-        """E[x | c], one row for each row of `semantics`."""
+        """E[x | c] of each row of `semantics`."""
         return semantics @ self.class_map.T + self.bias
 
     @property
@@ -28,7 +28,7 @@ class Truth(NamedTuple):
         return self.latent_map @ self.latent_map.T + self.sigma**2 * np.eye(len(self.bias))
 
     def log_likelihood(self, x: np.ndarray, semantics: np.ndarray) -> np.ndarray:
-        """log p(x | c) in nats, one number a row."""
+        """log p(x | c) in nats, one number per sample."""
         centred = x - self.mean(semantics)
         covariance: Any = self.covariance  # SciPy's own annotation lacks the documented array
         return np.asarray(multivariate_normal.logpdf(centred, cov=covariance))
@@ -41,9 +41,9 @@ class LinearGaussian:
     classes: int = 12
     """number of classes"""
     unseen: int = 4
-    """number of classes without labelled rows"""
+    """number of classes without labelled samples"""
     rows_per_class: int = 60
-    """rows of each class; a fifth of a seen class's rows are test rows"""
+    """samples of each class; a fifth of a seen class's samples are test samples"""
     features: int = 16
     """feature size"""
     semantics: int = 6
@@ -53,10 +53,10 @@ class LinearGaussian:
     sigma: float = 0.3
     """standard deviation of the noise"""
     seed: int = 0
-    """the same seed gives the same truth and the same rows"""
+    """the same seed gives the same truth and the same samples"""
 
     def truth(self) -> Truth:
-        """The parameters that made the rows."""
+        """The parameters that made the samples."""
         random = np.random.default_rng([self.seed, 0])
         return Truth(
             random.normal(size=(self.features, self.semantics)),
@@ -75,16 +75,23 @@ class LinearGaussian:
         noise = random.normal(size=(len(labels), self.features))
         features = truth.mean(semantics[labels]) + latents @ truth.latent_map.T + truth.sigma * noise
         is_unseen = labels >= self.classes - self.unseen
-        seen_rows = np.flatnonzero(~is_unseen)
-        test_seen = holdout_rows(seen_rows, labels, 0.2, seed=self.seed)
-        train = np.setdiff1d(seen_rows, test_seen)
-        validation = holdout_classes(np.unique(labels[train]), seed=self.seed)
+        of_seen = np.flatnonzero(~is_unseen)
+        test_seen = holdout_samples(of_seen, labels, 0.2, seed=self.seed)
+        train = np.setdiff1d(of_seen, test_seen)
+        validation, how = validation_classes(np.unique(labels[train]), seed=self.seed)
         rest = train[~np.isin(labels[train], validation)]
         return Problem(
             features.astype(np.float32),
             labels,
             semantics,
             tuple(f"class {number}" for number in range(self.classes)),
-            Splits(train, test_seen, np.flatnonzero(is_unseen), validation, holdout_rows(rest, labels, 0.2)),
-            Provenance("linear-gaussian", "synthetic", "synthetic", "synthetic", backbone=Backbone.none),
+            Splits(train, test_seen, np.flatnonzero(is_unseen), validation, holdout_samples(rest, labels, 0.2)),
+            Provenance(
+                "linear-gaussian",
+                "synthetic",
+                "synthetic",
+                "synthetic",
+                (f"validation classes: {how}",),
+                Backbone.none,
+            ),
         )

@@ -35,20 +35,20 @@ def read_texts(path: Path) -> dict[str, list[str]]:
         InputError: naming the file and the class.
     """
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON ({error})") from error
-    if isinstance(found, list):
-        if not all(isinstance(entry, dict) and {"name", "text"} <= set(entry) for entry in found):
+    if isinstance(content, list):
+        if not all(isinstance(entry, dict) and {"name", "text"} <= set(entry) for entry in content):
             raise InputError(f'{path}: a list found, expected entries {{"name": ..., "text": ...}}')
-        names = [entry["name"] for entry in found]
+        names = [entry["name"] for entry in content]
         if len(set(map(str, names))) < len(names):
             raise InputError(f"{path}: a class is described twice; give its texts as a list")
-        found = {entry["name"]: entry["text"] for entry in found}
-    if not isinstance(found, dict) or not found:
+        content = {entry["name"]: entry["text"] for entry in content}
+    if not isinstance(content, dict) or not content:
         raise InputError(f"{path}: no classes found, expected an object of descriptions by class name")
     texts = {}
-    for name, value in found.items():
+    for name, value in content.items():
         lines = value if isinstance(value, list) else [value]
         if not lines or not all(isinstance(line, str) and line.strip() for line in lines):
             raise InputError(f"{path}: class {name!r}: expected a text or a list of texts, none of them empty")

@@ -1,8 +1,8 @@
 """The layout of the published benchmarks ("xlsa17", Xian et al. 2017): a pair of .mat files in a folder.
 
 FEATURES.mat holds `features` (d x n) and `labels` (n x 1, from 1); SPLITS.mat holds the class semantics
-`att` (a x c), names and row indices from 1. In the published files `train_loc` and `val_loc` together also
-contain every test-seen row, so both are intersected with `trainval_loc` (protocol, rule 3).
+`att` (a x c), names and indices of samples from 1. In the published files `train_loc` and `val_loc` together also
+contain every test sample of seen classes, so both are intersected with `trainval_loc` (protocol, rule 3).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from jzsl.data.formats.mat import MatFile
-from jzsl.data.holdout import holdout_classes, holdout_rows
+from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.errors import InputError
 from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
 
@@ -30,7 +30,7 @@ class Xlsa17:
     semantics: Literal["att", "original_att"] = "att"
     """key of the class semantics: att (scaled to unit length in the published files) or original_att (raw)"""
     backbone: Backbone = Backbone.unstated
-    """what the network that made the features had seen of the unseen classes; results tell it"""
+    """what the network that made the features had seen of the unseen classes; results record it"""
 
     def load(self) -> Problem:
         """The problem.
@@ -54,11 +54,11 @@ class Xlsa17:
                 f"{feature_path}: features: shape {features.T.shape} disagrees with {len(labels)} labels; "
                 "expected one column a label"
             )
-        _check_rows(split_path, published, len(labels))
+        _check_indices(split_path, published, len(labels))
         wrong = np.flatnonzero((labels < 0) | (labels >= len(published.semantics)))
         if len(wrong):
             raise InputError(
-                f"{feature_path}: labels: row {wrong[0] + 1} has label {labels[wrong[0]] + 1}, "
+                f"{feature_path}: labels: sample {wrong[0] + 1} has label {labels[wrong[0]] + 1}, "
                 f"expected 1 to {len(published.semantics)}, the classes of {split_path}"
             )
         classes, notes = _validation_classes(published, labels)
@@ -73,7 +73,7 @@ class Xlsa17:
                 test_seen=published.test_seen,
                 test_unseen=published.test_unseen,
                 validation_classes=classes,
-                validation_seen=holdout_rows(rest, labels, 0.2),
+                validation_seen=holdout_samples(rest, labels, 0.2),
             ),
             provenance=Provenance(
                 name=self.root.resolve().name,
@@ -100,7 +100,7 @@ class PublishedSplits(NamedTuple):
 
 
 def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
-    """Reads SPLITS.mat; rows of `train_loc` and `val_loc` that are test rows are taken out.
+    """Reads SPLITS.mat; samples of `train_loc` and `val_loc` that are test samples are taken out.
 
     Raises:
         InputError: naming the file and the key.
@@ -109,24 +109,24 @@ def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
     attributes = file.numeric(semantics).T.astype(np.float64)
     notes = []
 
-    def rows(key: str) -> np.ndarray:
-        found = file.numeric(key).ravel()
-        if not np.array_equal(found, np.round(found)):
-            raise InputError(f"{path}: {key}: found fractions, expected row numbers from 1")
-        found = found.astype(np.int64)
-        if len(found) and found.min() < 1:
-            raise InputError(f"{path}: {key}: row number {found.min()} found, expected numbers from 1")
-        return found - 1
+    def indices(key: str) -> np.ndarray:
+        numbers = file.numeric(key).ravel()
+        if not np.array_equal(numbers, np.round(numbers)):
+            raise InputError(f"{path}: {key}: found fractions, expected numbers of samples from 1")
+        numbers = numbers.astype(np.int64)
+        if len(numbers) and numbers.min() < 1:
+            raise InputError(f"{path}: {key}: sample {numbers.min()} found, expected numbers from 1")
+        return numbers - 1
 
-    trainval = rows("trainval_loc")
+    trainval = indices("trainval_loc")
     cleaned: dict[str, np.ndarray | None] = {"train_loc": None, "val_loc": None}
     for key in cleaned.keys() & file.keys:
-        cleaned[key] = np.intersect1d(rows(key), trainval)
+        cleaned[key] = np.intersect1d(indices(key), trainval)
     if cleaned["train_loc"] is not None and cleaned["val_loc"] is not None:
-        listed = np.union1d(rows("train_loc"), rows("val_loc"))
+        listed = np.union1d(indices("train_loc"), indices("val_loc"))
         leaked = len(np.setdiff1d(listed, trainval))
         if leaked:
-            notes.append(f"train_loc and val_loc held {leaked} rows outside trainval_loc: taken out")
+            notes.append(f"train_loc and val_loc held {leaked} samples outside trainval_loc: taken out")
     if "allclasses_names" in file.keys:
         names = tuple(file.strings("allclasses_names"))
     else:
@@ -136,31 +136,31 @@ def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
         attributes,
         names,
         trainval,
-        rows("test_seen_loc"),
-        rows("test_unseen_loc"),
+        indices("test_seen_loc"),
+        indices("test_unseen_loc"),
         cleaned["train_loc"],
         cleaned["val_loc"],
         tuple(notes),
     )
 
 
-def _check_rows(path: Path, splits: PublishedSplits, rows: int) -> None:
+def _check_indices(path: Path, splits: PublishedSplits, count: int) -> None:
     for key, index in (
         ("trainval_loc", splits.trainval),
         ("test_seen_loc", splits.test_seen),
         ("test_unseen_loc", splits.test_unseen),
     ):
-        if len(index) and index.max() >= rows:
-            raise InputError(f"{path}: {key}: row number {index.max() + 1} found, but the feature file has {rows} rows")
+        if len(index) and index.max() >= count:
+            raise InputError(f"{path}: {key}: sample {index.max() + 1} found, but the feature file has {count} samples")
 
 
 def _validation_classes(splits: PublishedSplits, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The published validation classes, or a fixed random fifth of the seen ones."""
+    """The published validation classes, or fixed random ones where it has fewer than two."""
     if splits.val is not None and len(splits.val):
         classes = np.unique(labels[splits.val])
         if splits.train is not None:
             classes = np.setdiff1d(classes, labels[splits.train])
-        if len(classes):
+        if len(classes) > 1:
             return classes, ()
-    seen = np.unique(labels[splits.trainval])
-    return holdout_classes(seen), ("no validation classes in the file: a fixed random fifth of the seen ones",)
+    classes, how = validation_classes(np.unique(labels[splits.trainval]))
+    return classes, (f"fewer than two validation classes in the file: {how}",)

@@ -129,7 +129,7 @@ def _on_fold(
     experiment: Experiment, sths: STHS, part: Problem, grid: Grid, run: Callable[..., Any], tell: Callable[[str], None]
 ) -> Iterator[tuple[_Setting, list[_Outcome]]]:
     """Every setting on one problem, and what became of each of its seeds."""
-    view = transductive(part, experiment.scaling)
+    view = transductive(part, experiment.transform)
     protocol = Protocol(part, view)
     arrays = jax.device_put((view.pool, view.classes, view.candidates))
     cluster = None

@@ -166,7 +166,9 @@ def abp(hyper: ABP) -> Generator:
             return jnp.full(y.shape, jnp.sqrt(variance[-1]))
         return jnp.full(y.shape, state_sigma)
 
-    def fit(state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[ABPState, Metrics]:
+    def fit(
+        state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[ABPState, Metrics]:
         net = network(pool.x.shape[1])
         scalars = state.scalars
 
@@ -282,7 +284,7 @@ def abp(hyper: ABP) -> Generator:
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
     def sample(
-        state: ABPState, key: Key[Array, ""], semantics: Float[Array, "m a"], noise: bool
+        key: Key[Array, ""], state: ABPState, semantics: Float[Array, "m a"], noise: bool
     ) -> Float[Array, "m d"]:
         net = network(feature_size(state.params))
         latents = jax.random.normal(stream(key, "latents"), (len(semantics), hyper.latent))
@@ -301,7 +303,7 @@ def abp(hyper: ABP) -> Generator:
         preactivation = net.class_preactivation(state.params, semantics)
         return LatentModel(lambda z: net.decode(state.params, preactivation, z), hyper.latent, sigma_of_all(state))
 
-    def relabel(state: ABPState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> ABPState:
+    def relabel(key: Key[Array, ""], state: ABPState, changed: Bool[Array, " n"]) -> ABPState:
         """Latents inferred under another class say nothing: those rows start again from the prior."""
         fresh = jax.random.normal(key, state.latents.shape)
         return state._replace(latents=jnp.where(changed[:, None], fresh, state.latents))

@@ -117,7 +117,7 @@ def cvae(hyper: CVAE) -> Generator:
         return CVAEState(params, optimizer.init(params), key, jnp.int32(0))
 
     def fit(
-        state: CVAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: CVAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[CVAEState, Metrics]:
         dimensions = classes.semantics.shape[1]
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
@@ -163,7 +163,7 @@ def cvae(hyper: CVAE) -> Generator:
         return CVAEState(params, moments, state.key, state.epoch + epochs), metrics
 
     def sample(
-        state: CVAEState, key: Key[Array, ""], semantics: Float[Array, "m a"], noise: bool
+        key: Key[Array, ""], state: CVAEState, semantics: Float[Array, "m a"], noise: bool
     ) -> Float[Array, "m d"]:
         params = state.params.decoder
         net, _ = networks(feature_size(params), semantics.shape[1])

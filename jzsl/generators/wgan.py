@@ -151,7 +151,7 @@ def wgan(hyper: WGAN) -> Generator:
         )
 
     def fit(
-        state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
         dimensions = classes.semantics.shape[1]
         net = network(pool.x.shape[1], dimensions)
@@ -219,7 +219,7 @@ def wgan(hyper: WGAN) -> Generator:
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
     def sample(
-        state: WGANState, key: Key[Array, ""], semantics: Float[Array, "m a"], noise: bool
+        key: Key[Array, ""], state: WGANState, semantics: Float[Array, "m a"], noise: bool
     ) -> Float[Array, "m d"]:
         del noise  # the model has no observation noise
         net = network(feature_size(state.params), semantics.shape[1])

@@ -55,7 +55,7 @@ def dynamics(method: Method, epochs: int, groups: int) -> Callable[..., tuple[St
             return mean, jnp.sqrt(jnp.sum(share * (values[:, None] - mean) ** 2, 0))
 
         def epoch(state, _):
-            state, _ = method.fit(state, pool, classes, 1)
+            state, _ = method.fit(state, pool, classes, 1, epochs)
             predictor = method.predictor(state, pool, classes, nothing)
             assert method.embedding is not None
             embedding = method.embedding(predictor, x, candidates)

@@ -70,7 +70,11 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         return CompatibilityState(bilinear, optimizer.init(bilinear), key, jnp.int32(0))
 
     def fit(
-        state: CompatibilityState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: CompatibilityState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[CompatibilityState, Metrics]:
         semantics, count = unit(jnp.asarray(classes.semantics)), len(classes.semantics)
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")

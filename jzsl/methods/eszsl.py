@@ -49,9 +49,9 @@ def eszsl(hyper: ESZSL) -> Method:
         return ESZSLState(jnp.zeros((pool.x.shape[1], classes.semantics.shape[1])))
 
     def fit(
-        state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ESZSLState, Metrics]:
-        del state, epochs
+        del state, epochs, total
         w = jnp.asarray(pool.w).astype(jnp.float32)
         count = len(classes.semantics)
         present = (jax.ops.segment_sum(w, jnp.where(pool.w > 0, pool.y, count), count + 1)[:count] > 0).astype(w.dtype)

@@ -60,20 +60,20 @@ def alone(expert: Method) -> Method:
         return GatedState(expert.init(key, pool, classes), key)
 
     def fit(
-        state: GatedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: GatedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[GatedState, Metrics]:
-        trained, metrics = expert.fit(state.expert, pool, classes, epochs)
+        trained, metrics = expert.fit(state.expert, pool, classes, epochs, total)
         return state._replace(expert=trained), metrics
 
     def predictor(state: GatedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         return expert.predictor(state.expert, pool, classes, unseen)
 
-    def relabel(state: GatedState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GatedState:
-        return state._replace(expert=expert.relabel(state.expert, key, changed))
+    def relabel(key: Key[Array, ""], state: GatedState, changed: Bool[Array, " n"]) -> GatedState:
+        return state._replace(expert=expert.relabel(key, state.expert, changed))
 
-    def sample(state: GatedState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+    def sample(key: Key[Array, ""], state: GatedState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
         assert expert.sample is not None
-        return expert.sample(state.expert, key, semantics)
+        return expert.sample(key, state.expert, semantics)
 
     return Method(
         init, fit, predictor, expert.logits, relabel, None if expert.sample is None else sample, expert.embedding

@@ -65,9 +65,9 @@ def streamed(
         raise InputError("classes_per_block: given, but this classifier needs all rows at once; choose knn or softmax")
     whole = generative(generator, classifier, per_class, noise, real_rows=False)
 
-    def draw(source: Any, key: Key[Array, ""], y: Int[Array, " b"]) -> Float[Array, "b d"]:
+    def draw(key: Key[Array, ""], source: Any, y: Int[Array, " b"]) -> Float[Array, "b d"]:
         state, semantics = source
-        return generator.sample(state, key, semantics[y], noise)
+        return generator.sample(key, state, semantics[y], noise)
 
     stream_of = classifier.streamed(draw, per_class, classes_per_block)
 
@@ -91,14 +91,18 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         return GenerativeState(generator.init(stream(key, "generator"), pool, classes), key)
 
     def fit(
-        state: GenerativeState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: GenerativeState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[GenerativeState, Metrics]:
-        trained, metrics = generator.fit(state.generator, pool, classes, epochs)
+        trained, metrics = generator.fit(state.generator, pool, classes, epochs, total)
         return state._replace(generator=trained), metrics
 
     def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         y = jnp.repeat(unseen, per_class)
-        x = generator.sample(state.generator, stream(state.key, "generated"), classes.semantics[y], noise)
+        x = generator.sample(stream(state.key, "generated"), state.generator, classes.semantics[y], noise)
         w = jnp.ones_like(y)
         if real_rows:
             x = jnp.concatenate([jnp.asarray(pool.x), x.astype(pool.x.dtype)])
@@ -106,11 +110,11 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
             w = jnp.concatenate([pool.w, w])
         return classifier.fit(stream(state.key, "classifier"), x, y, w, classes)
 
-    def relabel(state: GenerativeState, key: Key[Array, ""], changed: Bool[Array, " n"]) -> GenerativeState:
-        return state._replace(generator=generator.relabel(state.generator, key, changed))
+    def relabel(key: Key[Array, ""], state: GenerativeState, changed: Bool[Array, " n"]) -> GenerativeState:
+        return state._replace(generator=generator.relabel(key, state.generator, changed))
 
-    def sample(state: GenerativeState, key: Key[Array, ""], semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
-        return generator.sample(state.generator, key, semantics, noise)
+    def sample(key: Key[Array, ""], state: GenerativeState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+        return generator.sample(key, state.generator, semantics, noise)
 
     whole_pool = generator.whole_pool or real_rows
     return Method(

@@ -63,7 +63,9 @@ def s2v(hyper: S2V) -> Method:
         params = net.init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
         return S2VState(params, optimizer.init(params), key, jnp.int32(0))
 
-    def fit(state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[S2VState, Metrics]:
+    def fit(
+        state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[S2VState, Metrics]:
         net = projector(pool.x.shape[1], hyper.hidden)
 
         def loss(params, rows, valid):

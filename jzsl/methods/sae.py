@@ -55,8 +55,10 @@ def sae(hyper: SAE) -> Method:
         del key
         return SAEState(jnp.zeros((classes.semantics.shape[1], pool.x.shape[1])))
 
-    def fit(state: SAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]) -> tuple[SAEState, Metrics]:
-        del state, epochs
+    def fit(
+        state: SAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[SAEState, Metrics]:
+        del state, epochs, total
         x = unit(jnp.where(pool.w[:, None] > 0, pool.x, 0.0))
         s = unit(jnp.asarray(classes.semantics))[pool.y]
         w = jnp.asarray(pool.w)[:, None].astype(x.dtype)

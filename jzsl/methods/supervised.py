@@ -96,7 +96,11 @@ def supervised(hyper: Supervised) -> Method:
         return SupervisedState(params, optimizer.init(params), key, jnp.int32(0))
 
     def fit(
-        state: SupervisedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: SupervisedState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[SupervisedState, Metrics]:
         count = len(classes.semantics)
         net = embedding_classifier(count, hyper.hidden)

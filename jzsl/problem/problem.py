@@ -1,41 +1,30 @@
-"""Problem: a zero-shot benchmark with its splits, class semantics and provenance, checked when it is made."""
+"""Problem: a data set with its splits, class semantics and provenance, checked when it is made."""
 
 import enum
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from jzsl.errors import InputError
-
-_CHUNK_ROWS = 65_536
-
-
-class Splits(NamedTuple):
-    """Row indices from 0, and the classes to hold out for choosing settings.
-
-    Attributes:
-        train: labelled rows of seen classes.
-        test_seen: other rows of seen classes; may be empty, then the problem has no generalized task.
-        test_unseen: rows of the unseen classes; empty where source and target domain share their classes, and then
-            test_seen holds the target's rows.
-        validation_classes: seen classes treated as unseen while settings are chosen.
-        validation_seen: training rows of the other seen classes, held out meanwhile.
-    """
-
-    train: np.ndarray
-    test_seen: np.ndarray
-    test_unseen: np.ndarray
-    validation_classes: np.ndarray
-    validation_seen: np.ndarray
+from jzsl.problem.checks import (
+    blocks,
+    class_errors,
+    domain_errors,
+    empty_classes,
+    label_errors,
+    lost_digits,
+    sample_errors,
+    semantics_errors,
+)
+from jzsl.problem.splits import NONE, Splits, split_errors
 
 
 class Backbone(enum.Enum):
-    """What the network that made the features had seen of the unseen classes; results tell it."""
+    """What the network that made the features had seen of the unseen classes; results record it."""
 
     unstated = "nobody said what the features' network had seen"
     none = "no network made the features"
@@ -57,17 +46,19 @@ class Provenance(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A zero-shot benchmark.
+    """A data set with its splits.
 
     Attributes:
-        samples: float[n, d], one row a sample.
-        labels: int[n], index into the class table.
-        semantics: float[c, a], one row a class: attributes or an embedding of its description.
-        class_names: c different names.
+        samples: float[n, *s], usually feature vectors float[n, d], or images uint8[n, h, w, c].
+        labels: int[n], index into the class table; UNLABELLED (-1) is allowed for samples of `splits.unlabelled`.
+        semantics: float[c, a], one row per class: attributes or an embedding of its description. None: there are none.
+        class_names: c different names. A class without any sample is a distractor.
         splits: see `Splits`.
         provenance: see `Provenance`.
-        observed: bool[n, d] or None: which entries of `samples` were observed.
-        image: height and width, where a row of features is the picture itself, or None.
+        observed: bool[n, *s] or None: which entries of floating-point `samples` were observed.
+        image: height and width, where a feature vector is the picture itself, or None.
+        domains: int[n] or None: index of each sample's domain.
+        domain_names: a name per domain.
 
     Raises:
         InputError: naming the field, what was found and what was expected.
@@ -75,18 +66,32 @@ class Problem:
 
     samples: np.ndarray
     labels: np.ndarray
-    semantics: np.ndarray
+    semantics: np.ndarray | None
     class_names: tuple[str, ...]
     splits: Splits
     provenance: Provenance
     observed: np.ndarray | None = None
     image: tuple[int, int] | None = None
+    domains: np.ndarray | None = field(default=None, kw_only=True)
+    domain_names: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self):
-        found = list(find_problems(self))
-        if found:
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-            raise InputError(f"{self.provenance.origin}: {found[0]}{more}", problems=found)
+        errors = list(self._errors())
+        if errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise InputError(f"{self.provenance.origin}: {errors[0]}{more}", problems=errors)
+
+    def _errors(self) -> Iterator[str]:
+        """Everything that makes the problem unusable, one sentence each, gravest first."""
+        count = len(self.samples) if self.samples.ndim else 0
+        structural = [
+            *sample_errors(self.samples, self.observed, self.image),
+            *class_errors(self.class_names, self.semantics),
+            *label_errors(self.labels, count, len(self.class_names)),
+            *semantics_errors(self.semantics, self.class_names),
+            *domain_errors(self.domains, self.domain_names, count),
+        ]
+        yield from structural or split_errors(self.splits, self.labels, self.class_names)
 
     @property
     def seen_classes(self) -> np.ndarray:
@@ -96,26 +101,72 @@ class Problem:
     def unseen_classes(self) -> np.ndarray:
         return np.unique(self.labels[self.splits.test_unseen])
 
+    @property
+    def required_semantics(self) -> np.ndarray:
+        """float[c, a], for what works with semantics only; raises an InputError where there are none."""
+        if self.semantics is None:
+            raise InputError(f"{self.provenance.origin}: semantics: none, but a vector per class is needed here")
+        return self.semantics
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return self.samples.shape[1:]
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes results doubtful but not impossible, one sentence each. Reads all samples."""
+        return (
+            *empty_classes(self.labels, self.class_names),
+            *lost_digits(self.samples, self.observed),
+        )
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 over everything but the provenance, the first 16 hexadecimal digits."""
         digest = hashlib.sha256()
-        arrays = [self.samples, self.labels, self.semantics, *self.splits]
-        for array in arrays if self.observed is None else [*arrays, self.observed]:
+
+        def add(array: np.ndarray) -> None:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
-            for start in range(0, len(array), _CHUNK_ROWS):
-                digest.update(np.ascontiguousarray(array[start : start + _CHUNK_ROWS]).tobytes())
+            for block in blocks(len(array), array[:1].nbytes):
+                digest.update(np.ascontiguousarray(array[block]).tobytes())
+
+        add(self.samples)
+        add(self.labels)
+        if self.semantics is not None:
+            add(self.semantics)
+        for name, index in self.splits._asdict().items():
+            if name != "unlabelled":
+                add(index)
+        if self.observed is not None:
+            add(self.observed)
         digest.update("\0".join(self.class_names).encode())
+        # What most problems lack comes last and under its name, so that their hashes are those of earlier versions.
+        if len(self.splits.unlabelled):
+            digest.update(b"\0\0unlabelled")
+            add(self.splits.unlabelled)
+        if self.domains is not None:
+            digest.update(b"\0\0domains")
+            add(self.domains)
+            digest.update("\0".join(self.domain_names).encode())
         return digest.hexdigest()[:16]
 
     def validation(self) -> "Problem":
         """The problem on which settings are chosen: validation classes play the unseen ones.
 
-        Its rows are all cut out of the training rows, so no test row takes part (protocol, rule 3).
+        Its samples are all cut out of the training samples, so no test sample takes part (protocol, rule 3).
+
+        Raises:
+            InputError: if there are fewer than two validation classes; among a single one everything is right.
         """
         splits = self.splits
-        if not len(splits.validation_classes):
-            raise InputError(f"{self.provenance.origin}: validation_classes: none, so no setting can be chosen on them")
+        count = len(splits.validation_classes)
+        if count < 2:
+            found = "one, on which every accuracy is 100 %" if count else "none"
+            raise InputError(
+                f"{self.provenance.origin}: validation_classes: {found}, so no setting can be chosen on them; "
+                "expected at least two"
+            )
         return self._without(splits.validation_classes, splits.validation_seen, "validation classes")
 
     def validation_folds(self, count: int) -> list["Problem"]:
@@ -125,140 +176,29 @@ class Problem:
         classes, and the order of settings on it is largely luck. One fold is `validation`.
 
         Raises:
-            InputError: if some fold would have no class, or leave none to train on.
+            InputError: if some fold would have fewer than two classes, or leave none to train on.
         """
         if count == 1:
             return [self.validation()]
         seen = self.seen_classes
-        if not 1 <= count <= len(seen):
-            raise InputError(f"folds: {count} found, expected 1 to {len(seen)}, the number of seen classes")
+        if not 2 <= count <= len(seen) // 2:
+            raise InputError(
+                f"folds: {count} found, expected 1 to {max(1, len(seen) // 2)}: "
+                f"each needs two of the {len(seen)} seen classes"
+            )
         order = np.random.default_rng(0).permutation(seen)
-        nothing = np.zeros(0, np.int64)
         return [
-            self._without(np.sort(order[fold::count]), nothing, f"fold {fold + 1} of {count} of the seen classes")
+            self._without(np.sort(order[fold::count]), NONE, f"fold {fold + 1} of {count} of the seen classes")
             for fold in range(count)
         ]
 
     def _without(self, classes: np.ndarray, test_seen: np.ndarray, name: str) -> "Problem":
-        """Some seen classes as unseen ones, some training rows of the others held out."""
+        """Some seen classes as unseen ones, some training samples of the others held out."""
         train = self.splits.train
         unseen = train[np.isin(self.labels[train], classes)]
-        nothing = np.zeros(0, np.int64)
-        return Problem(
-            self.samples,
-            self.labels,
-            self.semantics,
-            self.class_names,
-            Splits(
-                np.setdiff1d(train, np.concatenate([unseen, test_seen])),
-                test_seen,
-                unseen,
-                nothing,
-                nothing,
-            ),
-            self.provenance._replace(name=f"{self.provenance.name} ({name})"),
-            self.observed,
-            self.image,
+        rest = np.setdiff1d(train, np.concatenate([unseen, test_seen]))
+        return replace(
+            self,
+            splits=Splits(rest, test_seen, unseen, NONE, NONE, self.splits.unlabelled),
+            provenance=self.provenance._replace(name=f"{self.provenance.name} ({name})"),
         )
-
-
-def find_problems(problem: Problem) -> Iterator[str]:
-    """Everything that makes `problem` unusable, one sentence each, gravest first."""
-    structural = list(_array_problems(problem))
-    yield from structural
-    if not structural:
-        yield from _split_problems(problem)
-
-
-def _array_problems(problem: Problem) -> Iterator[str]:
-    features, labels, semantics = problem.samples, problem.labels, problem.semantics
-    if features.ndim != 2 or not features.size or not np.issubdtype(features.dtype, np.floating):
-        yield f"features: {features.dtype} array of shape {features.shape}, expected rows of floating-point features"
-        return
-    rows, size = features.shape
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        yield f"labels: {labels.dtype} array of shape {labels.shape}, expected {rows} integers"
-        return
-    if len(labels) != rows:
-        yield f"labels: {len(labels)} labels for {rows} rows of features"
-        return
-    if semantics.ndim != 2 or not semantics.size or not np.issubdtype(semantics.dtype, np.floating):
-        yield f"semantics: {semantics.dtype} array of shape {semantics.shape}, expected a floating-point row a class"
-        return
-    classes = len(semantics)
-    if len(problem.class_names) != classes:
-        yield f"class_names: {len(problem.class_names)} names for {classes} classes"
-        return
-    name, count = Counter(problem.class_names).most_common(1)[0]
-    if count > 1:
-        yield f"class_names: {name!r} occurs {count} times, expected different names"
-    outside = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(outside):
-        yield f"labels: row {outside[0]} has label {labels[outside[0]]}, expected 0 to {classes - 1}"
-        return
-    bad = np.flatnonzero(~np.isfinite(semantics).all(1) | ~semantics.any(1))
-    if len(bad):
-        found = "all zeros" if not semantics[bad[0]].any() else "not finite"
-        yield f"semantics: class {problem.class_names[bad[0]]!r} has no usable semantics ({found})"
-    empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
-    if len(empty):
-        yield f"labels: class {problem.class_names[empty[0]]!r} has no rows"
-    observed = problem.observed
-    if observed is not None and (observed.shape != features.shape or observed.dtype != bool):
-        yield f"observed: {observed.dtype} array of shape {observed.shape}, expected bool of shape {(rows, size)}"
-        return
-    if problem.image is not None and problem.image[0] * problem.image[1] != size:
-        yield f"image: {problem.image} found, but a row has {size} features"
-    for start in range(0, rows, _CHUNK_ROWS):
-        finite = np.isfinite(features[start : start + _CHUNK_ROWS])
-        if observed is not None:
-            finite |= ~observed[start : start + _CHUNK_ROWS]
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            yield f"features: row {start + row}, feature {column} is {features[start + row, column]}, expected finite"
-            return
-
-
-def _split_problems(problem: Problem) -> Iterator[str]:
-    splits, labels, names = problem.splits, problem.labels, problem.class_names
-    sizes = {name: len(names) if name == "validation_classes" else len(labels) for name in Splits._fields}
-    for name, size in sizes.items():
-        index = getattr(splits, name)
-        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
-            yield f"splits.{name}: {index.dtype} array of shape {index.shape}, expected a list of integers"
-            return
-        if len(index) and (index.min() < 0 or index.max() >= size):
-            wrong = index.min() if index.min() < 0 else index.max()
-            yield f"splits.{name}: index {wrong} found, expected 0 to {size - 1}"
-            return
-        if len(np.unique(index)) < len(index):
-            yield f"splits.{name}: {len(index) - len(np.unique(index))} indices occur more than once"
-    if not len(splits.train):
-        yield "splits.train: no rows"
-        return
-    if not len(splits.test_unseen) and not len(splits.test_seen):
-        yield "splits.test_unseen: no rows; none in test_seen either"
-        return
-    for first, second in (("train", "test_seen"), ("train", "test_unseen"), ("test_seen", "test_unseen")):
-        shared = np.intersect1d(getattr(splits, first), getattr(splits, second))
-        if len(shared):
-            yield f"splits: {first} and {second} share {len(shared)} rows, {shared[0]} among them; expected none"
-    seen, unseen = problem.seen_classes, problem.unseen_classes
-    both = np.intersect1d(seen, unseen)
-    if len(both):
-        count = np.sum(labels[splits.train] == both[0])
-        yield f"splits: unseen class {names[both[0]]!r} has {count} training rows, expected none"
-    stray = np.setdiff1d(labels[splits.test_seen], seen)
-    if len(stray):
-        yield f"splits.test_seen: class {names[stray[0]]!r} has no training rows"
-    stray = np.setdiff1d(splits.validation_classes, seen)
-    if len(stray):
-        yield f"splits.validation_classes: class {names[stray[0]]!r} has no training rows"
-    if len(splits.validation_classes) and not len(np.setdiff1d(seen, splits.validation_classes)):
-        yield "splits.validation_classes: every seen class is one, so none is left to train on"
-    stray = np.setdiff1d(splits.validation_seen, splits.train)
-    if len(stray):
-        yield f"splits.validation_seen: row {stray[0]} is no training row"
-    stray = splits.validation_seen[np.isin(labels[splits.validation_seen], splits.validation_classes)]
-    if len(stray):
-        yield f"splits.validation_seen: row {stray[0]} belongs to validation class {names[labels[stray[0]]]!r}"

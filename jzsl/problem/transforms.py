@@ -1,65 +1,106 @@
-"""Feature scalers, fitted on training rows only (on training and unlabelled rows in the transductive settings)."""
+"""What a run does to samples before any method sees them, fitted on the samples of its view only.
 
-import enum
-from typing import NamedTuple
+`MinMax()` and `Unscaled()` are ours; any frozen dataclass with such a `fit` serves as well.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Int, Shaped
 from sklearn.preprocessing import MinMaxScaler
 
 CHUNK_ROWS = 8192
-"""Rows that are read, scaled or scored at a time."""
+"""Samples that are read, transformed or scored at a time."""
 
 
-class Scaler(NamedTuple):
-    """The affine map (x - low) / span, feature by feature."""
+class Transform(NamedTuple):
+    """The affine map (x - low) / span of features, entry by entry; images keep their bytes.
 
-    low: Float[np.ndarray, " d"]
-    span: Float[np.ndarray, " d"]
+    A pure function of its two arrays, so that it is saved as arrays and exported as a program.
+
+    Attributes:
+        low, span: float32, of the shape of a sample. For images both are uint8 and have no influence: their shape and
+            kind say what the transform takes.
+    """
+
+    low: Shaped[np.ndarray, "*s"]
+    span: Shaped[np.ndarray, "*s"]
 
     def __call__(
-        self, x: Float[np.ndarray, "n d"], observed: Bool[np.ndarray, "n d"] | None = None
-    ) -> Float[np.ndarray, "n d"]:
-        """Scaled rows in float32; entries that are not observed become 0, as in the ABP paper, section 4.2."""
+        self, x: Shaped[np.ndarray, "n *s"], observed: Bool[np.ndarray, "n *s"] | None = None
+    ) -> Shaped[np.ndarray, "n *s"]:
+        """Features in float32, 0 where an entry is not observed (as in the ABP paper, section 4.2); images as uint8."""
+        if self.low.dtype == np.uint8:
+            return x
         scaled = ((np.asarray(x, np.float32) - self.low) / self.span).astype(np.float32)
         return scaled if observed is None else np.where(observed, scaled, np.float32(0))
 
-
-def minmax(
-    x: Float[np.ndarray, "n d"],
-    observed: Bool[np.ndarray, "n d"] | None = None,
-    rows: Int[np.ndarray, " r"] | None = None,
-) -> Scaler:
-    """Each feature's range over the observed entries of `rows` becomes [0, 1] (the ABP paper's features).
-
-    A feature that is constant, or never observed, is shifted only. Rows are read in chunks: `x` may be memory-mapped.
-    """
-    rows = np.arange(len(x)) if rows is None else rows
-    low, high = np.full(x.shape[1], np.nan, np.float32), np.full(x.shape[1], np.nan, np.float32)
-    for start in range(0, len(rows), CHUNK_ROWS):
-        chunk = rows[start : start + CHUNK_ROWS]
-        part = np.asarray(x[chunk], np.float32)
-        if observed is not None:
-            part = np.where(observed[chunk], part, np.float32(np.nan))
-        low = np.fmin(low, np.fmin.reduce(part, 0))
-        high = np.fmax(high, np.fmax.reduce(part, 0))
-    # A feature that no row shows has no range: zeros stand in for it.
-    fitted = MinMaxScaler().fit(np.nan_to_num(np.stack([low, high])))
-    return Scaler(fitted.data_min_.astype(np.float32), (1 / fitted.scale_).astype(np.float32))
+    def traced(self, x: Shaped[Array, "n *s"]) -> Shaped[Array, "n *s"]:
+        """The same inside a compiled program, for samples that are float32 or uint8 already."""
+        return x if self.low.dtype == np.uint8 else (x - self.low) / self.span
 
 
-def identity(
-    x: Float[np.ndarray, "n d"],
-    observed: Bool[np.ndarray, "n d"] | None = None,
-    rows: Int[np.ndarray, " r"] | None = None,
-) -> Scaler:
-    """Features stay as they are."""
-    del observed, rows
-    return Scaler(np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32))
+@runtime_checkable
+class TransformConfig(Protocol):
+    """A frozen dataclass that fits a transform."""
+
+    def fit(
+        self,
+        samples: Shaped[np.ndarray, "n *s"],
+        observed: Bool[np.ndarray, "n *s"] | None = None,
+        indices: Int[np.ndarray, " m"] | None = None,
+    ) -> Transform:
+        """The transform that the samples at `indices` give, all samples where that is None."""
+        ...
 
 
-class Scaling(enum.Enum):
-    """Which scaler a run fits."""
+@dataclass(frozen=True)
+class MinMax:
+    """Each feature's range over the observed entries becomes [0, 1] (the ABP paper's features); images stay."""
 
-    minmax = enum.member(minmax)
-    none = enum.member(identity)
+    def fit(
+        self,
+        samples: Shaped[np.ndarray, "n *s"],
+        observed: Bool[np.ndarray, "n *s"] | None = None,
+        indices: Int[np.ndarray, " m"] | None = None,
+    ) -> Transform:
+        """A feature that is constant, or never observed, is shifted only. `samples` may be memory-mapped: they are read
+        in chunks."""
+        shape = samples.shape[1:]
+        if samples.dtype == np.uint8:
+            return _of_images(shape)
+        indices = np.arange(len(samples)) if indices is None else indices
+        low, high = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+        for start in range(0, len(indices), CHUNK_ROWS):
+            chunk = indices[start : start + CHUNK_ROWS]
+            part = np.asarray(samples[chunk], np.float32)
+            if observed is not None:
+                part = np.where(observed[chunk], part, np.float32(np.nan))
+            low = np.fmin(low, np.fmin.reduce(part, 0))
+            high = np.fmax(high, np.fmax.reduce(part, 0))
+        # A feature that no sample shows has no range: zeros stand in for it.
+        fitted = MinMaxScaler().fit(np.nan_to_num(np.stack([low.ravel(), high.ravel()])))
+        span = (1 / fitted.scale_).astype(np.float32)
+        return Transform(fitted.data_min_.astype(np.float32).reshape(shape), span.reshape(shape))
+
+
+@dataclass(frozen=True)
+class Unscaled:
+    """Samples stay as they are."""
+
+    def fit(
+        self,
+        samples: Shaped[np.ndarray, "n *s"],
+        observed: Bool[np.ndarray, "n *s"] | None = None,
+        indices: Int[np.ndarray, " m"] | None = None,
+    ) -> Transform:
+        del observed, indices
+        shape = samples.shape[1:]
+        if samples.dtype == np.uint8:
+            return _of_images(shape)
+        return Transform(np.zeros(shape, np.float32), np.ones(shape, np.float32))
+
+
+def _of_images(shape: tuple[int, ...]) -> Transform:
+    return Transform(np.zeros(shape, np.uint8), np.ones(shape, np.uint8))

@@ -33,28 +33,46 @@ def _count(number: int, word: str) -> str:
 
 
 def problem_table(problem: Problem) -> Table:
-    """Sizes, classes, splits and hash of a problem."""
-    splits, provenance = problem.splits, problem.provenance
+    """Shape and memory of a problem's samples, its classes, splits, notes, warnings and hash."""
+    splits, provenance, samples = problem.splits, problem.provenance, problem.samples
+    shape = " x ".join(map(str, problem.sample_shape))
     table = Table(title=provenance.name, show_header=False)
+    semantics = "none" if problem.semantics is None else f"{problem.semantics.shape[1]} dimensions"
     for name, value in (
         ("from", provenance.origin),
-        ("features", f"{provenance.features}: {len(problem.samples)} rows of {problem.samples.shape[1]}"),
+        ("samples", f"{provenance.features}: {len(samples)} of {shape}, {samples.dtype}, {_bytes(samples.nbytes)}"),
         ("backbone", provenance.backbone.value),
-        ("semantics", f"{provenance.semantics}: {problem.semantics.shape[1]} dimensions"),
+        ("semantics", f"{provenance.semantics}: {semantics}"),
         ("observed entries", "all" if problem.observed is None else f"{100 * problem.observed.mean():.1f} %"),
         ("classes", f"{len(problem.seen_classes)} seen, {len(problem.unseen_classes)} unseen"),
-        ("training rows", f"{len(splits.train)}"),
-        ("test-seen rows", f"{len(splits.test_seen)}"),
-        ("test-unseen rows", f"{len(splits.test_unseen)}"),
+        *([("domains", _domains(problem.domains, problem.domain_names))] if problem.domains is not None else []),
+        ("training samples", f"{len(splits.train)}"),
+        ("unlabelled samples", f"{len(splits.unlabelled)}"),
+        ("test samples, seen", f"{len(splits.test_seen)}"),
+        ("test samples, unseen", f"{len(splits.test_unseen)}"),
         (
             "validation",
-            f"{len(splits.validation_classes)} classes, {len(splits.validation_seen)} held-out seen rows",
+            f"{len(splits.validation_classes)} classes, {len(splits.validation_seen)} held-out samples of seen ones",
         ),
         ("hash", problem.hash),
         *(("note", note) for note in provenance.notes),
+        *(("warning", warning) for warning in problem.warnings),
     ):
         table.add_row(name, value)
     return table
+
+
+def _bytes(count: int) -> str:
+    """In the unit that reads best."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"
+
+
+def _domains(domains: np.ndarray, names: tuple[str, ...]) -> str:
+    counts = np.bincount(domains, minlength=len(names))
+    return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
 
 
 def finding_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:

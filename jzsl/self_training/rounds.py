@@ -88,7 +88,7 @@ class SelfTraining(NamedTuple):
     Attributes:
         init: (key, pool, classes, candidates, cluster, schedule) -> state.
         begin: (state, pool, classes, candidates) -> state that has selected its rows and restarted its model.
-        fit: (state, pool, classes, epochs) -> (state, metrics).
+        fit: (state, pool, classes, epochs, total) -> (state, metrics).
         end: (state, pool, classes, candidates) -> (state of the next round with new predictions, metrics).
         step: (state, pool, classes, candidates, epochs) -> (state, metrics), a whole round.
     """
@@ -181,13 +181,17 @@ def self_train(
         y = jnp.asarray(pool.y).at[rows].set(candidates.classes[label])
         w = jnp.asarray(pool.w).at[rows].set(chosen.multiplicity)
         model_key = stream(state.key, "model", state.round)
-        kept = method.relabel(state.model, model_key, y != state.y) if warm else None
+        kept = method.relabel(model_key, state.model, y != state.y) if warm else None
         return state._replace(model=kept if warm else method.init(model_key, pool, classes), y=y, w=w, soft=soft)
 
     def fit(
-        state: SelfTrainingState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        state: SelfTrainingState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[SelfTrainingState, Metrics]:
-        model, metrics = method.fit(state.model, pool_of(state, pool), classes, epochs)
+        model, metrics = method.fit(state.model, pool_of(state, pool), classes, epochs, total)
         return state._replace(model=model), metrics
 
     def end(
@@ -207,7 +211,7 @@ def self_train(
         if method.sample is not None:
             column = jnp.repeat(jnp.arange(len(columns)), _CONFUSION_ROWS)
             key = stream(state.key, "confusion", state.round)
-            generated = method.sample(state.model, key, classes.semantics[columns[column]])
+            generated = method.sample(key, state.model, classes.semantics[columns[column]])
             confusion = confusion_matrix(column, jnp.argmax(score(generated), 1), len(columns))
         refined = refine(own, x, state.graph, prior(own, state.cluster, confusion))
         label = refined.label
@@ -230,7 +234,7 @@ def self_train(
     def step(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates, epochs: int | Array
     ) -> tuple[SelfTrainingState, Metrics]:
-        state, metrics = fit(begin(state, pool, classes, candidates), pool, classes, epochs)
+        state, metrics = fit(begin(state, pool, classes, candidates), pool, classes, epochs, epochs)
         state, more = end(state, pool, classes, candidates)
         return state, metrics | more
 

@@ -17,7 +17,7 @@ def convergence(setting: Setting) -> Finding:
     chance = 100 / classes
     rows, curves, seconds, notes = [], {}, {}, []
     for name, base in setting.bases.items():
-        trainee = Trainee(problem, base, setting.scaling)
+        trainee = Trainee(problem, base, setting.transform)
         values, times = np.zeros((setting.seeds, setting.epochs)), []
         for seed in range(setting.seeds):
             for trained in trainee.train(seed, setting.epochs):

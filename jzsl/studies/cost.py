@@ -19,7 +19,7 @@ SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 def cost(setting: Setting) -> Finding:
     """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
     problem = setting.problem
-    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.semantics.shape[1])}
+    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.required_semantics.shape[1])}
     rows = []
     for name, base in only_generative(setting).items():
         generator, batch = base.generator.build(), getattr(base.generator, "batch_size", 64)
@@ -78,11 +78,11 @@ def costs(generator: Generator, features: int, dimensions: int, batch: int) -> d
     networks = (state.params, getattr(state, "critic", ()))
     weights = sum(leaf.size for leaf in jax.tree.leaves(networks) if leaf.ndim == 2)
     training = product_operations(
-        lambda *given: generator.fit(given[0], given[1], given[2], 1)[0], state, pool, classes
+        lambda *given: generator.fit(given[0], given[1], given[2], 1, 1)[0], state, pool, classes
     )
     semantics = jax.ShapeDtypeStruct((batch, dimensions), jnp.float32)
     compiled = (
-        jax.jit(lambda state, key, given: generator.sample(state, key, given, False))
+        jax.jit(lambda key, state, given: generator.sample(key, state, given, False))
         .lower(state, key, semantics)
         .compile()
     )

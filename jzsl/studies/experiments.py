@@ -36,7 +36,7 @@ def experiment_of(
         train,
         tasks,
         calibration,
-        setting.scaling,
+        setting.transform,
         setting.seeds,
         parallel_seeds=1,
         self_training=sths,

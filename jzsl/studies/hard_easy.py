@@ -23,7 +23,7 @@ def hard_easy(setting: Setting) -> Finding:
     values = {(name, group): [] for name in setting.bases for group in groups}
     notes: tuple[str, ...] = ()
     for name, base in setting.bases.items():
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         top, count = round(SHARE * retrainer.classes), retrainer.view.unlabelled // 10
         notes = (*retrainer.notes, f"{count} rows added, {top} of {retrainer.classes} classes hard, as many easy")
         for seed in range(setting.seeds):
@@ -52,7 +52,7 @@ def label_noise(setting: Setting) -> Finding:
     values = {(name, group): [] for name in setting.bases for group in ("easy", "hard", "all")}
     notes: tuple[str, ...] = ()
     for name, base in setting.bases.items():
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         top = round(SHARE * retrainer.classes)
         notes = (*retrainer.notes, "classes that nothing is predicted as have no precision and are left out")
         for seed in range(setting.seeds):
@@ -78,7 +78,7 @@ def diversity(setting: Setting) -> Finding:
     values = {(name, group): [] for name in setting.bases for group in tops}
     notes: tuple[str, ...] = ()
     for name, base in setting.bases.items():
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         notes = (*retrainer.notes, "as many rows in each group as the hardest class has")
         if retrainer.classes < 4:
             notes = (*notes, f"there are {retrainer.classes} unseen classes: top 4 is all of them")

@@ -34,21 +34,25 @@ def hardness_correlation(setting: Setting) -> Finding:
     if setting.seeds < 3:
         raise InputError(f"seeds: {setting.seeds} found, expected 3 or more: each is compared with the others")
     rows: list[dict[str, Any]] = []
-    words, held = [], True
+    words, held = [], []
     for name in setting.bases:
         scored = _Scored(setting, name)
         for by in ("predicted", "true"):
             for score in Hardness._fields:
                 rows.append({"base": name, "class": by, "score": score, **scored.row(by, score)})
-        first, second = (scored.mean("true", score) for score in ("avh", "confidence"))
+        first, second = (scored.every("true", score) for score in ("avh", "confidence"))
         frequency = scored.frequency
-        r = [correlation(Coefficient.spearman, value, frequency).coefficient for value in (first, second)]
-        between = correlation(Coefficient.spearman, first, second).coefficient
+        samples = frequency.shape[1]
+        r = [_mean_correlation(value, frequency) for value in (first, second)]
+        between = _mean_correlation(first, second)
         # Hardness and frequency are opposed: strengths are compared.
-        test = dependent_difference(-r[0], -r[1], between, len(frequency))
-        naive = independent_difference(-r[0], -r[1], len(frequency), len(frequency))
+        test = dependent_difference(-r[0], -r[1], between, samples, Coefficient.spearman)
+        naive = independent_difference(-r[0], -r[1], samples, samples)
+        held.append(None if np.isnan(test.p) else test.z > 0 and test.p < 0.05)
+        if held[-1] is None:
+            words.append(f"{name}: undefined, for a score or the frequency is constant")
+            continue
         low, high = bootstrap_interval(Coefficient.spearman, -first, frequency, -second, resamples=500)
-        held &= test.z > 0 and test.p < 0.05
         words.append(
             f"{name}: {-r[0]:.3f} with AVH, {-r[1]:.3f} with the model confidence (dependent test z = {test.z:.2f}, "
             f"p = {test.p:.2g}; 95 % interval of the lead {low:.3f} to {high:.3f}; the paper's independent test "
@@ -63,9 +67,10 @@ def hardness_correlation(setting: Setting) -> Finding:
                     next(row[number] for row in rows if (row["base"], row["class"], row["score"]) == key)
                     for key in ((name, "predicted", score) for score in Hardness._fields)
                 ]
+                heights = [np.nan if value is None else value for value in values]
                 position = np.arange(len(values)) + 0.4 * (place - 0.5)
                 label = {"error": "with the row's error", "disagreement": "with the other seeds' disagreement"}[number]
-                axes.bar(position, values, 0.38, color=COLOURS[place], label=label if axes is panels[0] else None)
+                axes.bar(position, heights, 0.38, color=COLOURS[place], label=label if axes is panels[0] else None)
             axes.axhline(0, color="black", linewidth=0.8)
             axes.set_xticks(range(len(Hardness._fields)), Hardness._fields, rotation=30, fontsize="small")
             axes.set_title(name, fontsize="medium")
@@ -77,7 +82,7 @@ def hardness_correlation(setting: Setting) -> Finding:
     return Finding(
         "Which score of hardness agrees with errors and with how often a sample is recognised? (AVH, section 4)",
         f"That AVH of the true class goes more with the frequency than the model confidence does "
-        f"(hypothesis 3) {verdict(held)}: {'; '.join(words)}.",
+        f"(hypothesis 3) {verdict(None if None in held else all(held))}: {'; '.join(words)}.",
         rows,
         draw,
         (
@@ -125,11 +130,15 @@ class _Scored:
 
     @property
     def frequency(self) -> np.ndarray:
-        """Of each row, by all seeds where none was measured."""
-        return 1 - self.wrong.mean(0) if self.given is None else self.given
+        """[seed, sample]: as measured, or by the other seeds: a model's own errors say nothing about the sample."""
+        seeds = len(self.wrong)
+        if self.given is not None:
+            return np.tile(self.given, (seeds, 1))
+        return np.stack([1 - np.delete(self.wrong, seed, 0).mean(0) for seed in range(seeds)])
 
-    def mean(self, by: str, score: str) -> np.ndarray:
-        return np.mean([getattr(value, score) for value in self.values[by]], 0)
+    def every(self, by: str, score: str) -> np.ndarray:
+        """[seed, sample]."""
+        return np.stack([getattr(value, score) for value in self.values[by]])
 
     def row(self, by: str, score: str) -> dict[str, Any]:
         """Means over seeds."""
@@ -138,9 +147,8 @@ class _Scored:
         def add(key: str, value: float) -> None:
             found.setdefault(key, []).append(value)
 
-        for seed, values in enumerate(self.values[by]):
+        for seed, (values, frequency) in enumerate(zip(self.values[by], self.frequency, strict=True)):
             others = np.delete(np.arange(len(self.votes)), seed)
-            frequency = 1 - self.wrong[others].mean(0) if self.given is None else self.given
             own = getattr(values, score)
             add("error", correlation(Coefficient.spearman, own, self.wrong[seed]).coefficient)
             add("disagreement", correlation(Coefficient.spearman, own, _disagreement(self.votes[others])).coefficient)
@@ -150,6 +158,11 @@ class _Scored:
                                          strict=False):  # fmt: skip
                 add(f"{edge:.1f} to {edge + 0.2:.1f}", inside.coefficient)
         return {key: _rounded(values) for key, values in found.items()}
+
+
+def _mean_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's, averaged over seeds; NaN if any is."""
+    return float(np.mean([correlation(Coefficient.spearman, *pair).coefficient for pair in zip(a, b, strict=True)]))
 
 
 def _disagreement(votes: np.ndarray) -> np.ndarray:

@@ -19,8 +19,8 @@ def incomplete_features(setting: Setting) -> Finding:
     """
     values: dict[tuple[str, int], list[float]] = {}
     for name, base in only_generative(setting).items():
-        trainee = Trainee(setting.problem, base, setting.scaling)
-        blind = Trainee(setting.problem, base, setting.scaling) if name == "abp" else None
+        trainee = Trainee(setting.problem, base, setting.transform)
+        blind = Trainee(setting.problem, base, setting.transform) if name == "abp" else None
         for seed in range(setting.seeds):
             for percent in MISSING:
                 setting.tell(f"{name}: seed {seed}, {percent} % missing")

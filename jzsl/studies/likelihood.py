@@ -30,8 +30,8 @@ def likelihood(setting: Setting) -> Finding:
         model_of = generator.latent_model
         if model_of is None:
             continue
-        trainee = Trainee(problem, base, setting.scaling)
-        x = jnp.asarray(trainee.view.scaler(problem.samples[rows], None))
+        trainee = Trainee(problem, base, setting.transform)
+        x = jnp.asarray(trainee.view.transform(problem.samples[rows], None))
         semantics = trainee.classes.semantics[problem.labels[rows]]
 
         def estimate(state, key, x, semantics, model_of=model_of):

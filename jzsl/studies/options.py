@@ -11,7 +11,7 @@ from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.questions import Base, Study
 from jzsl.studies.study import Setting
 
@@ -58,7 +58,7 @@ def setting_of(options: StudyOptions, tell: Callable[[str], None]) -> Setting:
     if options.hidden is not None:
         require_positive(options, "hidden")
     bases = {base.name: base.with_hidden(options.hidden) for base in options.base or question.bases}
-    given = {"epochs": question.epochs, "rounds": 4, "hard": 0.8, "scaling": Scaling.minmax}
+    given = {"epochs": question.epochs, "rounds": 4, "hard": 0.8, "scaling": MinMax()}
     if options.config is not None:
         experiment = load_config(options.config)
         bases = {options.config.stem: experiment.method}

@@ -17,7 +17,7 @@ def prior_error(setting: Setting) -> Finding:
     values: dict[tuple[str, str], list[float]] = {}
     notes: tuple[str, ...] = ()
     for name, base in setting.bases.items():
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         notes = (*retrainer.notes, "clusterings are made once, with as many clusters as unseen classes")
         truth = np.bincount(retrainer.truth, minlength=retrainer.classes) / retrainer.view.unlabelled
         setting.tell("clustering")

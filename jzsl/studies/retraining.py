@@ -13,7 +13,6 @@ from jzsl.interfaces import MethodConfig
 from jzsl.keys import stream
 from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.zsl import ZSL
@@ -45,7 +44,7 @@ class Retrainer:
                 y=jnp.asarray(pool.y).at[rows].set(unseen[label]), w=jnp.asarray(pool.w).at[rows].set(multiplicity)
             )
             state = method.init(stream(key, "model"), pool, classes)
-            state, _ = method.fit(state, pool, classes, epochs)
+            state, _ = method.fit(state, pool, classes, epochs, epochs)
             return method.logits(method.predictor(state, pool, classes, unseen), pool.x[rows], unseen)
 
         self._train = jax.jit(train)

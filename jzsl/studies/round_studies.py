@@ -14,7 +14,7 @@ def hardness_dynamics(setting: Setting) -> Finding:
     """Accuracy and precision of the classes that CFBS calls hard and easy, after each round (fig. 3 A, B)."""
     rows, curves, notes, words, held = [], {}, (), [], True
     for name, base in setting.bases.items():
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         notes = (
             *retrainer.notes,
             f"CFBS, T = {setting.rounds}, K = {setting.hard:.0%} of the classes; hard: the rarer predicted half",
@@ -86,7 +86,7 @@ def sampling_ablation(setting: Setting) -> Finding:
     values: dict[tuple[str, str], list[float]] = {}
     notes: tuple[str, ...] = ()
     for name, base in setting.bases.items():
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         notes = (
             *retrainer.notes,
             f"T = {setting.rounds}, K = {setting.hard:.0%} of the classes, {setting.epochs} epochs a round; "

@@ -52,7 +52,7 @@ class SeenModels:
         def predict(key: Any, pool, classes, x):
             half = jax.random.uniform(stream(key, "half"), pool.w.shape) < 0.5
             pool = pool._replace(w=jnp.where(half, pool.w, 0))
-            state, _ = method.fit(method.init(key, pool, classes), pool, classes, epochs)
+            state, _ = method.fit(method.init(key, pool, classes), pool, classes, epochs, epochs)
             predictor = method.predictor(state, pool, classes, self.view.unseen)
             return jnp.argmax(method.logits(predictor, x, self.view.seen), 1)
 

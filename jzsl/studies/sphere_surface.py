@@ -32,7 +32,9 @@ def sphere(setting: Setting) -> Finding:
         setting.tell(f"seed {seed}")
         (x, y), (test, _) = (two_on_a_sphere(_ROWS, _BETWEEN, _SPREAD, 2 * seed + part) for part in range(2))
         pool = jax.device_put(Pool(x, y, np.ones(_ROWS, np.int32)))
-        state, _ = jax.jit(method.fit)(method.init(jax.random.key(seed), pool, classes), pool, classes, setting.epochs)
+        state, _ = jax.jit(method.fit)(
+            method.init(jax.random.key(seed), pool, classes), pool, classes, setting.epochs, setting.epochs
+        )
         predictor = method.predictor(state, pool, classes, nothing)
         assert method.embedding is not None
         scores, embedding = method.logits(predictor, test, columns), method.embedding(predictor, test, columns)

@@ -15,7 +15,7 @@ from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
 
 SIGNIFICANT = 0.05
@@ -49,7 +49,7 @@ class Setting:
     Attributes:
         problem: the data.
         bases: name and configuration of each base method.
-        scaling: feature scaling.
+        transform: of the samples.
         epochs: epochs of each training.
         seeds: number of seeds.
         rounds: T, where a study self-trains.
@@ -61,7 +61,7 @@ class Setting:
 
     problem: Problem
     bases: dict[str, MethodConfig]
-    scaling: Scaling
+    transform: TransformConfig
     epochs: int
     seeds: int
     rounds: int = 4
@@ -115,7 +115,10 @@ def defined_mean(values: Float[np.ndarray, " n"]) -> float:
     return float(defined.mean()) if len(defined) else float("nan")
 
 
-def verdict(difference_is_positive: bool) -> str:
+def verdict(difference_is_positive: bool | None) -> str:
+    """None: a number that decides it is undefined, such as the correlation of a constant."""
+    if difference_is_positive is None:
+        return "is undefined here"
     return "holds here" if difference_is_positive else "does NOT hold here"
 
 

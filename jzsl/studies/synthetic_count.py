@@ -15,7 +15,7 @@ def synthetic_count(setting: Setting) -> Finding:
     """T1 with 1 to 1,000 generated features a class, from the same trained generators."""
     values: dict[tuple[str, int], list[float]] = {}
     for name, base in only_generative(setting).items():
-        trainee = Trainee(setting.problem, base, setting.scaling)
+        trainee = Trainee(setting.problem, base, setting.transform)
         for seed in range(setting.seeds):
             setting.tell(f"{name}: seed {seed}")
             state = trainee.trained(seed, setting.epochs)

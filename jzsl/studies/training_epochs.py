@@ -12,7 +12,6 @@ from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import inductive
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import Scaling
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool, State
 
@@ -58,17 +57,17 @@ class Trainee:
         pool, classes = self.pool if pool is None else pool, self.classes if classes is None else classes
         state = self._init(jax.random.key(seed), pool, classes)
         if not self._ready:
-            jax.block_until_ready(self._fit(state, pool, classes, 0)[0])
+            jax.block_until_ready(self._fit(state, pool, classes, 0, epochs)[0])
             self._ready = True
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
-            state, _ = jax.block_until_ready(self._fit(state, pool, classes, 1))
+            state, _ = jax.block_until_ready(self._fit(state, pool, classes, 1, epochs))
             yield Trained(epoch, state, time.perf_counter() - start)
 
     def trained(self, seed: int, epochs: int, pool: Pool | None = None, classes: ClassTable | None = None) -> State:
         """The state after all epochs in one call."""
         pool, classes = self.pool if pool is None else pool, self.classes if classes is None else classes
-        return self._fit(self._init(jax.random.key(seed), pool, classes), pool, classes, epochs)[0]
+        return self._fit(self._init(jax.random.key(seed), pool, classes), pool, classes, epochs, epochs)[0]
 
     def scores(
         self,

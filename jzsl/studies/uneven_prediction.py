@@ -11,7 +11,7 @@ def uneven_prediction(setting: Setting) -> Finding:
     rows, curves, gaps, notes = [], {}, [], ()
     for name, base in setting.bases.items():
         setting.tell(f"{name}: inductive")
-        retrainer = Retrainer(setting.problem, base, setting.scaling, setting.epochs)
+        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
         notes = retrainer.notes
         values = np.array([retrainer.accuracies(retrainer.predict(seed)) for seed in range(setting.seeds)])
         mean = values.mean(0)

@@ -17,9 +17,9 @@ class DataOptions:
     """Look at a data source."""
 
     action: tyro.conf.Positional[Literal["info", "check"]]
-    """info: a table; check: the table, or every problem found and exit status 2"""
+    """info: a table; check: the table, or everything that is wrong and exit status 2"""
     source: tyro.conf.Positional[str]
-    """digits, digits_shift, synthetic, an .npz or .h5 file, a folder of .npy files, or a folder of the xlsa17 layout"""
+    """digits, digits_images, digits_shift, synthetic, an .npz or .h5 file, a folder of .npy files or of xlsa17"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -39,5 +39,5 @@ def data(arguments: list[str]) -> int:
     console = Console()
     console.print(problem_table(problem))
     if options.action == "check":
-        console.print("no problems found")
+        console.print("usable, see the warnings" if problem.warnings else "no problems found")
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jzsl.data.arrays import read_entries
+from jzsl.data.formats.arrays import read_entries, samples_of
 from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
@@ -58,11 +58,9 @@ def predict(arguments: list[str]) -> int:
     trained = _model(options)
     for text in options.add_class:
         trained = trained.with_class(*_new_class(text))
-    entries = read_entries(options.features)
-    if "features" not in entries:
-        raise InputError(f"{options.features}: features: missing; found {', '.join(sorted(entries)) or 'nothing'}")
+    samples = samples_of(read_entries(options.features), options.features)
     try:
-        scores = trained.scores(entries["features"])
+        scores = trained.scores(samples)
     except InputError as error:
         raise InputError(f"{options.features}: {error}") from error
     best = scores.argmax(1)

@@ -29,7 +29,7 @@ def semantics(arguments: list[str]) -> int:
     texts = read_texts(options.texts)
     with Console(stderr=True).status(f"embedding {len(texts)} classes"):
         model = load_model(options.model)
-        found = write_semantics(options.out, texts, model)
-    print(f"{options.out}: {len(found)} classes, {found.shape[1]} dimensions by {model.name} "
+        vectors = write_semantics(options.out, texts, model)
+    print(f"{options.out}: {len(vectors)} classes, {vectors.shape[1]} dimensions by {model.name} "
           f"(weights {model.record['weights']})")  # fmt: skip
     return 0

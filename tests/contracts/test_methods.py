@@ -48,7 +48,7 @@ WEIGHTED = {
 
 
 def trained(method, key, pool, classes, epochs=3, edit=lambda state: state):
-    return jax.jit(method.fit)(edit(jax.jit(method.init)(key, pool, classes)), pool, classes, epochs)[0]
+    return jax.jit(method.fit)(edit(jax.jit(method.init)(key, pool, classes)), pool, classes, epochs, epochs)[0]
 
 
 def scores(method, state, pool, classes, view, queries):
@@ -105,9 +105,9 @@ def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name)
 def test_chunks_of_epochs_do_not_matter(pool, classes, name):
     method = CONFIGS[name].build(ZSL())
     fit, state = jax.jit(method.fit), method.init(jax.random.key(0), pool, classes)
-    whole, _ = fit(state, pool, classes, 5)
-    part, _ = fit(state, pool, classes, 2)
-    part, _ = fit(part, pool, classes, 3)
+    whole, _ = fit(state, pool, classes, 5, 5)
+    part, _ = fit(state, pool, classes, 2, 5)
+    part, _ = fit(part, pool, classes, 3, 5)
 
     def plain(leaf):
         return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
@@ -122,7 +122,7 @@ def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, nam
     @jax.jit
     def fit(state, pool, classes, epochs):
         traces.append(1)
-        return method.fit(state, pool, classes, epochs)
+        return method.fit(state, pool, classes, epochs, epochs)
 
     state = method.init(jax.random.key(0), pool, classes)
     for epochs, w in ((1, pool.w), (4, pool.w * (pool.y < 3)), (2, pool.w * 0)):
@@ -135,7 +135,7 @@ def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, nam
 def test_too_many_draws_are_reported_as_nan(pool, classes, name):
     method = CONFIGS[name].build(ZSL())
     state = method.init(jax.random.key(0), pool, classes)
-    _, metrics = jax.jit(method.fit)(state, pool._replace(w=2 * pool.w), classes, 1)
+    _, metrics = jax.jit(method.fit)(state, pool._replace(w=2 * pool.w), classes, 1, 1)
     assert np.isnan(metrics["loss"])
 
 
@@ -174,7 +174,7 @@ def test_eszsl_is_the_closed_form(pool, classes, random):
     hyper = ESZSL(gamma=0.3, lam=0.7)
     method = hyper.build(ZSL())
     state, _ = method.fit(
-        method.init(jax.random.key(0), pool, classes), pool._replace(w=jnp.int32(w)), classes, 1
+        method.init(jax.random.key(0), pool, classes), pool._replace(w=jnp.int32(w)), classes, 1, 1
     )  # fmt: skip
     x, y, s = (np.asarray(a, np.float64) for a in (pool.x, pool.y, classes.semantics))
     present = [c for c in range(8) if w[y == c].sum()]

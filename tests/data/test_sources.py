@@ -6,10 +6,13 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from sklearn.datasets import load_digits
 
-from jzsl.data.arrays import Arrays, read_entries
+from jzsl.data.arrays import Arrays
 from jzsl.data.digits import SEMANTICS, STROKES, Digits
-from jzsl.data.holdout import holdout_classes, holdout_rows
+from jzsl.data.digits_images import DigitImages
+from jzsl.data.formats.arrays import read_entries
+from jzsl.data.holdout import holdout_classes, holdout_samples, validation_classes
 from jzsl.data.locate import locate
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.data.xlsa17 import Xlsa17, read_splits
@@ -76,15 +79,15 @@ def test_xlsa17_folder(folder, kind):
     problem = Xlsa17(folder(kind)).load()
     np.testing.assert_array_equal(problem.samples, features["features"].T)
     np.testing.assert_array_equal(problem.labels, np.repeat(np.arange(6), 5))
-    np.testing.assert_allclose(problem.semantics, splits["att"].T)
+    np.testing.assert_allclose(problem.required_semantics, splits["att"].T)
     assert problem.class_names == tuple(NAMES)
     np.testing.assert_array_equal(problem.splits.train, splits["trainval_loc"].ravel() - 1)
     np.testing.assert_array_equal(problem.splits.validation_classes, [2, 3])
     np.testing.assert_array_equal(problem.unseen_classes, [4, 5])
     assert set(problem.labels[problem.splits.validation_seen]) == {0, 1}
-    assert any("4 rows" in note for note in problem.provenance.notes)
+    assert any("4 samples" in note for note in problem.provenance.notes)
     raw = Xlsa17(folder(kind), semantics="original_att").load()
-    np.testing.assert_allclose(raw.semantics, splits["original_att"].T)
+    np.testing.assert_allclose(raw.required_semantics, splits["original_att"].T)
     assert raw.hash != problem.hash
 
 
@@ -92,7 +95,7 @@ def test_both_kinds_of_mat_file_give_the_same_problem(folder):
     assert Xlsa17(folder("classic")).load().hash == Xlsa17(folder("v7.3")).load().hash
 
 
-def test_no_test_row_takes_part_in_validation(folder):
+def test_no_test_sample_takes_part_in_validation(folder):
     problem = Xlsa17(folder()).load()
     inner = problem.validation()
     test = np.concatenate([problem.splits.test_seen, problem.splits.test_unseen])
@@ -116,15 +119,15 @@ BAD = {
     "no unseen rows": ({"drop": ("test_unseen_loc",)}, "att_splits.mat: test_unseen_loc: missing"),
     "labels and features disagree": ({"features": {"labels": np.ones((29, 1))}}, "features: shape"),
     "labels of fractions": ({"features": {"labels": np.full((30, 1), 1.5)}}, "labels: found fractions"),
-    "label zero": ({"features": {"labels": np.zeros((30, 1))}}, "labels: row 1 has label 0, expected 1 to 6"),
+    "label zero": ({"features": {"labels": np.zeros((30, 1))}}, "labels: sample 1 has label 0, expected 1 to 6"),
     "label beyond the classes": ({"features": {"labels": np.full((30, 1), 9)}}, "label 9, expected 1 to 6"),
-    "row zero": ({"splits": {"test_seen_loc": np.zeros((1, 1))}}, "test_seen_loc: row number 0"),
-    "row beyond the end": ({"splits": {"trainval_loc": np.array([[31]])}}, "trainval_loc: row number 31"),
+    "row zero": ({"splits": {"test_seen_loc": np.zeros((1, 1))}}, "test_seen_loc: sample 0"),
+    "row beyond the end": ({"splits": {"trainval_loc": np.array([[31]])}}, "trainval_loc: sample 31"),
     "rows of fractions": ({"splits": {"trainval_loc": np.array([[1.5]])}}, "trainval_loc: found fractions"),
-    "overlap": ({"splits": {"test_seen_loc": np.array([[1]])}}, "train and test_seen share 1 rows"),
+    "overlap": ({"splits": {"test_seen_loc": np.array([[1]])}}, "train and test_seen share 1 samples"),
     "text for numbers": ({"splits": {"att": np.array([["x"]], object)}}, "att_splits.mat: att:"),
     "numbers for text": ({"splits": {"allclasses_names": np.ones((6, 1))}}, "class_names"),
-    "NaN": ({"features": {"features": np.full((4, 30), np.nan, np.float32)}}, "features: row 0, feature 0 is nan"),
+    "NaN": ({"features": {"features": np.full((4, 30), np.nan, np.float32)}}, "features: sample 0, feature 0 is nan"),
 }
 
 
@@ -170,7 +173,7 @@ def test_published_split_files(shared_data, name, classes, train, val, leaked):
     assert splits.val is not None
     assert (len(splits.train), len(splits.val)) == (train, val)
     assert len(splits.trainval) == train + val
-    assert any(f"held {leaked} rows" in note for note in splits.notes) == bool(leaked)
+    assert any(f"held {leaked} samples" in note for note in splits.notes) == bool(leaked)
     assert ("classes are numbered" in str(splits.notes)) == (name == "FLO")
 
 
@@ -179,7 +182,7 @@ def test_real_benchmark(shared_data):
     for splits, size in (("att_splits", 384), ("wordnet_splits", 59)):
         problem = Xlsa17(shared_data / "caltech101", "effnetlite0", splits).load()
         assert problem.samples.shape == (8242, 1280)
-        assert problem.semantics.shape == (100, size)
+        assert problem.required_semantics.shape == (100, size)
         assert [len(rows) for rows in problem.splits[:3]] == [4721, 1181, 2340]
         assert (len(problem.seen_classes), len(problem.unseen_classes)) == (75, 25)
         assert len(problem.splits.validation_classes) == 15
@@ -191,7 +194,7 @@ def test_plain_arrays_in_every_format(tmp_path, problem):
     entries = {
         "features": problem.samples,
         "labels": problem.labels,
-        "semantics": problem.semantics,
+        "semantics": problem.required_semantics,
         "train": s.train,
         "test_seen": s.test_seen,
         "test_unseen": s.test_unseen,
@@ -269,35 +272,143 @@ def test_digits():
         Digits(unseen=(3, 9)).load()
 
 
+def test_digits_as_images_are_the_digits():
+    features, images = Digits().load(), DigitImages().load()
+    assert images.samples.shape == (1797, 8, 8, 1)
+    assert images.samples.dtype == np.uint8
+    levels = np.rint(np.arange(17) * 255 / 16).astype(int)
+    grey = load_digits(return_X_y=True)[0].reshape(-1, 8, 8).astype(int)
+    np.testing.assert_array_equal(images.samples[..., 0], levels[grey])
+    np.testing.assert_array_equal(images.labels, features.labels)
+    for one, two in zip(images.splits, features.splits, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert images.hash != features.hash
+    assert len(DigitImages(unseen=(), validation=()).load().seen_classes) == 10
+
+
 def test_linear_gaussian_has_the_covariance_it_claims():
     source = LinearGaussian(classes=3, unseen=1, rows_per_class=20_000, features=4, latents=2)
     problem, truth = source.load(), source.truth()
-    x = problem.samples - truth.mean(problem.semantics)[problem.labels]
+    x = problem.samples - truth.mean(problem.required_semantics)[problem.labels]
     tolerance = 5 * truth.covariance.max() * np.sqrt(2 / len(x))
     np.testing.assert_allclose(np.cov(x.T), truth.covariance, atol=tolerance)
     np.testing.assert_allclose(x.mean(0), 0, atol=tolerance)
     entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * truth.covariance)[1]
-    likelihood = truth.log_likelihood(problem.samples, problem.semantics[problem.labels])
+    likelihood = truth.log_likelihood(problem.samples, problem.required_semantics[problem.labels])
     np.testing.assert_allclose(likelihood.mean(), -entropy, atol=5 * likelihood.std() / np.sqrt(len(x)))
 
 
 def test_holdout_takes_its_share_of_every_class(random):
     labels = random.integers(0, 5, 200)
     rows = random.permutation(200)[:150]
-    held = holdout_rows(rows, labels, 0.2)
+    held = holdout_samples(rows, labels, 0.2)
     assert set(held) <= set(rows)
     for label in range(5):
         count = (labels[rows] == label).sum()
         assert (labels[held] == label).sum() == round(0.2 * count)
-    np.testing.assert_array_equal(held, holdout_rows(rows[::-1], labels, 0.2))
-    assert len(holdout_rows(np.array([7]), labels, 0.5)) == 0
-    assert len(holdout_classes(np.arange(10))) == 2
-    assert len(holdout_classes(np.arange(1))) == 0
+    np.testing.assert_array_equal(held, holdout_samples(rows[::-1], labels, 0.2))
+    assert len(holdout_samples(np.array([7]), labels, 0.5)) == 0
+
+
+def test_validation_classes_are_at_least_two_or_none():
+    for count in range(1, 40):
+        seen = 3 * np.arange(count)
+        classes, how = validation_classes(seen)
+        np.testing.assert_array_equal(classes, holdout_classes(seen))
+        assert set(classes) <= set(seen)
+        assert len(classes) == (0 if count < 4 else max(2, round(count / 5)))
+        assert count - len(classes) >= min(count, 2)
+        assert ("none, as there are" in how) == (not len(classes))
+    few = LinearGaussian(classes=6, unseen=3, rows_per_class=5).load()
+    assert not len(few.splits.validation_classes)
+    assert "3 seen classes" in few.provenance.notes[0]
+    with pytest.raises(InputError, match="validation_classes: none"):
+        few.validation()
+    assert len(LinearGaussian(classes=8, unseen=3, rows_per_class=5).load().validation().unseen_classes) == 2
+
+
+def test_a_single_published_validation_class_is_replaced(folder):
+    only = {"val_loc": np.arange(16, 20)[:, None], "train_loc": np.array([[1, 2, 6, 7, 11, 12]]).T}
+    problem = Xlsa17(folder(splits=only)).load()
+    assert len(problem.splits.validation_classes) == 2
+    assert any("fewer than two validation classes" in note for note in problem.provenance.notes)
+
+
+def image_entries(random):
+    """Four classes of six images in two domains: 0 and 1 seen, 2 unseen, and unlabelled ones of class 3."""
+    labels = np.repeat(np.arange(4), 6)
+    labels[20:] = -1
+    return {
+        "images": random.integers(0, 256, (24, 5, 4, 3), np.uint8),
+        "labels": labels,
+        "train": np.arange(10),
+        "test_seen": np.array([10, 11]),
+        "test_unseen": np.arange(12, 18),
+        "unlabelled": np.arange(18, 24),
+        "domains": np.arange(24) % 2,
+        "domain_names": np.array(["photo", "sketch"]),
+    }
+
+
+def test_images_without_semantics(tmp_path, random):
+    entries = image_entries(random)
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **entries)
+    (tmp_path / "folder").mkdir()
+    for key, value in entries.items():
+        np.save(tmp_path / "folder" / f"{key}.npy", value)
+    problem = Arrays(tmp_path / "a.npz").load()
+    assert problem.samples.dtype == np.uint8
+    assert problem.sample_shape == (5, 4, 3)
+    assert problem.semantics is None
+    assert problem.class_names == ("class 0", "class 1", "class 2", "class 3")
+    assert problem.domain_names == ("photo", "sketch")
+    np.testing.assert_array_equal(problem.splits.unlabelled, np.arange(18, 24))
+    mapped = Arrays(tmp_path / "folder").load()
+    assert mapped.hash == problem.hash
+    assert isinstance(mapped.samples, np.memmap)
+    with pytest.raises(InputError, match="semantics: none"):
+        _ = problem.required_semantics
+    for change, message in (
+        ({"images": entries["images"] / 255}, "images: float64 found, expected uint8"),
+        ({"features": np.ones((24, 2))}, "images: given beside features"),
+        ({"images": entries["images"][..., 0]}, r"images: shape \(24, 5, 4\)"),
+        ({"domains": entries["domains"] + 1}, "domains: sample 1 has domain 2, expected 0 to 1"),
+        ({"observed": np.ones((24, 5, 4, 3), bool)}, "observed: given, but samples are images"),
+        ({"unlabelled": np.arange(18, 23)}, "labels: sample 23 has label -1"),
+    ):
+        np.savez(tmp_path / "b.npz", allow_pickle=False, **{**entries, **change})
+        with pytest.raises(InputError, match=message):
+            Arrays(tmp_path / "b.npz").load()
+
+
+def test_observed_entries_are_true_or_false(tmp_path, problem):
+    s = problem.splits
+    entries = {"features": problem.samples, "labels": problem.labels, "semantics": problem.semantics,
+               "train": s.train, "test_unseen": s.test_unseen}  # fmt: skip
+    observed = problem.samples < 2
+    for kind in (bool, np.float32, np.uint8):
+        np.savez(tmp_path / "a.npz", allow_pickle=False, observed=observed.astype(kind), **entries)
+        np.testing.assert_array_equal(Arrays(tmp_path / "a.npz").load().observed, observed)
+    for wrong, message in ((np.nan, "observed: nan found"), (0.5, "observed: 0.5 found"), ("yes", "observed: <U")):
+        values = np.full(observed.shape, 1.0).astype(object)
+        values[3, 2] = wrong
+        values = values.astype(float) if not isinstance(wrong, str) else np.full(observed.shape, wrong)
+        np.savez(tmp_path / "a.npz", allow_pickle=False, observed=values, **entries)
+        with pytest.raises(InputError, match=message):
+            Arrays(tmp_path / "a.npz").load()
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_complex_numbers_are_refused(folder, kind):
+    values = np.ones((4, 30)) + 1j
+    with pytest.raises(InputError, match="complex"):
+        Xlsa17(folder(kind, features={"features": values})).load()
 
 
 def test_sources_are_found_by_what_a_user_types(folder, tmp_path):
     assert isinstance(locate("digits"), Digits)
     assert isinstance(locate("synthetic"), LinearGaussian)
+    assert locate("digits_images") == DigitImages()
     root = folder()
     assert locate(str(root)) == Xlsa17(root, "res101", "att_splits")
     (root / "res101.mat").rename(root / "mine.mat")

@@ -50,10 +50,10 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
         traces.append(1)
         return method.fit(*arguments)
 
-    step = jax.jit(replicate(fit, mesh, (True, False, False, False), batched))
+    step = jax.jit(replicate(fit, mesh, (True, False, False, False, False), batched))
     states = init(keys_of(range(4), mesh), pool, classes)
     for epochs in (1, 1):
-        states, metrics = step(states, pool, classes, epochs)
+        states, metrics = step(states, pool, classes, epochs, epochs)
     assert len(traces) == 1
     if hasattr(states, "latents"):
         part = (4 // mesh.shape["replica"], len(pool.x) // each, states.latents.shape[2])
@@ -61,7 +61,7 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
     for seed in range(4):
         state, alone = method.init(jax.random.key(seed), view.pool, view.classes), {}
         for epochs in (1, 1):
-            state, alone = jax.jit(method.fit)(state, view.pool, view.classes, epochs)
+            state, alone = jax.jit(method.fit)(state, view.pool, view.classes, epochs, epochs)
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(np.asarray(plain(a)), np.asarray(plain(b)), rtol=rtol, atol=1e-5),
             replica(states, seed),
@@ -83,13 +83,13 @@ def test_swept_scalars_are_replicas():
     method = config.method.build(ZSL())
     init = jax.jit(replicate(method.init, mesh, (True, False, False)))
     states = optax.tree.set(init(keys_of((0, 0, 0), mesh), pool, classes), sigma=jnp.float32(sigmas))
-    _, metrics = jax.jit(replicate(method.fit, mesh, (True, False, False, False)))(states, pool, classes, 2)
+    _, metrics = jax.jit(replicate(method.fit, mesh, (True, False, False, False, False)))(states, pool, classes, 2, 2)
     assert isinstance(config.method, Generative)
     assert isinstance(config.method.generator, ABP)
     for sigma, loss in zip(sigmas, metrics["loss"], strict=True):
         generator = dataclasses.replace(config.method.generator, sigma=sigma)
         single = dataclasses.replace(config.method, generator=generator).build(ZSL())
-        _, alone = jax.jit(single.fit)(single.init(jax.random.key(0), pool, classes), pool, classes, 2)
+        _, alone = jax.jit(single.fit)(single.init(jax.random.key(0), pool, classes), pool, classes, 2, 2)
         assert float(loss) == pytest.approx(float(alone["loss"]), rel=1e-5)
 
 

@@ -1,5 +1,6 @@
 """Images go where features go: nothing in the driver knows what a sample is."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -69,7 +70,9 @@ def test_images_are_learned_resumed_predicted_exported_and_reported(whole, confi
     predicted = [line.split(",")[1] for line in one[1:]]
     assert predicted == [line.split(",")[1] for line in two[1:]]
     classes = problem.labels[problem.splits.test_seen]
-    per_class = [np.mean([p == str(c) for p, y in zip(predicted, classes, strict=True) if y == c]) for c in set(classes)]
+    per_class = [
+        np.mean([p == str(c) for p, y in zip(predicted, classes, strict=True) if y == c]) for c in set(classes)
+    ]
     assert 100 * np.mean(per_class) == pytest.approx(result["A"]["values"][0])
     assert main(["report", str(out)]) == 0
     assert (out / "report.html").stat().st_size > 10_000
@@ -100,7 +103,7 @@ def test_padding_enters_no_statistic():
     assert np.abs(unmasked[:6] - alone).max() > 0.1
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), variables["batch_stats"], after["batch_stats"])
     assert all(jax.tree.leaves(changed))
-    fixed, same = network.apply(variables, x, False, None)
+    _, same = network.apply(variables, x, False, None)
     jax.tree.map(np.testing.assert_array_equal, same, variables)
 
 
@@ -144,10 +147,8 @@ def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
 
     with monkeypatch.context() as patch:
         patch.setattr(runner.ProgressStore, "save", stop)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             run(slow, tmp_path / "run", False, QUIET)
-        except KeyboardInterrupt:
-            pass
     run(slow, tmp_path / "run", True, QUIET)
     assert_same_run(tmp_path / "run", tmp_path / "whole")
     one, two = (

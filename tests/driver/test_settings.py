@@ -27,7 +27,7 @@ from jzsl.methods.gated import Gated
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
@@ -116,7 +116,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
     """CRST's soft labels go to a base that takes them; another base gets labels drawn from them."""
     problem = DigitsShift().load()
     experiment = Experiment(
-        DigitsShift(), Supervised(32), Train(epochs=3), (Adaptation(),), scaling=Scaling.none, seeds=1,
+        DigitsShift(), Supervised(32), Train(epochs=3), (Adaptation(),), transform=Unscaled(), seeds=1,
         self_training=STHS(2, Selection.crst, portion=(0.3, 0.1, 0.5)),
     )  # fmt: skip
     trainer = runner._trainers(problem, experiment)[runner.FINAL]

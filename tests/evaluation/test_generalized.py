@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.metrics.calibration import best_factor, calibrated
-from jzsl.metrics.curve import seen_unseen_curve
+from jzsl.metrics.calibration import best_offset, calibrated
+from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.metrics.group_detection import stage_errors
 
 CANDIDATES = np.array([4, 0, 2, 1, 3])
@@ -54,9 +54,29 @@ def test_stages_are_loops(case):
     assert max(h_of(known, y), h_of(seen_right, y), h_of(unseen_right, y)) > h_of(now, y)
 
 
-def test_the_best_factor_is_the_best_of_a_sweep(case):
+@pytest.mark.parametrize(
+    ("seen", "unseen", "factor"),
+    [
+        # Six thresholds; the mean is largest and equal on three intervals, from 1 to 7.
+        ([0.8, 0.5, 0.5, 0.5, 0.4, 0.3, 0.0], [0.0, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4], 4.0),
+        # Rounding does not end it.
+        ([0.8, 0.5, 0.5 - 1e-16, 0.5, 0.4, 0.3, 0.0], [0.0, 0.4, 0.4, 0.4 + 1e-16, 0.4, 0.4, 0.4], 4.0),
+        # Two such intervals: the first.
+        ([0.8, 0.5, 0.5, 0.4, 0.5, 0.3, 0.0], [0.0, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4], 2.0),
+        # Without a lower end, without an upper end (thresholds are 2.2 apart on average), without any.
+        ([0.5, 0.5, 0.1, 0.1, 0.1, 0.1, 0.0], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 2.0 - 2.2),
+        ([0.1, 0.1, 0.1, 0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 9.0 + 2.2),
+        ([0.0] * 7, [0.5] * 7, 0.0),
+    ],
+)
+def test_the_best_offset_is_the_middle_of_the_whole_plateau(seen, unseen, factor):
+    curve = SeenUnseenCurve(np.array([1.0, 2.0, 3.0, 7.0, 9.0, 12.0]), np.array(seen), np.array(unseen))
+    assert best_offset(curve)[0] == pytest.approx(factor)
+
+
+def test_the_best_offset_is_the_best_of_a_sweep(case):
     scores, y = case
-    factor, h = best_factor(seen_unseen_curve(scores, y, CANDIDATES, IS_SEEN))
+    factor, h = best_offset(seen_unseen_curve(scores, y, CANDIDATES, IS_SEEN))
     sweep = [
         h_of(CANDIDATES[np.asarray(calibrated(jnp.array(scores), float(f), jnp.array(IS_SEEN))).argmax(1)], y)
         for f in np.linspace(-5, 5, 801)

@@ -70,7 +70,7 @@ def test_streamed_neighbours_are_the_neighbours(random, parallel_seeds):
     candidates = jnp.array([3, 9, 1, 11, 4, 6, 0])
     x = jnp.float32(random.normal(size=(40, 5)))
 
-    def draw(source, key, y):
+    def draw(key, source, y):
         del key
         return source[y]
 
@@ -97,7 +97,7 @@ def test_a_streamed_method_recognises_what_the_plain_one_does(zsl):
         method = config.build(ZSL())
         if state is None:
             start = method.init(jax.random.key(0), view.pool, view.classes)
-            state = jax.jit(method.fit)(start, view.pool, view.classes, 60)[0]
+            state = jax.jit(method.fit)(start, view.pool, view.classes, 60, 60)[0]
         predictor = jax.jit(method.predictor)(state, view.pool, view.classes, view.unseen)
         scores = jax.jit(method.logits)(predictor, queries.x, queries.candidates)
         accuracy.append(protocol.score(ZSL(), np.asarray(scores))["T1"])
@@ -146,7 +146,9 @@ def test_half_precision_stays_on_disk_and_in_the_pool(folder):
     for x in (view.pool.x, view.pool.x.astype(np.float32)):
         method = Generative(ABP(hidden=16, latent=2), zsl_noise=False).build(ZSL())
         pool = view.pool._replace(x=x)
-        state, metrics = jax.jit(method.fit)(method.init(jax.random.key(0), pool, view.classes), pool, view.classes, 3)
+        state, metrics = jax.jit(method.fit)(
+            method.init(jax.random.key(0), pool, view.classes), pool, view.classes, 3, 3
+        )
         assert metrics["loss"].dtype == jnp.float32
         states.append(state.generator.params)
     jax.tree.map(np.testing.assert_array_equal, *states)

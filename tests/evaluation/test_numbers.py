@@ -90,7 +90,7 @@ def test_protocol_scores_what_it_hands_out(problem, random):
         scores = random.normal(size=(len(queries.x), len(queries.candidates)))
         numbers = protocol.score(task, scores)
         # Brute force: find each query's row by its features, and hence its label.
-        scaled = inductive(problem).scaler(problem.samples)
+        scaled = inductive(problem).transform(problem.samples)
         rows = [int(np.flatnonzero((scaled == x).all(1))[0]) for x in queries.x]
         y = problem.labels[rows]
         predicted = queries.candidates[scores.argmax(1)]
@@ -109,7 +109,7 @@ def test_protocol_scores_what_it_hands_out(problem, random):
 
 def test_a_perfect_prediction_scores_100(problem):
     protocol = Protocol(problem, inductive(problem))
-    scaled = inductive(problem).scaler(problem.samples)
+    scaled = inductive(problem).transform(problem.samples)
     for task in (ZSL(), GZSL(), Adaptation()):
         queries = protocol.queries(task)
         y = [problem.labels[np.flatnonzero((scaled == x).all(1))[0]] for x in queries.x]

@@ -1,4 +1,4 @@
-"""Views cannot reach test labels; scalers are fitted on what a view may see."""
+"""Views cannot reach test labels; transforms are fitted on what a view may see."""
 
 import dataclasses
 import gc
@@ -8,7 +8,7 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler
 
 from jzsl.evaluation.views import inductive, strict_transductive, transductive
-from jzsl.problem.transforms import Scaling, minmax
+from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
@@ -16,7 +16,9 @@ VIEWS = [inductive, transductive, strict_transductive]
 
 
 def leaves(view):
-    return [array for array in (*view.pool, *view.classes, view.seen, view.unseen, *view.scaler) if array is not None]
+    return [
+        array for array in (*view.pool, *view.classes, view.seen, view.unseen, *view.transform) if array is not None
+    ]
 
 
 @pytest.mark.parametrize("make", VIEWS)
@@ -78,22 +80,22 @@ def test_capacity_pads_with_absent_rows(problem):
         inductive(problem, capacity=3)
 
 
-def test_scaler_is_fitted_on_the_views_own_rows(problem):
+def test_transform_is_fitted_on_the_views_own_rows(problem):
     train = problem.samples[problem.splits.train]
     view = inductive(problem)
     np.testing.assert_allclose(view.pool.x, MinMaxScaler().fit_transform(train), atol=1e-6)
     everything = problem.samples[np.concatenate([problem.splits.train, problem.splits.test_unseen])]
     other = transductive(problem)
-    np.testing.assert_allclose(other.scaler.low, everything.min(0), rtol=1e-6)
-    plain = inductive(problem, Scaling.none)
+    np.testing.assert_allclose(other.transform.low, everything.min(0), rtol=1e-6)
+    plain = inductive(problem, Unscaled())
     np.testing.assert_array_equal(plain.pool.x, train)
 
 
-def test_scaler_ignores_what_is_not_visible():
+def test_transform_ignores_what_is_not_observed():
     x = np.array([[1.0, 5.0, 7.0], [3.0, 99.0, 7.0], [2.0, 9.0, 7.0]], np.float32)
     observed = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0]], bool)
-    scaler = minmax(x, observed)
+    transform = MinMax().fit(x, observed)
     expected = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.5, 1.0, 0.0]]
-    np.testing.assert_allclose(scaler(x, observed), expected)
-    constant = minmax(np.full((3, 1), 4.0, np.float32))
+    np.testing.assert_allclose(transform(x, observed), expected)
+    constant = MinMax().fit(np.full((3, 1), 4.0, np.float32))
     np.testing.assert_array_equal(constant(np.full((2, 1), 4.0, np.float32)), 0)

@@ -41,7 +41,7 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("fuzz")
     problem = load_config(TINY).data.load()
     splits = problem.splits
-    entries = {"features": problem.samples, "labels": problem.labels, "semantics": problem.semantics,
+    entries = {"features": problem.samples, "labels": problem.labels, "semantics": problem.required_semantics,
                "class_names": np.array(problem.class_names), "train": splits.train, "test_seen": splits.test_seen,
                "test_unseen": splits.test_unseen}  # fmt: skip
     saves: dict[str, Any] = {"arrays.npz": np.savez, "small.npz": np.savez_compressed}
@@ -56,7 +56,7 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     (folder / "mat").mkdir()
     names = np.array([[name] for name in problem.class_names], object)
     rows = {name: getattr(splits, name)[:, None] + 1 for name in ("train", "test_seen", "test_unseen")}
-    matlab = {"att": problem.semantics.T, "allclasses_names": names, "trainval_loc": rows["train"],
+    matlab = {"att": problem.required_semantics.T, "allclasses_names": names, "trainval_loc": rows["train"],
               "test_seen_loc": rows["test_seen"], "test_unseen_loc": rows["test_unseen"]}  # fmt: skip
     scipy.io.savemat(folder / "mat" / "att_splits.mat", matlab)
     features = {"features": problem.samples.T, "labels": problem.labels[:, None] + 1.0}
@@ -141,7 +141,7 @@ def test_foreign_configs(count):
 
 _FIELDS = ["seeds", "train.epochs", "train.max-epochs", "tasks", "method.per-class", "method.generator.sigma",
            "method.generator.kernel", "method.zsl.neighbours", "data.classes", "data.rows-per-class", "memory-gb",
-           "at-once", "scaling", "calibration", "self-training.rounds", "selection", "out", "nonsense"]  # fmt: skip
+           "at-once", "transform", "calibration", "self-training.rounds", "selection", "out", "nonsense"]  # fmt: skip
 _VALUES = st.one_of(
     st.integers(-2, 3).map(str),
     st.floats().map(str),

@@ -15,7 +15,7 @@ from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
 from jzsl.generators.observation_noise import ObservationNoise, variance_ema
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.sampling.chain import Langevin
 from tests.reference import abp_numpy
 
@@ -136,7 +136,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
         sigma=SMALL.sigma,
         rate=SMALL.learning_rate,
     )
-    trained, metrics = jax.jit(generator.fit)(state, pool, classes, 2)
+    trained, metrics = jax.jit(generator.fit)(state, pool, classes, 2, 2)
     np.testing.assert_allclose(trained.latents, latents, rtol=1e-3, atol=1e-3)
     for name, value in plain(trained.params).items():
         # Adam moves each weight by up to the rate a step, also where the gradient is rounding error.
@@ -148,7 +148,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
 def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, view, pool, classes):
     """With the true generator and no learning the latents sample N(m, V) of every row; absent rows keep theirs."""
     truth = LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2).truth()
-    raw = inductive(problem, Scaling.none)
+    raw = inductive(problem, Unscaled())
     absent = np.arange(len(raw.pool.x)) % 4 == 0
     pool = jax.device_put(raw.pool._replace(w=np.int32(~absent)))
     hyper = ABP(
@@ -163,11 +163,11 @@ def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, vi
         "output_bias": jnp.float32(truth.bias),
     }
     start = state._replace(params={"params": params}, latents=state.latents + 5)
-    end, metrics = jax.jit(generator.fit)(start, pool, classes, 60)
+    end, metrics = jax.jit(generator.fit)(start, pool, classes, 60, 60)
     np.testing.assert_array_equal(end.latents[absent], start.latents[absent])
     b = truth.latent_map
     covariance = np.linalg.inv(b.T @ b / truth.sigma**2 + np.eye(2))
-    residual = raw.pool.x - truth.mean(problem.semantics)[raw.pool.y]
+    residual = raw.pool.x - truth.mean(problem.required_semantics)[raw.pool.y]
     mean = residual @ b @ covariance / truth.sigma**2
     whitened = (np.asarray(end.latents) - mean)[~absent] @ np.linalg.cholesky(np.linalg.inv(covariance))
     count = whitened.size
@@ -181,13 +181,13 @@ def test_learned_likelihood_approaches_the_optimum():
     """On held-out rows of seen classes the learned linear generator comes within 0.15 nats a row of the truth."""
     source = LinearGaussian(rows_per_class=200, features=8, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
-    view = inductive(problem, Scaling.none)
+    view = inductive(problem, Unscaled())
     pool, classes = jax.device_put((view.pool, view.classes))
     # At the paper's s = 0.3 the curvature of this posterior would make the step unstable.
     hyper = ABP(latent=2, sigma=truth.sigma, step_size=0.15, learning_rate=1e-2, network=GeneratorShape.linear)
     generator = hyper.build()
     rows = problem.splits.test_seen
-    x, semantics = problem.samples[rows], problem.semantics[problem.labels[rows]]
+    x, semantics = problem.samples[rows], problem.required_semantics[problem.labels[rows]]
 
     def likelihood(params):
         p = params["params"]
@@ -199,9 +199,9 @@ def test_learned_likelihood_approaches_the_optimum():
     fit = jax.jit(generator.fit)
     state = generator.init(jax.random.key(0), pool, classes)
     untrained = likelihood(state.params)
-    state, _ = fit(state, pool, classes, 60)
+    state, _ = fit(state, pool, classes, 60, 60)
     state, metrics = fit(
-        state._replace(scalars=state.scalars._replace(learning_rate=jnp.float32(1e-3))), pool, classes, 40
+        state._replace(scalars=state.scalars._replace(learning_rate=jnp.float32(1e-3))), pool, classes, 40, 40
     )
     assert metrics["stability"] < 1
     best = truth.log_likelihood(x, semantics).mean()
@@ -218,10 +218,10 @@ def test_a_masked_entry_has_no_influence_at_all(pool, classes, random, kernel):
     generator = ABP(hidden=7, latent=3, batch_size=8, langevin_steps=3, kernel=kernel).build()
     state = generator.init(jax.random.key(0), pool, classes)
     fit = jax.jit(generator.fit)
-    one, _ = fit(state, pool, classes, 2)
-    two, _ = fit(state, garbage, classes, 2)
+    one, _ = fit(state, pool, classes, 2, 2)
+    two, _ = fit(state, garbage, classes, 2, 2)
     jax.tree.map(np.testing.assert_array_equal, (one.params, one.latents), (two.params, two.latents))
-    other, _ = fit(state, pool._replace(x=jnp.where(observed, pool.x + 0.1, pool.x)), classes, 2)
+    other, _ = fit(state, pool._replace(x=jnp.where(observed, pool.x + 0.1, pool.x)), classes, 2, 2)
     assert (other.latents != one.latents).any()
 
 
@@ -234,9 +234,11 @@ def test_scalars_sweep_under_vmap(pool, classes):
         scalars=state.scalars._replace(sigma=0, step_size=None, learning_rate=None)
     )
     swept = state._replace(scalars=state.scalars._replace(sigma=sigmas))
-    together, _ = jax.jit(jax.vmap(generator.fit, in_axes=(axes, None, None, None)))(swept, pool, classes, 1)
+    together, _ = jax.jit(jax.vmap(generator.fit, in_axes=(axes, None, None, None, None)))(swept, pool, classes, 1, 1)
     for index, sigma in enumerate(sigmas):
-        alone, _ = jax.jit(generator.fit)(state._replace(scalars=state.scalars._replace(sigma=sigma)), pool, classes, 1)
+        alone, _ = jax.jit(generator.fit)(
+            state._replace(scalars=state.scalars._replace(sigma=sigma)), pool, classes, 1, 1
+        )
         np.testing.assert_allclose(together.latents[index], alone.latents, rtol=1e-3, atol=1e-4)
 
 
@@ -249,7 +251,7 @@ def test_samples_are_the_generator_of_a_normal_latent_and_noise(pool, classes):
     semantics = jnp.tile(classes.semantics[1], (50_000, 1))
     mean = classes.semantics[1] @ state.params["params"]["class_layer"]["kernel"]
     for noise in (False, True):
-        x = np.asarray(generator.sample(state, jax.random.key(1), semantics, noise))
+        x = np.asarray(generator.sample(jax.random.key(1), state, semantics, noise))
         covariance = np.asarray(b.T @ b) + 0.25 * noise * np.eye(6)
         np.testing.assert_allclose(x.mean(0), mean, atol=5 * np.sqrt(covariance.max() / 50_000))
         np.testing.assert_allclose(np.cov(x.T), covariance, atol=5 * 2 * covariance.max() / np.sqrt(50_000))
@@ -262,12 +264,12 @@ def test_latents_of_several_minibatches_are_inferred_by_the_same_weights(pool, c
     pool = pool._replace(w=jnp.int32(np.arange(len(pool.x)) < used))
     group = -(-len(pool.x) // 8) + 5
     together = dataclasses.replace(SMALL, minibatches=group).build()
-    end, metrics = jax.jit(together.fit)(state, pool, classes, 1)
+    end, metrics = jax.jit(together.fit)(state, pool, classes, 1, 1)
     still = state._replace(scalars=state.scalars._replace(learning_rate=jnp.float32(0)))
-    unmoved, _ = jax.jit(together.fit)(still, pool, classes, 1)
+    unmoved, _ = jax.jit(together.fit)(still, pool, classes, 1, 1)
     np.testing.assert_array_equal(end.latents, unmoved.latents)
     assert int(end.optimizer.count) == -(-used // 8)
-    one, found = jax.jit(SMALL.build().fit)(state, pool, classes, 1)
+    one, found = jax.jit(SMALL.build().fit)(state, pool, classes, 1, 1)
     assert int(one.optimizer.count) == int(end.optimizer.count)
     assert float(metrics["loss"]) == pytest.approx(float(found["loss"]), rel=0.2)
 
@@ -276,9 +278,9 @@ def test_sigma_is_learned():
     """From twice the truth to the truth; from each class's own residuals to each class's own noise."""
     source = LinearGaussian(classes=6, unseen=2, rows_per_class=150, features=12, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
-    view = inductive(problem, Scaling.none)
+    view = inductive(problem, Unscaled())
     x, y = view.pool.x.copy(), view.pool.y
-    signal = truth.mean(problem.semantics)[y]
+    signal = truth.mean(problem.required_semantics)[y]
     for c in view.seen:  # class c: all its deviation from its mean grows with c
         x[y == c] = signal[y == c] + (x[y == c] - signal[y == c]) * (1 + c)
     classes = jax.device_put(view.classes)
@@ -289,14 +291,16 @@ def test_sigma_is_learned():
             observation_noise=noise,
         )  # fmt: skip
         generator = hyper.build()
-        state, metrics = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 150)
+        state, metrics = jax.jit(generator.fit)(
+            generator.init(jax.random.key(0), pool, classes), pool, classes, 150, 150
+        )
         sigma = np.sqrt(np.asarray(state.variance))
         if noise is ObservationNoise.learned:
             assert sigma[-1] == pytest.approx(truth.sigma, rel=0.1)
             assert float(metrics["sigma"]) == pytest.approx(sigma[-1], rel=1e-5)
             np.testing.assert_array_equal(sigma[:-1][4:], 2 * np.float32(truth.sigma))  # classes without rows
             semantics = jnp.tile(classes.semantics[5], (20_000, 1))
-            x_noise, x_plain = (generator.sample(state, jax.random.key(1), semantics, n) for n in (True, False))
+            x_noise, x_plain = (generator.sample(jax.random.key(1), state, semantics, n) for n in (True, False))
             assert np.asarray(x_noise - x_plain).std() == pytest.approx(sigma[-1], rel=0.02)
         else:
             assert (np.diff(sigma[:4]) > 0.1).all()
@@ -328,7 +332,9 @@ def test_the_step_shrinks_with_learning_steps(pool, classes):
     generator = dataclasses.replace(SMALL, step_decay=0.1).build()
     state = generator.init(jax.random.key(0), pool, classes)
     old = state._replace(optimizer=state.optimizer._replace(count=jnp.int32(8000)))
-    moved = [np.abs(jax.jit(generator.fit)(s, pool, classes, 1)[0].latents - state.latents).max() for s in (state, old)]
+    moved = [
+        np.abs(jax.jit(generator.fit)(s, pool, classes, 1, 1)[0].latents - state.latents).max() for s in (state, old)
+    ]
     assert moved[0] > 0.1
     assert moved[1] < 1e-5
 

@@ -119,14 +119,14 @@ def test_classification_asks_about_seen_classes_only(pool, classes):
     ends = []
     for weight in (0.0, 0.5):
         generator = dataclasses.replace(SMALL, classification=weight).build()
-        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 2)
+        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 2, 2)
         ends.append(state.params)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), *ends)
     seen = pool._replace(y=jnp.zeros_like(pool.y))
     ends = []
     for weight in (0.0, 0.5):
         generator = dataclasses.replace(SMALL, classification=weight).build()
-        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), seen, classes, 2)
+        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), seen, classes, 2, 2)
         ends.append(state.params)
     assert max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, ends), strict=True)) > 1e-6
 
@@ -135,9 +135,9 @@ def test_generated_features_find_their_class(problem, pool, classes, view):
     """On the linear-Gaussian problem generated rows of a seen class lie nearest to its real mean."""
     generator = dataclasses.replace(SMALL, hidden=64, critic_steps=5, learning_rate=1e-3).build()
     state = generator.init(jax.random.key(0), pool, classes)
-    state, metrics = jax.jit(generator.fit)(state, pool, classes, 150)
+    state, metrics = jax.jit(generator.fit)(state, pool, classes, 150, 150)
     y = np.repeat(view.seen, 40)
-    x = np.asarray(generator.sample(state, jax.random.key(1), classes.semantics[y], True))
+    x = np.asarray(generator.sample(jax.random.key(1), state, classes.semantics[y], True))
     means = np.stack([np.asarray(pool.x)[np.asarray(pool.y) == c].mean(0) for c in view.seen])
     nearest = view.seen[((x[:, None] - means) ** 2).sum(-1).argmin(1)]
     assert (nearest == y).mean() > 0.6
@@ -150,7 +150,7 @@ def test_entries_that_are_not_visible_have_no_influence(pool, classes, random):
     generator, ends = SMALL.build(), []
     for part in (one, one._replace(x=jnp.where(observed, pool.x, jnp.nan))):
         state = generator.init(jax.random.key(0), part, classes)
-        ends.append(jax.jit(generator.fit)(state, part, classes, 1)[0].params)
+        ends.append(jax.jit(generator.fit)(state, part, classes, 1, 1)[0].params)
     jax.tree.map(np.testing.assert_array_equal, *ends)
 
 

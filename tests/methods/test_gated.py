@@ -39,7 +39,7 @@ def view(problem):
 @pytest.fixture(scope="module")
 def trained(view):
     method, pool, classes = CONFIG.build(GZSL()), *jax.device_put((view.pool, view.classes))
-    state, _ = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, 40)
+    state, _ = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, 40, 40)
     return method, jax.jit(method.predictor)(state, pool, classes, view.unseen), state
 
 
@@ -108,7 +108,7 @@ def test_the_detector_tells_the_groups_and_no_pseudo_label_matters(problem, view
     pool, classes = jax.device_put((view.pool, view.classes))
     detector = jax.jit(detect, static_argnums=0)(HYPER, jax.random.key(0), pool, classes)
     rows = np.concatenate([problem.splits.test_seen, problem.splits.test_unseen])
-    found = np.asarray(outlyingness(HYPER, detector, jnp.array(view.scaler(problem.samples[rows]))))
+    found = np.asarray(outlyingness(HYPER, detector, jnp.array(view.transform(problem.samples[rows]))))
     unseen = np.isin(problem.labels[rows], view.unseen)
     assert np.mean((found > 0) == unseen) > 0.9
     # Rounds write pseudo-labels of unseen classes and multiplicities into the pool; the detector stays the same.

@@ -29,7 +29,7 @@ def weighted(pool, random):
 def test_sae_solves_its_sylvester_equation(weighted, classes):
     """Rows repeated by multiplicity, SciPy's solver in float64."""
     method = SAE(lam=0.3).build(ZSL())
-    state, metrics = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1)
+    state, metrics = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1, 1)
     w, y = np.asarray(weighted.w), np.asarray(weighted.y)
     x = np.repeat(unit(np.asarray(weighted.x, np.float64)), w, 0).T
     s = np.repeat(unit(np.asarray(classes.semantics, np.float64))[y], w, 0).T
@@ -43,7 +43,7 @@ def test_sae_solves_its_sylvester_equation(weighted, classes):
 @pytest.mark.parametrize("decode", [True, False])
 def test_sae_ranks_by_cosine(weighted, classes, random, decode):
     method = SAE(decode=decode).build(ZSL())
-    state, _ = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1)
+    state, _ = method.fit(method.init(jax.random.key(0), weighted, classes), weighted, classes, 1, 1)
     x, unseen = random.normal(size=(20, 6)), np.array([5, 6, 7], np.int32)
     scores = method.logits(method.predictor(state, weighted, classes, unseen), jnp.float32(x), unseen)
     encoder, semantics = np.asarray(state.encoder), unit(np.asarray(classes.semantics))[unseen]
@@ -79,7 +79,7 @@ def test_rankings_are_those_of_loops(case):
 def test_a_full_batch_step_is_the_subgradient(weighted, classes, config, name):
     method = config(margin=0.3, learning_rate=0.7, batch_size=len(weighted.x)).build(ZSL())
     start = method.init(jax.random.key(0), weighted, classes)
-    end, _ = jax.jit(method.fit)(start, weighted, classes, 1)
+    end, _ = jax.jit(method.fit)(start, weighted, classes, 1, 1)
     w, y = np.asarray(weighted.w), np.asarray(weighted.y)
     x, s = unit(np.asarray(weighted.x, np.float64)), unit(np.asarray(classes.semantics, np.float64))
     bilinear = np.asarray(start.bilinear, np.float64)

@@ -27,7 +27,7 @@ def view(problem):
 
 def trained(config, pool, classes, epochs):
     method = config.build(Adaptation())
-    state, metrics = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, epochs)
+    state, metrics = jax.jit(method.fit)(method.init(jax.random.key(0), pool, classes), pool, classes, epochs, epochs)
     return method, state, metrics
 
 

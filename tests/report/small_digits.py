@@ -4,14 +4,14 @@ from jzsl.config import Experiment, Train
 from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import Unscaled
 from jzsl.self_training.priors.three_c import Clustering
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
     data=Digits(),
     method=Generative(ABP(hidden=256, langevin_steps=5), per_class=50, zsl_noise=False),
-    scaling=Scaling.none,
+    transform=Unscaled(),
     train=Train(epochs=1),
     seeds=2,
     self_training=STHS(rounds=2, hard=0.67, clustering=Clustering.pca_kmeans),

@@ -73,6 +73,13 @@ def test_clusterings_find_separated_groups(random, clustering):
     assert len(np.unique(found)) == 3
 
 
+@pytest.mark.parametrize("clustering", list(Clustering))
+def test_fewer_samples_than_clusters_are_a_cluster_each(random, clustering):
+    for samples, clusters in ((1, 1), (1, 4), (3, 4)):
+        x = np.float32(random.normal(size=(samples, 6)))
+        np.testing.assert_array_equal(clustering.value(x, clusters, 0), np.arange(samples))
+
+
 def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):
     """Exact posteriors under a uniform prior; the rows come from another one."""
     prior = np.array([0.7, 0.2, 0.1])

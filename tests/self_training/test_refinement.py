@@ -51,6 +51,16 @@ def test_sparse_graph_is_the_dense_one(groups, random, monkeypatch, block):
     np.testing.assert_allclose(propagate(graph, jnp.array(scores)), s @ scores, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("prior", [None, jnp.array([0.3, 0.7])])
+def test_a_pool_of_one_sample_keeps_its_prediction(prior):
+    scores = jnp.array([[0.5, 2.0]])
+    predictions = Predictions(scores, jnp.array([1], jnp.int32))
+    found = jax.jit(lambda p, x: label_propagation(p, neighbour_graph(x, 5), prior))(predictions, jnp.ones((1, 4)))
+    assert int(found.label[0]) == 1
+    if prior is None:
+        np.testing.assert_allclose(np.exp(found.scores), jax.nn.softmax(scores), rtol=1e-5)
+
+
 def test_a_row_without_edges_gets_nothing():
     x = jnp.array([[1.0, 0.0], [1.0, 0.1], [-1.0, 0.0]])
     found = propagate(neighbour_graph(x, 1), jnp.ones((3, 2)))

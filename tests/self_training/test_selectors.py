@@ -43,6 +43,14 @@ def test_the_budget_is_exact(name, n, seed):
     assert found.sum() == (ROWS * (n > 0) if name == "everything" else n)
 
 
+@pytest.mark.parametrize("name", sorted(SELECTORS))
+def test_one_class_is_enough(name):
+    request = Ask(jnp.ones(1), 1, 3)
+    found = jax.jit(SELECTORS[name])(jax.random.key(0), predictions_of(np.zeros(7, int), classes=1), request)
+    assert found.multiplicity.sum() == (7 if name == "everything" else 3)
+    np.testing.assert_array_equal(found.label, 0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 6), st.integers(1, ROWS), st.integers(0, 1000), st.booleans())
 def test_hardness_sampling_is_the_brute_force(hard, n, seed, normalise):

@@ -18,7 +18,7 @@ from jzsl.generators.wgan import WGAN
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.convergence import converged_after
 from jzsl.studies.cost import costs, product_operations
 from jzsl.studies.incomplete_features import missing_at_random
@@ -42,7 +42,7 @@ BASES: dict[str, MethodConfig] = {
 )
 def test_every_study_of_generators_answers_with_its_numbers(study):
     told = []
-    finding = study.value.ask(Setting(SOURCE.load(), BASES, Scaling.minmax, 3, 2, tell=told.append))
+    finding = study.value.ask(Setting(SOURCE.load(), BASES, MinMax(), 3, 2, tell=told.append))
     named = {row["base"] for row in finding.rows}
     assert {"abp", "cvae"} <= named
     assert ("wgan" in named) == (study is not Study.likelihood)  # a GAN has no density
@@ -101,7 +101,7 @@ def test_fewer_seen_classes_leave_no_row_of_the_others(problem):
 
 
 def test_a_trainee_trains_alike_in_one_call_and_epoch_by_epoch():
-    trainee = Trainee(SOURCE.load(), BASES["abp"], Scaling.minmax)
+    trainee = Trainee(SOURCE.load(), BASES["abp"], MinMax())
     one = trainee.trained(0, 3)
     steps = list(trainee.train(0, 3))
     assert [trained.epoch for trained in steps] == [1, 2, 3]
@@ -110,7 +110,7 @@ def test_a_trainee_trains_alike_in_one_call_and_epoch_by_epoch():
 
 
 def test_a_study_of_generators_refuses_another_base():
-    setting = Setting(SOURCE.load(), {"s2v": S2V(hidden=8)}, Scaling.minmax, 1, 1)
+    setting = Setting(SOURCE.load(), {"s2v": S2V(hidden=8)}, MinMax(), 1, 1)
     with pytest.raises(InputError, match="s2v"):
         Study.synthetic_count.value.ask(setting)
 

@@ -22,14 +22,14 @@ from jzsl.hardness.angular import angles, avh
 from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import hardness_correlation
+from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
 from jzsl.studies.seen_models import SeenModels
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere
-from jzsl.studies.study import Setting
+from jzsl.studies.study import Setting, write
 from jzsl.studies.training_dynamics import training_dynamics
 from jzsl.tasks.adaptation import Adaptation
 
@@ -37,7 +37,7 @@ SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, sem
 
 
 def setting(problem=None, **changes):
-    given = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "scaling": Scaling.minmax, "epochs": 3, "seeds": 3}
+    given = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "transform": MinMax(), "epochs": 3, "seeds": 3}
     given["rounds"] = 2
     return Setting(SOURCE.load() if problem is None else problem, **(given | changes))
 
@@ -63,7 +63,7 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
     assert method.embedding is not None
     state = start
     for epoch in range(4):
-        state, _ = method.fit(state, pool, classes, 1)
+        state, _ = method.fit(state, pool, classes, 1, 1)
         predictor = method.predictor(state, pool, classes, view.unseen)
         embedding = method.embedding(predictor, arguments[0], arguments[3])
         hard = np.asarray(avh(angles(embedding), arguments[1]))
@@ -119,7 +119,7 @@ def test_hardness_correlations_see_a_planted_frequency():
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
     method = base["supervised"].build(Adaptation())
-    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60)
+    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60, 60)
     rows = Adaptation().queries(problem)
     x = Protocol(problem, view).queries(Adaptation()).x
     assert method.embedding is not None
@@ -140,6 +140,35 @@ def test_hardness_correlations_see_a_planted_frequency():
     assert all(abs(row["spearman"]) < 0.4 for row in noise.rows)
     with pytest.raises(InputError, match="seeds: 2"):
         hardness_correlation(setting(problem, seeds=2))
+
+
+def test_the_headline_leaves_each_seed_s_own_errors_out(problem):
+    """Models of which one alone errs: its score is compared with the others' frequency, which is constant."""
+    base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
+    scored = _Scored(setting(problem, bases=base), "supervised")
+    scored.wrong = np.zeros_like(scored.wrong)
+    scored.wrong[0, ::2] = 1
+    frequency = scored.frequency
+    np.testing.assert_array_equal(frequency[0], 1)
+    np.testing.assert_array_equal(frequency[1:, ::2], 0.5)
+    row = scored.row("true", "avh")
+    assert row["error"] is not None
+    scored.wrong[:] = 0
+    assert scored.row("true", "avh")["spearman"] is None
+
+
+def test_a_model_without_errors_makes_the_answer_undefined(problem, tmp_path):
+    """Every frequency is 1: no correlation, no verdict, and a figure all the same."""
+    base = {"supervised": Supervised(hidden=None, batch_size=16)}
+    constant = setting(problem, bases=base, frequency=np.ones(len(problem.labels)))
+    found = hardness_correlation(constant)
+    assert "is undefined here" in found.answer
+    assert all(row["spearman"] is None for row in found.rows)
+    write(found, tmp_path / "out", {})
+    assert (tmp_path / "out" / "figure.svg").is_file()
+    for row in found.rows:
+        row["error"] = None  # as of a model that makes no error
+    write(found, tmp_path / "again", {})
 
 
 def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
@@ -168,7 +197,7 @@ def test_domain_adaptation_table(monkeypatch):
     variants = {name: domain_adaptation_module._VARIANTS[name] for name in few}
     monkeypatch.setattr(domain_adaptation_module, "_VARIANTS", variants)
     base = {"supervised": Supervised(hidden=32)}
-    found = domain_adaptation(setting(DigitsShift().load(), bases=base, scaling=Scaling.none, epochs=8, seeds=2))
+    found = domain_adaptation(setting(DigitsShift().load(), bases=base, transform=Unscaled(), epochs=8, seeds=2))
     rows = {row["selection"]: row for row in found.rows}
     assert len({row["source only"] for row in found.rows}) == 1
     assert rows["CBST"]["right labels"] > rows["RS"]["right labels"]
@@ -181,7 +210,7 @@ def test_domain_adaptation_table(monkeypatch):
 def test_studies_on_the_command_line(tmp_path, capsys):
     frequency = tmp_path / "f.npy"
     np.save(frequency, np.random.default_rng(0).uniform(size=1797))
-    arguments = ["--epochs", "2", "--seeds", "3", "--scaling", "none"]
+    arguments = ["--epochs", "2", "--seeds", "3", "--transform", "Unscaled"]
     out = tmp_path / "correlation"
     assert main(["study", "hardness-correlation", "--base", "s2v", "--frequency", str(frequency), "--out", str(out),
                  *arguments]) == 0  # fmt: skip

@@ -13,7 +13,7 @@ from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
-from jzsl.problem.transforms import Scaling
+from jzsl.problem.transforms import MinMax
 from jzsl.studies.prior_error import prior_error
 from jzsl.studies.questions import Study
 from jzsl.studies.retraining import Retrainer
@@ -24,7 +24,7 @@ SOURCE = LinearGaussian(classes=11, unseen=5, rows_per_class=20, features=8, sem
 
 @pytest.fixture(scope="module")
 def retrainer():
-    return Retrainer(SOURCE.load(), S2V(hidden=32, batch_size=32), Scaling.minmax, 10)
+    return Retrainer(SOURCE.load(), S2V(hidden=32, batch_size=32), MinMax(), 10)
 
 
 def test_measures_are_the_brute_force(retrainer, random):
@@ -97,7 +97,7 @@ OF_SELF_TRAINING = (
 def test_every_study_of_methods_answers_with_its_numbers(study):
     bases = {"s2v": S2V(hidden=16, batch_size=64), "eszsl": ESZSL()}
     told = []
-    finding = study.value.ask(Setting(SOURCE.load(), bases, Scaling.minmax, 3, 2, tell=told.append))
+    finding = study.value.ask(Setting(SOURCE.load(), bases, MinMax(), 3, 2, tell=told.append))
     assert {row["base"] for row in finding.rows} == {"s2v", "eszsl"}
     assert "holds here" in finding.answer or "does NOT hold here" in finding.answer
     assert any("true labels" in note for note in finding.notes)
@@ -138,7 +138,7 @@ def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
 
 def test_prior_error_includes_bbse_for_a_base_that_generates():
     base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
-    finding = prior_error(Setting(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, Scaling.minmax, 3, 2))
+    finding = prior_error(Setting(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, MinMax(), 3, 2))
     found = {(row["base"], row["group"]) for row in finding.rows}
     assert ("abp", "bbse") in found
     assert ("eszsl", "bbse") not in found

@@ -54,8 +54,9 @@ class MatFile:
                 value = item[()].T if isinstance(item, h5py.Dataset) else np.zeros(0, object)
         else:
             value = self._read_classic(key)
-        if not (np.issubdtype(value.dtype, np.number) or value.dtype == bool):
-            raise InputError(f"{self.path}: {key}: {value.dtype} found, expected numbers")
+        real = np.issubdtype(value.dtype, np.number) and not np.issubdtype(value.dtype, np.complexfloating)
+        if not (real or value.dtype == bool):
+            raise InputError(f"{self.path}: {key}: {value.dtype} found, expected real numbers")
         return value
 
     def strings(self, key: str) -> list[str]:
@@ -85,8 +86,8 @@ class MatFile:
 
     def _require(self, key: str) -> None:
         if key not in self.keys:
-            found = ", ".join(sorted(self.keys)) or "nothing"
-            raise InputError(f"{self.path}: {key}: missing; the file has {found}")
+            keys = ", ".join(sorted(self.keys)) or "nothing"
+            raise InputError(f"{self.path}: {key}: missing; the file has {keys}")
 
 
 def _one_line(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Classic MATLAB files (version 5, as MATLAB writes them with -v6 and -v7): numbers, and cells of strings.
 
-SciPy's reader ends the whole process on some damaged files; this one reads the two kinds of arrays that benchmarks
-hold, on demand, and checks every length before it follows it. Layout: "MAT-File Format", The MathWorks, 2015.
+SciPy's reader ends the whole process on some damaged files, and a process of its own to guard it would take a second
+per file and a copy of the features; this one reads the two kinds of arrays that benchmarks hold, on demand, and checks
+every length before it follows it. Layout: "MAT-File Format", The MathWorks, 2015.
 """
 
 import math
@@ -37,7 +38,7 @@ class _Element(NamedTuple):
 class Matlab5:
     """The variables of a file; `names` lists them, `read` gives one as an array.
 
-    Numbers come in MATLAB's orientation, char arrays as one string a row, cells as an object array of the same.
+    Numbers come in MATLAB's orientation, char arrays as one string per row, cells as an object array of the same.
 
     Raises:
         ValueError: saying what is wrong.
@@ -142,11 +143,11 @@ class Matlab5:
         if count > len(inside):  # a cell takes more than a byte
             raise ValueError(f"cells of dimensions {shape} in {len(inside)} bytes")
         cells = np.empty(count, object)
-        for place in range(count):
+        for number in range(count):
             element = self._element(inside, start)
             if element.code != _MATRIX:
                 raise ValueError(f"a cell of code {element.code}")
-            cells[place], start = self._array(element.data), element.end
+            cells[number], start = self._array(element.data), element.end
         return cells.reshape(shape, order="F")
 
 

@@ -20,7 +20,12 @@ _PCA = 50
 
 
 def tsne_mixture(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[np.ndarray, " m"]:
-    """The paper's clustering: t-SNE to two dimensions, then a Gaussian mixture with a component a class."""
+    """The paper's clustering: t-SNE to two dimensions, then a Gaussian mixture with a component a class.
+
+    Fewer rows than clusters are a cluster each.
+    """
+    if len(x) < max(clusters, 2):
+        return np.arange(len(x))
     reduced = PCA(min(_PCA, *x.shape), random_state=seed).fit_transform(x)
     perplexity = min(30.0, (len(x) - 1) / 3)
     plane = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
@@ -28,7 +33,12 @@ def tsne_mixture(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[n
 
 
 def pca_kmeans(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[np.ndarray, " m"]:
-    """k-means on the first principal components: a lighter clustering."""
+    """k-means on the first principal components: a lighter clustering.
+
+    Fewer rows than clusters are a cluster each.
+    """
+    if len(x) < max(clusters, 2):
+        return np.arange(len(x))
     reduced = PCA(min(_PCA, *x.shape), random_state=seed).fit_transform(x)
     starts: Any = 10  # scikit-learn's own annotation lacks the documented number
     return KMeans(clusters, n_init=starts, random_state=seed).fit_predict(reduced)

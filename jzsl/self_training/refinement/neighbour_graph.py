@@ -43,8 +43,10 @@ def neighbour_graph(x: Float[Array, "m d"], neighbours: int) -> NeighbourGraph:
 def propagate(graph: NeighbourGraph, scores: Float[Array, "m c"]) -> Float[Array, "m c"]:
     """D^-1/2 W D^-1/2 scores, one neighbour at a time, so that memory is a few times that of `scores`.
 
-    A row without edges gets zeros.
+    A row without edges gets zeros, as does the only row of a pool.
     """
+    if not graph.neighbour.shape[1]:
+        return jnp.zeros_like(scores)
     scale = jnp.where(graph.degree > 0, jax.lax.rsqrt(jnp.where(graph.degree > 0, graph.degree, 1.0)), 0.0)[:, None]
     scaled = scores * scale
 

@@ -20,9 +20,12 @@ def everything(key: Key[Array, ""], predictions: Predictions, request: Selection
 
 
 def top_confidence(key: Key[Array, ""], predictions: Predictions, request: SelectionRequest) -> Selected:
-    """The n eligible rows whose best score is furthest ahead of the second best; ties at random."""
-    best = jax.lax.top_k(predictions.scores, 2)[0]
-    order = jnp.where(predictions.selectable, best[:, 1] - best[:, 0], jnp.inf)
+    """The n eligible rows whose best score is furthest ahead of the second best; ties at random.
+
+    With one class there is no second, and all rows are alike.
+    """
+    best = jax.lax.top_k(predictions.scores, min(2, predictions.scores.shape[1]))[0]
+    order = jnp.where(predictions.selectable, best[:, -1] - best[:, 0], jnp.inf)
     shuffled = jax.random.permutation(key, len(order))
     taken = first_n(order[shuffled], request.n)
     return Selected(jnp.zeros_like(taken).at[shuffled].set(taken), predictions.label)
