@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
 from jzsl.problem.problem import Problem
