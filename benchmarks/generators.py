@@ -59,7 +59,7 @@ def main(options: Options) -> None:
             # Minibatches at once change the order of the products, not their number.
             plain = replace(config, minibatches=1) if isinstance(config, ABP) else config
             one = costs(plain.build(), features, semantics, config.batch_size)
-            flop = 1e6 * one["training MFLOP a row"] * options.rows
+            flop = 1e6 * one["training MFLOP per sample"] * options.rows
             share = flop / seconds[name] / peak
             results.append({"size": size, "generator": name, "seconds": seconds[name], "gflop": flop / 1e9,
                             "share_of_peak": share})  # fmt: skip

@@ -20,15 +20,15 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
 from benchmarks.machine import describe
-from jzsl.config import Experiment, NamedTransform, Train
 from jzsl.data.locate import locate
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.problem.transforms import MinMax
-from jzsl.studies.experiments import inductive_numbers
+from jzsl.studies.runs import Runs
+from jzsl.studies.study import StudySetup, compare
+from jzsl.tasks.zsl import ZSL
 
 MANTISSA = {"highest": 23, "tensorfloat32": 10, "bfloat16": 7}
 """Bits after the point that a factor keeps."""
@@ -50,7 +50,7 @@ class Options:
     """of training"""
     seeds: int = 5
     """seeds of each precision"""
-    transform: NamedTransform = MinMax()
+    scaling: Scaling = MinMax()
     """of the features"""
     out: Path | None = None
     """also write the numbers as JSON"""
@@ -78,37 +78,25 @@ def precision(name: str) -> Iterator[None]:
 def main(options: Options) -> None:
     problem = locate(options.data, options.features, options.splits).load()
 
-    @dataclass(frozen=True)
-    class Loaded:
-        def load(self):
-            return problem
-
-    experiment = Experiment(
-        Loaded(),
-        Generative(ABP(hidden=options.hidden), zsl_noise=False),
-        Train(epochs=options.epochs),
-        transform=options.transform,
-        seeds=options.seeds,
-        parallel_seeds=1,
-    )
-    found: dict[str, list[float]] = {}
+    base = Generative(ABP(hidden=options.hidden), noise=())
+    setup = StudySetup(problem, {"abp": base}, options.scaling, options.epochs, options.seeds)
+    t1: dict[str, list[float]] = {}
     with Console(stderr=True).status("") as status:
         for name in MANTISSA:
             status.update(name)
             with precision(name):
-                found[name] = [numbers["T1"] for numbers in inductive_numbers(experiment)]
+                t1[name] = [metrics["T1"] for metrics in Runs(setup, base, (ZSL(),)).last_metrics()]
     table = Table(title=f"T1 of ABP, {options.data}, {options.epochs} epochs, hidden layer {options.hidden}")
-    for heading in ("precision", "T1", "std", "against float32", "p, paired"):
+    for heading in ("precision", "T1", "std", "against float32", "p (Holm)"):
         table.add_column(heading, justify="left" if heading == "precision" else "right")
-    base = np.array(found["highest"])
-    for name, values in found.items():
-        change = np.array(values) - base
-        p = "" if not change.any() else f"{stats.ttest_rel(values, base).pvalue:.2f}"
+    differences = compare({name: (values, t1["highest"]) for name, values in t1.items()})
+    for name, values in t1.items():
+        p = "" if differences[name].p is None else f"{differences[name].p:.2f}"
         spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-        table.add_row(name, f"{np.mean(values):.1f}", f"{spread:.1f}", f"{change.mean():+.2f}", p)
+        table.add_row(name, f"{np.mean(values):.1f}", f"{spread:.1f}", f"{differences[name].mean:+.2f}", p)
     Console().print(table)
     if options.out:
-        options.out.write_text(json.dumps({"machine": describe(), "T1": found}, indent=2) + "\n")
+        options.out.write_text(json.dumps({"machine": describe(), "T1": t1}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

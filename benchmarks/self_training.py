@@ -25,7 +25,7 @@ from jzsl.driver.timing import COMPILED, Stages
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.report.terminal import stage_table
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.sths import STHS
 
 TRAIN, UNSEEN, FEATURES, ATTRIBUTES, SEEN, CLASSES = 23_527, 7_913, 2048, 85, 40, 50
@@ -69,7 +69,7 @@ def main(options: Options) -> None:
         source = Path(name) / "awa2_sized.npz"
         make(source, options.shrink)
         stages = Stages()
-        sths = STHS(options.rounds, Selection.pn_cfbs, Prior.three_c_edges)
+        sths = STHS(options.rounds, PNCFBS())
         experiment = Experiment(
             Arrays(source),
             Generative(ABP(hidden=options.hidden), zsl_noise=False, gzsl_noise=False),
@@ -83,7 +83,7 @@ def main(options: Options) -> None:
         with np.load(source) as arrays:
             unlabelled = arrays["features"][arrays["test_unseen"]]
     start = time.perf_counter()
-    sths.clustering.value(unlabelled, CLASSES - SEEN, 0)
+    sths.prepare(unlabelled, CLASSES - SEEN)
     clustering = time.perf_counter() - start
     outside = total - sum(stages.seconds.get(stage, 0.0) for stage in COMPILED) - clustering
     found = {

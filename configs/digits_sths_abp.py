@@ -10,6 +10,7 @@ from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.problem.transforms import Unscaled
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
@@ -17,5 +18,5 @@ CONFIG = Experiment(
     method=Generative(generator=ABP(), zsl_noise=False),
     transform=Unscaled(),  # pixels are in [0, 1] already
     train=Train(epochs=5),  # the number that configs/digits_abp.py chooses on validation classes
-    self_training=STHS(rounds=4, hard=0.67),
+    self_training=STHS(rounds=4, selection=CFBS(0.67)),
 )

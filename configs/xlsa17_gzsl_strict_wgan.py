@@ -2,7 +2,7 @@
 
     jzsl run configs/xlsa17_gzsl_strict_wgan.py --data.root DIR --data.features res101
 
-`--selection random_sampling` is ST-WGAN-RS, `--self-training.rounds 0` the inductive base.
+`--selection RandomSampling` is ST-WGAN-RS, `--self-training.rounds 0` the inductive base.
 """
 
 from jzsl.classifiers.softmax import Softmax
@@ -10,6 +10,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.gzsl import GZSL
 
@@ -22,5 +23,5 @@ CONFIG = Experiment(
     tasks=(GZSL(),),
     calibration=True,
     train=Train(epochs=20),
-    self_training=STHS(rounds=4, hard=0.8, strict=True),
+    self_training=STHS(rounds=4, selection=CFBS(0.8), strict=True),
 )

@@ -10,6 +10,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.gated import Gated
 from jzsl.methods.s2v import S2V
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
@@ -19,5 +20,5 @@ CONFIG = Experiment(
     method=Gated(unseen=S2V()),
     tasks=(GZSL(), ZSL()),
     train=Train(epochs=5),
-    self_training=STHS(rounds=5, hard=0.5),
+    self_training=STHS(rounds=5, selection=CFBS(0.5)),
 )

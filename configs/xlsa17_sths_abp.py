@@ -2,8 +2,8 @@
 
     jzsl run configs/xlsa17_sths_abp.py --data.root DIR --data.features effnetlite0
 
-`--selection pn_cfbs --prior three_c_edges` normalises by an estimated class prior; `--selection random_sampling` is
-the comparison without hardness.
+`--selection PNCFBS --self-training.selection.hard-class-fraction 0.9` normalises by an estimated class prior;
+`--selection RandomSampling` is the comparison without hardness.
 
 K = 90 % was chosen on three folds of caltech101's seen classes. There five seeds gave T1 36.8 % inductive, 41.5 ± 2.9 %
 with random sampling and 43.5 ± 4.4 % with CFBS (47.4 ± 3.5 % with K = 70 %, which the folds did not choose).
@@ -13,11 +13,12 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
     data=Xlsa17(),
     method=Generative(generator=ABP(hidden=2048), zsl_noise=False),
     train=Train(epochs=3),
-    self_training=STHS(rounds=5, hard=0.9),
+    self_training=STHS(rounds=5, selection=CFBS(0.9)),
 )

@@ -2,18 +2,19 @@
 
     jzsl run configs/xlsa17_sths_s2v.py --data.root DIR --data.features effnetlite0
 
-`--selection pn_cfbs --prior three_c_edges` normalises by an estimated class prior; `--selection random_sampling` is
-the comparison without hardness.
+`--selection PNCFBS --self-training.selection.hard-class-fraction 0.5` normalises by an estimated class prior;
+`--selection RandomSampling` is the comparison without hardness.
 """
 
 from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.s2v import S2V
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
     data=Xlsa17(),
     method=S2V(),
     train=Train(epochs=5),
-    self_training=STHS(rounds=5, hard=0.5),
+    self_training=STHS(rounds=5, selection=CFBS(0.5)),
 )

@@ -10,6 +10,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
@@ -19,5 +20,5 @@ CONFIG = Experiment(
         zsl=Softmax(epochs=30, learning_rate=2e-4, batch_size=256),
     ),
     train=Train(epochs=20),
-    self_training=STHS(rounds=4, hard=0.8),
+    self_training=STHS(rounds=4, selection=CFBS(0.8)),
 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int
 
 UNLABELLED = -1
 """The label of a sample whose class training must not know, or nobody knows."""
@@ -41,6 +41,10 @@ class PerSample(NamedTuple):
     """
 
     values: Any
+
+
+UNLABELLED = -1
+"""The class of a sample whose class a method must not know."""
 
 
 class Pool(NamedTuple):
@@ -168,12 +172,12 @@ class Predictions(NamedTuple):
 
 
 class Selected(NamedTuple):
-    """What a selector takes of the unlabelled rows.
+    """What a selector takes of the unlabelled samples.
 
     Attributes:
-        multiplicity: how often each row counts; 0 = not at all.
-        label: column of each row's pseudo-label.
-        soft: mass of each column in each row's label, where the selector wants soft ones.
+        multiplicity: how often each sample counts; 0 = not at all.
+        label: column of each sample's pseudo-label.
+        soft: mass of each column in each sample's label, where the selector wants soft ones.
     """
 
     multiplicity: Int[Array, " m"]
@@ -185,13 +189,11 @@ class SelectionRequest(NamedTuple):
     """What a round asks of a selector.
 
     Attributes:
-        prior: estimated share of each column.
-        hard: how many classes count as hard, traced, so that one program serves sweeps.
-        n: how many rows to take, traced, so that it serves all rounds.
+        prior: share of each column, as the selector's prior estimates it; uniform where it has none.
+        n: how many samples to select, traced, so that one program serves all rounds.
     """
 
     prior: Float[Array, " k"]
-    hard: int | Int[Array, ""]
     n: int | Int[Array, ""]
 
 

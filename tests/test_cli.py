@@ -29,7 +29,7 @@ def finished(tmp_path_factory):
 def test_run_prints_a_table_and_saves(finished, tmp_path, capsys):
     assert main(["run", str(TINY), *FAST, "--out", str(finished), "--resume"]) == 0
     printed = capsys.readouterr().out
-    for word in ("T1", "U", "S", "H", "AUSUC", "mean", "std", "inductive", "1 epochs (fixed)", str(finished.name)):
+    for word in ("T1", "U", "S", "H", "AUSUC", "mean", "std", "inductive", "1 epoch (fixed)", str(finished.name)):
         assert word in printed
 
 
@@ -66,8 +66,8 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
 
 
 @pytest.mark.parametrize("task", [ZSL(), GZSL()])
-def test_predict_classifies_new_rows(finished, tmp_path, task):
-    """Scores from the command line are those of the library on the same rows; every format of features works."""
+def test_predict_classifies_new_samples(finished, tmp_path, task):
+    """Scores from the command line are those of the library on the same samples; every format of features works."""
     features = load_config(TINY).data.load().samples[::7]
     np.save(tmp_path / "x.npy", features)
     np.savez(tmp_path / "x.npz", features=features)
@@ -83,12 +83,12 @@ def test_predict_classifies_new_rows(finished, tmp_path, task):
     assert len(names) == (3 if task == ZSL() else 8)
     for number, row in enumerate(table):
         scores = {name: float(row[name]) for name in names}
-        assert int(row["row"]) == number
+        assert int(row["sample"]) == number
         assert row["class"] == max(scores, key=lambda name: scores[name])
         assert float(row["score"]) == max(scores.values())
 
 
-def test_prediction_on_test_rows_reproduces_the_reported_number(finished, tmp_path):
+def test_prediction_on_test_samples_reproduces_the_reported_accuracy(finished, tmp_path):
     problem = load_config(TINY).data.load()
     np.save(tmp_path / "x.npy", problem.samples[problem.splits.test_unseen])
     assert main(["predict", str(finished), str(tmp_path / "x.npy"), "--out", str(tmp_path / "p.csv")]) == 0

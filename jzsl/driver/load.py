@@ -2,13 +2,19 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 from jzsl.config import Experiment
 from jzsl.errors import InputError
 
 
 def load_config(path: Path) -> Experiment:
-    """Runs a config file and returns its CONFIG.
+    """Runs a config file and returns its CONFIG; raises as `load_namespace` does."""
+    return load_namespace(path)["CONFIG"]
+
+
+def load_namespace(path: Path) -> dict[str, Any]:
+    """Runs a config file and returns everything that it defines, an `Experiment` called CONFIG among it.
 
     Raises:
         InputError: if the file is missing, fails, or does not export an `Experiment` called CONFIG.
@@ -26,4 +32,4 @@ def load_config(path: Path) -> Experiment:
     config = namespace["CONFIG"]
     if not isinstance(config, Experiment):
         raise InputError(f"{path}: CONFIG is a {type(config).__name__}, expected a jzsl.config.Experiment")
-    return config
+    return namespace

@@ -56,7 +56,7 @@ def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, se
         "epochs": record.epochs(experiment),
         "epochs_chosen": experiment.train.epochs is None,
         "offset": record.offset(experiment),
-        "class_prior": "uniform" if sths is None else sths.prior_name,
+        "class_prior": "uniform" if sths is None else sths.class_prior,
         "rounds": 0 if sths is None else sths.rounds,
         "duration_s": record.seconds,
     }

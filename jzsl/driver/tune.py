@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,14 @@ from jzsl.config import Experiment
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import transductive
+from jzsl.packages import PartsIn
 from jzsl.problem.problem import Problem
-from jzsl.self_training.refinement.choice import Refinement
+from jzsl.self_training.parts import PreparePrior, RefinerConfig, SelectorConfig, name_of
 from jzsl.self_training.rounds import SelfTraining, SelfTrainingState
-from jzsl.self_training.selection.choice import Selection
+from jzsl.self_training.selection.hard_classes import hard_class_fraction, with_hard_classes
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import Metrics
+from jzsl.types import Candidates, ClassTable, Metrics, Pool
 
 CRITERIA = ("information", "frequency_entropy", "stability")
 """Label-free criteria, recorded beside: users have no labels to choose by. Of each, more should be better."""
@@ -29,41 +30,65 @@ CRITERIA = ("information", "frequency_entropy", "stability")
 
 @dataclass(frozen=True)
 class Grid:
-    """The settings to try: all combinations. A selection without hard classes is tried once, not for every K."""
+    """The settings to try: all combinations. What the grid does not name stays as the experiment has it."""
 
     rounds: tuple[int, ...] = (4,)
     """T; 0 is the base alone, refined"""
-    hard: tuple[float, ...] = (0.5, 0.7, 0.9)
-    """K, as a share of the unseen classes"""
+    hard_class_fraction: tuple[float, ...] = (0.5, 0.7, 0.9)
+    """K, as a share of the unseen classes; a selection without hard classes is tried once"""
     epochs: tuple[int, ...] = (3, 5, 10)
-    """epochs a round"""
-    selection: tuple[Selection, ...] = ()
-    """selections; none tries the experiment's own"""
-    refinement: tuple[Refinement, ...] = ()
-    """refinements; none tries the experiment's own"""
+    """epochs per round"""
+    selections: Annotated[tuple[SelectorConfig, ...], PartsIn("jzsl.self_training.selection")] = ()
+    """selections; none tries that of the experiment"""
+    refinements: Annotated[tuple[RefinerConfig | None, ...], PartsIn("jzsl.self_training.refinement")] = ()
+    """refinements, None for unrefined predictions; none at all tries that of the experiment"""
     folds: int = 1
     """1: the source's validation classes play the unseen ones. More: the seen classes are dealt into so many groups,
     and each plays them in turn"""
 
     def __post_init__(self):
-        for name in ("rounds", "hard", "epochs"):
+        for name in ("rounds", "hard_class_fraction", "epochs"):
             values = getattr(self, name)
             if not values or not all(value > 0 or (name == "rounds" and value == 0) for value in values):
                 raise InputError(f"grid.{name}: {values} found, expected positive numbers")
-        if max(self.hard) > 1:
-            raise InputError(f"grid.hard: {max(self.hard)} found, expected shares of the unseen classes, at most 1")
+        if max(self.hard_class_fraction) > 1:
+            raise InputError(
+                f"grid.hard_class_fraction: {max(self.hard_class_fraction)} found, expected shares of the unseen "
+                "classes, at most 1"
+            )
         if self.folds < 1:
             raise InputError(f"grid.folds: {self.folds} found, expected 1 or more")
 
+    def settings(self, sths: STHS) -> list[list[STHS]]:
+        """Every setting of self-training; those of one list differ in T and K alone: one program serves them."""
+        families = itertools.product(self.selections or (sths.selection,), self.refinements or (sths.refinement,))
+        return [
+            [
+                replace(sths, rounds=rounds, selection=with_hard_classes(selection, share), refinement=refinement)
+                for rounds in self.rounds
+                for share in (self.hard_class_fraction if hard_class_fraction(selection) is not None else (None,))
+            ]
+            for selection, refinement in families
+        ]
 
-class Candidate(NamedTuple):
-    """One setting of the grid and what it did: of each number a list over seeds, the mean over folds."""
+
+class Setting(NamedTuple):
+    """One setting of the grid."""
 
     epochs: int
-    rounds: int
-    hard: float
-    selection: Selection
-    refinement: Refinement
+    self_training: STHS
+
+    def applied(self, experiment: Experiment) -> Experiment:
+        """The experiment with this setting."""
+        return replace(
+            experiment, train=replace(experiment.train, epochs=self.epochs), self_training=self.self_training
+        )
+
+
+class Candidate(NamedTuple):
+    """A setting and its numbers: of each a list over seeds, the mean over folds."""
+
+    setting: Setting
     t1: list[float]
     information: list[float]
     frequency_entropy: list[float]
@@ -75,14 +100,14 @@ def tune(
 ) -> list[Candidate]:
     """Every setting of the grid on classes treated as unseen, the best mean T1 first.
 
-    Replicas (T, K and seeds of equal epochs and selection) run as one program under `vmap` on an accelerator, where
+    Replicas (T, K and seeds of one selection and refinement) run as one program under `vmap` on an accelerator, where
     that is fastest, and in turn through one compiled program on a CPU.
 
     Args:
-        experiment: with its self-training; the settings come from the grid.
+        experiment: with its self-training, of which everything stays that the grid does not name.
         problem: the whole problem; its test rows take no part.
         grid: what to try.
-        tell: is told what is going on.
+        tell: called with a line of progress.
         batched: overrides the choice by platform.
 
     Raises:
@@ -97,27 +122,22 @@ def tune(
             f"tasks: {names} found; tune chooses by T1, on classes treated as unseen in a pool of their own"
         )
     run = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
-    found: dict[_Setting, list[list[_Outcome]]] = {}
+    outcomes: list[tuple[Setting, list[list[_Outcome]]]] = []
     for number, part in enumerate(problem.validation_folds(grid.folds), 1):
         where = f"fold {number} of {grid.folds}: "
-        for setting, of_seeds in _on_fold(experiment, sths, part, grid, run, lambda text, at=where: tell(at + text)):
-            found.setdefault(setting, []).append(of_seeds)
-    candidates = [Candidate(*setting, *np.mean(numbers, 0).T.tolist()) for setting, numbers in found.items()]
+        of_fold = _on_fold(
+            experiment, grid.settings(sths), part, grid.epochs, run, lambda text, at=where: tell(at + text)
+        )
+        for position, (setting, of_seeds) in enumerate(of_fold):
+            if number == 1:
+                outcomes.append((setting, []))
+            outcomes[position][1].append(of_seeds)
+    candidates = [Candidate(setting, *np.mean(of_folds, 0).T.tolist()) for setting, of_folds in outcomes]
     return sorted(candidates, key=lambda candidate: -np.mean(candidate.t1))
 
 
-class _Setting(NamedTuple):
-    """The first fields of a Candidate."""
-
-    epochs: int
-    rounds: int
-    hard: float
-    selection: Selection
-    refinement: Refinement
-
-
 class _Outcome(NamedTuple):
-    """What one replica did on one fold, in the order of Candidate's fields."""
+    """The numbers of one replica on one fold, in the order of Candidate's fields."""
 
     t1: float
     information: float
@@ -126,37 +146,39 @@ class _Outcome(NamedTuple):
 
 
 def _on_fold(
-    experiment: Experiment, sths: STHS, part: Problem, grid: Grid, run: Callable[..., Any], tell: Callable[[str], None]
-) -> Iterator[tuple[_Setting, list[_Outcome]]]:
-    """Every setting on one problem, and what became of each of its seeds."""
-    view = transductive(part, experiment.transform)
+    experiment: Experiment,
+    families: list[list[STHS]],
+    part: Problem,
+    epochs_per_round: tuple[int, ...],
+    run: Callable[..., Any],
+    tell: Callable[[str], None],
+) -> Iterator[tuple[Setting, list[_Outcome]]]:
+    """Every setting on one problem, and the outcome of each of its seeds."""
+    view = transductive(part, experiment.scaling)
     protocol = Protocol(part, view)
-    arrays = jax.device_put((view.pool, view.classes, view.candidates))
-    cluster = None
-    for selection, refinement in itertools.product(
-        grid.selection or (sths.selection,), grid.refinement or (sths.refinement,)
-    ):
-        chosen = replace(sths, selection=selection, refinement=refinement)
-        training = chosen.build(experiment.method.build(ZSL()), view.labelled, view.unlabelled)
-        if chosen.needs_clusters and cluster is None:
-            tell("clustering")
-            cluster = chosen.clustering.value(np.asarray(view.pool.x[view.labelled :]), len(view.unseen), 0)
-        clusters = jnp.zeros(view.unlabelled, jnp.int32) if cluster is None else jnp.int32(cluster)
-        settings = list(itertools.product(grid.rounds, grid.hard if selection.uses_hard else grid.hard[:1]))
-        replicas = list(itertools.product(settings, range(experiment.seeds)))
+    arrays: tuple[Pool, ClassTable, Candidates] = jax.device_put((view.pool, view.classes, view.candidates))
+    unlabelled = np.asarray(view.pool.x[view.labelled : view.labelled + view.unlabelled])
+    done: dict[PreparePrior, Any] = {}
+    for family in families:
+        for sths in family:
+            sths.require_samples(view.unlabelled)
+        first = family[0]
+        training = first.build(experiment.method.build(ZSL()), view.labelled, view.unlabelled)
+        names = f"{name_of(first.selection)}, {name_of(first.refinement)}"
+        tell(f"{names}: preparing")
+        prepared = first.prepare(unlabelled, len(view.unseen), done)
+        replicas = list(itertools.product(range(len(family)), range(experiment.seeds)))
         starts = [
-            training.init(
-                jax.random.key(seed), *arrays, clusters, STHS(rounds=rounds, hard=hard).schedule(len(view.unseen))
-            )
-            for (rounds, hard), seed in replicas
+            training.init(jax.random.key(seed), *arrays, prepared, family[number].parameters(len(view.unseen)))
+            for number, seed in replicas
         ]
-        for epochs in grid.epochs:
-            tell(f"{selection.name}, {refinement.name}, {epochs} epochs a round: {len(replicas)} replicas")
-            outcomes: dict[tuple[int, float], list[_Outcome]] = {setting: [] for setting in settings}
-            for place, (state, metrics) in run(training, starts, arrays, epochs):
-                outcomes[replicas[place][0]].append(_outcome(protocol, state, metrics))
-            for setting, of_seeds in outcomes.items():
-                yield _Setting(epochs, *setting, selection, refinement), of_seeds
+        for epochs in epochs_per_round:
+            tell(f"{names}, {epochs} epochs per round: {len(replicas)} replicas")
+            outcomes: list[list[_Outcome]] = [[] for _ in family]
+            for position, (state, metrics) in run(training, starts, arrays, epochs):
+                outcomes[replicas[position][0]].append(_outcome(protocol, state, metrics))
+            for sths, of_seeds in zip(family, outcomes, strict=True):
+                yield Setting(epochs, sths), of_seeds
 
 
 def _outcome(protocol: Protocol, state: SelfTrainingState, metrics: Metrics) -> _Outcome:
@@ -169,7 +191,7 @@ def _outcome(protocol: Protocol, state: SelfTrainingState, metrics: Metrics) -> 
 
 
 def mutual_information(scores: Float[Array, "m k"]) -> Float[Array, ""]:
-    """Between row and predicted class, in nats: the entropy of the mean posterior less the mean entropy."""
+    """Between sample and predicted class, in nats: the entropy of the mean posterior less the mean entropy."""
     log_share = jax.nn.log_softmax(scores)
     share = jnp.exp(log_share)
     mean = share.mean(0)
@@ -180,29 +202,29 @@ def mutual_information(scores: Float[Array, "m k"]) -> Float[Array, ""]:
 def rank_correlations(candidates: list[Candidate]) -> dict[str, float | None]:
     """Spearman's correlation of each criterion with T1 over the candidates' means; None where one is constant."""
     t1 = [np.mean(candidate.t1) for candidate in candidates]
-    found: dict[str, float | None] = {}
+    correlations: dict[str, float | None] = {}
     for name in CRITERIA:
         values = [np.mean(getattr(candidate, name)) for candidate in candidates]
         constant = len(candidates) < 3 or np.ptp(values) == 0 or np.ptp(t1) == 0
         statistic: Any = None if constant else spearmanr(values, t1)
-        found[name] = None if constant else float(statistic.statistic)
-    return found
+        correlations[name] = None if constant else float(statistic.statistic)
+    return correlations
 
 
 def _in_turn(training: SelfTraining, starts: list[Any], arrays: Any, epochs: int) -> Iterator[tuple[int, Any]]:
     step = jax.jit(training.step)
-    for place, state in enumerate(starts):
+    for position, state in enumerate(starts):
         metrics = {}
-        for _ in range(int(state.schedule.rounds) + 1):
+        for _ in range(int(state.parameters.rounds) + 1):
             state, metrics = step(state, *arrays, epochs)
-        yield place, (state, metrics)
+        yield position, (state, metrics)
 
 
 def _together(training: SelfTraining, starts: list[Any], arrays: Any, epochs: int) -> Iterator[tuple[int, Any]]:
     step: Any = jax.jit(jax.vmap(training.step, in_axes=(0, None, None, None, None)))
     states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
-    rounds = np.array([int(state.schedule.rounds) for state in starts])
+    rounds = np.array([int(state.parameters.rounds) for state in starts])
     for t in range(rounds.max() + 1):
         states, metrics = step(states, *arrays, epochs)
-        for place in np.flatnonzero(rounds == t):
-            yield int(place), jax.tree.map(lambda leaf, place=place: leaf[place], (states, metrics))
+        for position in np.flatnonzero(rounds == t):
+            yield int(position), jax.tree.map(lambda leaf, position=position: leaf[position], (states, metrics))

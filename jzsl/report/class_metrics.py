@@ -65,7 +65,7 @@ def _confusion(
 def prior_name(run: RunArtifacts) -> str:
     """Where the class prior came from."""
     name = run.result["class_prior"]
-    return "known prior" if name == "known" else f"estimated prior ({name})"
+    return "known prior" if name == "known" else f"prior by {name}"
 
 
 def estimated_prior(run: RunArtifacts) -> Float[np.ndarray, "s k"] | None:

@@ -29,7 +29,7 @@ def require_matplotlib() -> None:
 
 
 def require_room(out: Path) -> None:
-    """Raises InputError unless the folder is free and a figure can be drawn, for callers that work long before."""
+    """Raises InputError unless the folder is free and a figure can be drawn, before a long computation."""
     if out.exists():
         raise InputError(f"{out}: exists already; choose another --out")
     require_matplotlib()
@@ -54,17 +54,17 @@ def write_figure(draw: Callable[[Any], None], title: str, path: Path, size: tupl
 
 
 def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label: str) -> None:
-    """A group of bars for each base, a bar for each variant: mean over seeds, whiskers of one standard deviation."""
+    """A group of bars for each base, one bar per variant: mean over seeds, whiskers of one standard deviation."""
     axes = figure.subplots()
     bases = list(dict.fromkeys(base for base, _ in values))
     groups = list(dict.fromkeys(group for _, group in values))
     width = 0.8 / len(groups)
-    for place, group in enumerate(groups):
-        found = [values.get((base, group), [np.nan]) for base in bases]
-        spread = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in found]
-        position = np.arange(len(bases)) + (place - (len(groups) - 1) / 2) * width
-        bars = axes.bar(position, [np.mean(value) for value in found], 0.92 * width, yerr=spread, capsize=3,
-                        label=group, color=COLOURS[place % len(COLOURS)])  # fmt: skip
+    for number, group in enumerate(groups):
+        of_group = [values.get((base, group), [np.nan]) for base in bases]
+        spread = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in of_group]
+        position = np.arange(len(bases)) + (number - (len(groups) - 1) / 2) * width
+        bars = axes.bar(position, [np.mean(value) for value in of_group], 0.92 * width, yerr=spread, capsize=3,
+                        label=group, color=COLOURS[number % len(COLOURS)])  # fmt: skip
         axes.bar_label(bars, fmt="%.1f", fontsize="small", padding=2)
     axes.set_xticks(range(len(bases)), bases)
     axes.set_ylabel(label)
@@ -75,16 +75,16 @@ def grouped_bars(figure: Any, values: dict[tuple[str, str], list[float]], label:
 
 
 def horizontal_bars(figure: Any, values: dict[tuple[str, str], list[float]], label: str) -> None:
-    """As `grouped_bars`, for more variants than a legend carries: a panel for each base, variants by name."""
+    """As `grouped_bars`, for more variants than fit a legend: a panel for each base, variants by name."""
     bases = list(dict.fromkeys(base for base, _ in values))
     groups = list(dict.fromkeys(group for _, group in values))[::-1]
     figure.set_size_inches(7.5, 1.5 + 0.28 * len(groups))
     panels = np.atleast_1d(figure.subplots(1, len(bases), sharey=True))
-    for place, (axes, base) in enumerate(zip(panels, bases, strict=True)):
-        found = [values.get((base, group), [np.nan]) for group in groups]
-        spread = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in found]
-        means = [float(np.mean(value)) for value in found]
-        bars = axes.barh(range(len(groups)), means, xerr=spread, capsize=2, color=COLOURS[place % len(COLOURS)])
+    for number, (axes, base) in enumerate(zip(panels, bases, strict=True)):
+        of_base = [values.get((base, group), [np.nan]) for group in groups]
+        spread = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in of_base]
+        means = [float(np.mean(value)) for value in of_base]
+        bars = axes.barh(range(len(groups)), means, xerr=spread, capsize=2, color=COLOURS[number % len(COLOURS)])
         shown = ["" if np.isnan(mean) else f"{mean:.1f}" for mean in means]
         axes.bar_label(bars, shown, fontsize="small", padding=3)
         axes.set_yticks(range(len(groups)), groups, fontsize="small")

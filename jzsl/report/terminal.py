@@ -76,7 +76,7 @@ def _domains(domains: np.ndarray, names: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
 
 
-def finding_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:
+def study_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Table:
     """The table of a study: all columns but the single values of the seeds, and of a long one evenly spaced rows.
 
     Args:

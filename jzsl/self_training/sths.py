@@ -1,107 +1,120 @@
-"""STHS: what a config says of self-training with hardness sampling (STHS paper, section 3.3 and algorithm 1)."""
+"""STHS: the configuration of self-training with hardness sampling (STHS paper, section 3.3 and algorithm 1)."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import numpy as np
 import tyro
+from jaxtyping import Float
 
-from jzsl.errors import InputError, require_positive
+from jzsl.errors import InputError
 from jzsl.interfaces import Method
-from jzsl.self_training.priors.three_c import Clustering
-from jzsl.self_training.refinement.choice import Refinement
-from jzsl.self_training.rounds import Schedule, SelfTraining, self_train
-from jzsl.self_training.selection.choice import Prior, PriorEstimator, Selection
+from jzsl.packages import PartsIn
+from jzsl.self_training.parts import (
+    PreparePrior,
+    PriorEstimator,
+    RefinerConfig,
+    ScheduleConfig,
+    SelectorConfig,
+)
+from jzsl.self_training.rounds import Prepared, RoundParameters, SelfTraining, self_train
+from jzsl.self_training.schedules.linear import LinearSchedule
+from jzsl.self_training.selection.cfbs import CFBS
 
 
 @dataclass(frozen=True)
 class STHS:
-    """Self-training with hardness sampling."""
+    """Self-training with hardness sampling. By default every part is the paper's, with CFBS as the selection."""
 
     rounds: int = 4
     """T, rounds after the inductive base (STHS: 4 on AWA2, 8 on CUB, 11 on SUN with S2V); 0 is the base alone"""
-    selection: Annotated[Selection, tyro.conf.arg(aliases=("--selection",))] = Selection.cfbs
-    """which pseudo-labelled rows a round trains on"""
-    prior: Annotated[Prior, tyro.conf.arg(aliases=("--prior",))] = Prior.three_c_edges
-    """the class prior that pn_cfbs divides by. On caltech101 the literal reading of 3C is the nearer one to the truth
-    (`jzsl study prior-error`), but no nearer than the class frequency itself"""
-    known: tuple[float, ...] = ()
-    """for the prior `known`: the share of each unseen class, in the order of the class table"""
-    hard: float = 0.8
-    """K, the hard classes, as a share of the unseen ones (STHS: 0.8 on AWA2, 0.9 on CUB, 0.75 on SUN)"""
-    refinement: Refinement = Refinement.none
-    """what is made of the base's predictions before rows are selected: hardness sampling over a smoothed graph"""
-    neighbours: int = 10
-    """edges from each unlabelled row, for refinements that need a graph"""
-    clustering: Clustering = Clustering.tsne_mixture
-    """the clustering that 3C compares with; made once a run"""
+    selection: SelectorConfig = CFBS()
+    """which pseudo-labelled samples a round trains on"""
+    schedule: ScheduleConfig = LinearSchedule()
+    """how many pseudo-labelled samples each round trains on"""
+    refinement: Annotated[
+        tyro.conf.AvoidSubcommands[RefinerConfig | None], PartsIn("jzsl.self_training.refinement")
+    ] = None
+    """how the base's predictions are refined before samples are selected; None takes them as they are"""
     warm: bool = False
-    """go on with the last round's model; by default it is trained again from scratch, as the paper does"""
-    portion: tuple[float, float, float] | None = None
-    """take other shares of the unlabelled rows than t / T: those of the first round, how much more each later round,
-    and at most; CBST's are 0.2 0.05 0.5"""
+    """go on with the last round's model; by default it is trained again from scratch, as algorithm 1 does"""
     strict: bool = False
-    """one unlabelled pool of seen and unseen test rows mixed (STHS, section 4.5); else the unseen rows are separate"""
+    """one unlabelled pool of seen and unseen test samples mixed (STHS, section 4.5); else the unseen ones are
+    separate"""
 
     def __post_init__(self):
-        require_positive(self, "hard", "neighbours")
-        if self.portion is not None and not (0 < self.portion[0] <= self.portion[2] <= 1 and self.portion[1] >= 0):
-            raise InputError(f"portion: {self.portion} found, expected shares: the first, the growth, at most 1")
         if self.rounds < 0:
             raise InputError(f"rounds: {self.rounds} found, expected zero or more")
-        if self.hard > 1:
-            raise InputError(f"hard: {self.hard} found, expected a share of the unseen classes, at most 1")
-        if (self.prior is Prior.known) != bool(self.known):
-            raise InputError(f"known: {self.known} found, expected shares if and only if the prior is `known`")
-        if self.known and (min(self.known) < 0 or sum(self.known) == 0):
-            raise InputError(f"known: {self.known} found, expected shares of zero or more, not all zero")
 
     @property
-    def class_prior(self) -> Prior:
-        """What takes part in the run: the chosen prior where something divides by it, else the uniform one."""
-        divides = self.selection.uses_prior or self.refinement is Refinement.mass_label_propagation
-        return self.prior if divides else Prior.uniform
+    def class_prior(self) -> str:
+        """The class prior that takes part in the run, by its name in reports; `uniform` where none does."""
+        names = [prior.name for prior in self._priors() if prior is not None]
+        return names[0] if names else "uniform"
 
-    @property
-    def needs_clusters(self) -> bool:
-        return self.class_prior.needs_clusters
-
-    def schedule(self, classes: int, factor: float = 0.0) -> Schedule:
-        """The numbers of a run that labels rows as so many classes."""
-        return Schedule(
+    def parameters(self, classes: int, offset: float = 0.0) -> RoundParameters:
+        """The numbers of a run that labels samples as so many classes, with a calibration offset on unseen ones."""
+        return RoundParameters(
             rounds=jnp.int32(self.rounds),
-            hard=jnp.int32(max(1, round(self.hard * classes))),
-            portion=jnp.float32(self.portion or (0, 0, 0)),
-            factor=jnp.float32(factor),
+            selection=self.selection.build().parameters(classes),
+            schedule=self.schedule.build().parameters,
+            offset=jnp.float32(offset),
         )
 
-    def estimator(self) -> PriorEstimator:
-        """The chosen estimator of the class prior."""
-        if self.class_prior is not Prior.known:
-            return self.class_prior.value
-        shares = np.array(self.known, np.float32) / sum(self.known)
+    def prepare(
+        self, x: Float[np.ndarray, "m *s"], classes: int, done: MutableMapping[PreparePrior, Any] | None = None
+    ) -> Prepared:
+        """What the class priors prepare of the unlabelled samples, once for equal ones.
 
-        def known(predictions, cluster, confusion):
-            if predictions.scores.shape[1] != len(shares):
-                raise InputError(f"known: {len(shares)} shares found for {predictions.scores.shape[1]} classes")
-            return jnp.asarray(shares)
+        Args:
+            x: the unlabelled samples.
+            classes: number of candidate classes.
+            done: what is prepared of these samples already; extended.
+        """
+        done = {} if done is None else done
 
-        return known
+        def arrays(prior: PriorEstimator | None) -> Any:
+            if prior is None or prior.prepare is None:
+                return None
+            if prior.prepare not in done:
+                done[prior.prepare] = prior.prepare(x, classes, 0)
+            return done[prior.prepare]
+
+        return Prepared(*map(arrays, self._priors()))
 
     def build(self, method: Method, labelled: int, unlabelled: int) -> SelfTraining:
-        if self.class_prior is Prior.bbse and method.sample is None:
-            raise InputError("prior: bbse needs a base that generates features")
-        if self.selection.uses_angles and method.embedding is None:
-            raise InputError(f"selection: {self.selection.name} needs a base with class weights or prototypes")
-        return self_train(
-            method,
-            self.selection.value,
-            self.estimator(),
-            labelled,
-            unlabelled,
-            self.warm,
-            self.refinement.value,
-            self.neighbours if self.refinement.needs_graph else None,
-            self.selection.uses_angles,
-        )
+        """Self-training of a method on so many labelled and unlabelled samples.
+
+        Raises:
+            InputError: if the method lacks what a part needs, or no round would select a sample.
+        """
+        selector, priors = self.selection.build(), self._priors()
+        if method.sample is None and any(prior is not None and prior.needs_generated for prior in priors):
+            raise InputError(f"prior: {self.class_prior} found, which needs a base that generates features")
+        if selector.uses_angles and method.embedding is None:
+            raise InputError(
+                f"selection: {type(self.selection).__name__} found, which needs a base with class weights or prototypes"
+            )
+        self.require_samples(unlabelled)
+        refiner = None if self.refinement is None else self.refinement.build()
+        return self_train(method, selector, self.schedule.build(), labelled, unlabelled, refiner, self.warm)
+
+    def require_samples(self, unlabelled: int) -> None:
+        """Raises InputError if no round would select one of so many samples, as for T > M in the paper's schedule."""
+        schedule = self.schedule.build()
+        counts = [
+            int(schedule.samples(schedule.parameters, jnp.int32(t), jnp.int32(self.rounds), jnp.int32(unlabelled)))
+            for t in sorted({1, self.rounds})
+        ]
+        if self.rounds and max(counts) < 1:
+            raise InputError(
+                f"rounds: {self.rounds} found for {unlabelled} unlabelled samples, of which "
+                f"{type(self.schedule).__name__} would select none in any round; expected fewer rounds"
+            )
+
+    def _priors(self) -> tuple[PriorEstimator | None, PriorEstimator | None]:
+        """For the selector and for the refiner."""
+        refiner = None if self.refinement is None else self.refinement.build()
+        return self.selection.build().prior, None if refiner is None else refiner.prior

@@ -1,4 +1,8 @@
-"""ABP paper, table 3: parameters and multiply-adds of the generators, counted, and what a training step costs."""
+"""ABP paper, table 3: parameters and multiply-adds of the generators, counted, and what a training step costs.
+
+Columns: base, size (of the data), parameters M (millions of weights), multiply-adds M (of one pass, millions), training
+MFLOP per sample (matrix products of a training step), sample MFLOP (compiler) (of generating one sample).
+"""
 
 import math
 from typing import Any
@@ -9,61 +13,63 @@ import numpy as np
 
 from jzsl.interfaces import Generator
 from jzsl.report.figures import COLOURS
-from jzsl.studies.study import Finding, Setting, only_generative
+from jzsl.studies.bases import GENERATORS
+from jzsl.studies.study import Study, StudyResult, StudySetup, only_generative
 from jzsl.types import ClassTable, Pool
 
 SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 """Features and semantic dimensions."""
 
 
-def cost(setting: Setting) -> Finding:
+def cost(setup: StudySetup) -> StudyResult:
     """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
-    problem = setting.problem
-    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.required_semantics.shape[1])}
+    problem = setup.problem
+    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.semantics.shape[1])}
     rows = []
-    for name, base in only_generative(setting).items():
+    for name, base in only_generative(setup).items():
         generator, batch = base.generator.build(), getattr(base.generator, "batch_size", 64)
-        for place, (features, dimensions) in sizes.items():
-            setting.tell(f"{name}: {place}")
-            rows.append({"base": name, "size": place, **costs(generator, features, dimensions, batch)})
-
-    def draw(figure):
-        panels = figure.subplots(1, 2)
-        names = list(dict.fromkeys(row["base"] for row in rows))
-        width = 0.8 / len(names)
-        for axes, column in zip(panels, ("parameters M", "training MFLOP a row"), strict=True):
-            for place, name in enumerate(names):
-                found = [row[column] for row in rows if row["base"] == name]
-                position = np.arange(len(sizes)) + (place - (len(names) - 1) / 2) * width
-                axes.bar(position, found, 0.92 * width, color=COLOURS[place],
-                         label=name if column == "parameters M" else None)  # fmt: skip
-            axes.set_xticks(range(len(sizes)), list(sizes))
-            axes.grid(axis="x", visible=False)
-        panels[0].set_ylabel("parameters (millions)")
-        panels[1].set_ylabel("products of training (MFLOP a row)")
-        figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
-
+        for data, (features, dimensions) in sizes.items():
+            setup.progress(f"{name}: {data}")
+            rows.append({"base": name, "size": data, **costs(generator, features, dimensions, batch)})
     words = "; ".join(
         f"{row['base']} {row['parameters M']:.2f} M and {row['multiply-adds M']:.2f} M, but "
-        f"{row['training MFLOP a row']:.0f} MFLOP to train on a row once"
+        f"{row['training MFLOP per sample']:.0f} MFLOP to train on a sample once"
         for row in rows
         if row["size"] == "CUB"
     )
-    return Finding(
-        "What do generators cost? (ABP, table 3)",
+    return StudyResult(
         f"Parameters, and multiplications and additions of one pass, at CUB's size: {words}.",
         rows,
-        draw,
+        lambda figure: _draw(figure, rows),
         (
             "parameters are weights without biases of all networks that training needs; a pass uses each once",
-            "training: matrix products of one step of the epoch loop, divided by its rows (the critic's rows not)",
-            "sample: floating-point operations that the compiler counts for one generated row",
+            "training: matrix products of one step of the epoch loop, divided by its samples (without those of the "
+            "critic's own steps)",
+            "sample: floating-point operations that the compiler counts for one generated sample",
         ),
     )
 
 
+def _draw(figure: Any, rows: list[dict[str, Any]]) -> None:
+    titles = {"parameters M": "parameters (millions)",
+              "training MFLOP per sample": "products of training (MFLOP per sample)"}  # fmt: skip
+    names, sizes = (list(dict.fromkeys(row[column] for row in rows)) for column in ("base", "size"))
+    width = 0.8 / len(names)
+    panels = figure.subplots(1, 2)
+    for axes, (column, title) in zip(panels, titles.items(), strict=True):
+        for number, name in enumerate(names):
+            heights = [row[column] for row in rows if row["base"] == name]
+            position = np.arange(len(sizes)) + (number - (len(names) - 1) / 2) * width
+            label = name if axes is panels[0] else None
+            axes.bar(position, heights, 0.92 * width, color=COLOURS[number], label=label)
+        axes.set_xticks(range(len(sizes)), sizes)
+        axes.grid(axis="x", visible=False)
+        axes.set_ylabel(title)
+    figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
+
+
 def costs(generator: Generator, features: int, dimensions: int, batch: int) -> dict[str, Any]:
-    """A row of the table, from shapes alone."""
+    """The numbers of one generator, from shapes alone."""
     pool = Pool(
         jax.ShapeDtypeStruct((batch, features), jnp.float32),  # type: ignore[arg-type]
         jax.ShapeDtypeStruct((batch,), jnp.int32),  # type: ignore[arg-type]
@@ -77,20 +83,14 @@ def costs(generator: Generator, features: int, dimensions: int, batch: int) -> d
     state = jax.eval_shape(generator.init, key, pool, classes)
     networks = (state.params, getattr(state, "critic", ()))
     weights = sum(leaf.size for leaf in jax.tree.leaves(networks) if leaf.ndim == 2)
-    training = product_operations(
-        lambda *given: generator.fit(given[0], given[1], given[2], 1, 1)[0], state, pool, classes
-    )
+    training = product_operations(lambda *arguments: generator.fit(*arguments, 1)[0], state, pool, classes)
     semantics = jax.ShapeDtypeStruct((batch, dimensions), jnp.float32)
-    compiled = (
-        jax.jit(lambda key, state, given: generator.sample(key, state, given, False))
-        .lower(state, key, semantics)
-        .compile()
-    )
+    compiled = jax.jit(lambda *arguments: generator.sample(*arguments, False)).lower(state, key, semantics).compile()
     analysis: Any = compiled.cost_analysis()
     return {
         "parameters M": round(weights / 1e6, 2),
         "multiply-adds M": round(2 * weights / 1e6, 2),
-        "training MFLOP a row": round(training / batch / 1e6, 1),
+        "training MFLOP per sample": round(training / batch / 1e6, 1),
         "sample MFLOP (compiler)": round(float(analysis["flops"]) / batch / 1e6, 2),
     }
 
@@ -118,3 +118,6 @@ def _products(jaxpr: Any, inside: bool) -> int:
                 if hasattr(body, "eqns"):
                     total += times * _products(body, inside or equation.primitive.name == "while")
     return total
+
+
+STUDY = Study("What do generators cost? (ABP, table 3)", cost, GENERATORS)

@@ -1,18 +1,25 @@
-"""AVH paper, section 5.1: self-training from a labelled to an unlabelled domain (tables 3 and 4, fig. 6)."""
+"""AVH paper, tables 3 and 4, fig. 6: which selection adapts best from a labelled to an unlabelled domain?
+
+Columns: base, selection, source only and A (target accuracy before and after the rounds, %, means over seeds), std
+(of A), right labels, AVH, confidence, norm (means over the samples selected in the first round, by the source model),
+values (A, one per seed).
+"""
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from jzsl.devices.replicas import replica
 from jzsl.errors import InputError
-from jzsl.evaluation.views import domain_adaptation as view_of
-from jzsl.hardness.scores import hardness
+from jzsl.hardness.scores import Hardness, hardness
+from jzsl.interfaces import MethodConfig
 from jzsl.report.figures import COLOURS
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
-from jzsl.studies.experiments import experiment_of, self_trained
-from jzsl.studies.study import Finding, Setting, compared, paired
+from jzsl.studies.runs import Runs
+from jzsl.studies.study import Study, StudyResult, StudySetup, claim, compare, deviation
 from jzsl.tasks.adaptation import Adaptation
 
 PORTION = (0.2, 0.05, 0.5)
@@ -29,97 +36,116 @@ _VARIANTS = {
     "CRST, LRENT": Selection.crst_lrent,
     "CRST": Selection.crst,
 }
+_RIVALS = ("CBST", "CRST")
+_Curves = dict[tuple[str, str], Float[np.ndarray, "seeds rounds"]]
 
 
-def domain_adaptation(setting: Setting) -> Finding:
+def domain_adaptation(setup: StudySetup) -> StudyResult:
     """Accuracy in the target domain after every round, and what the first round selects."""
-    problem = setting.problem
-    if len(problem.splits.test_unseen):
+    splits, origin = setup.problem.splits, setup.problem.provenance.origin
+    if len(splits.test_unseen):
         raise InputError(
-            f"{problem.provenance.origin}: splits.test_unseen: {len(problem.splits.test_unseen)} rows, expected none: "
-            "both domains have the same classes"
+            f"{origin}: splits.test_unseen: {len(splits.test_unseen)} samples, expected none: both domains have the "
+            "same classes"
         )
-    view = view_of(problem, setting.scaling)
-    truth = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)])
-    x = view.pool.x[view.labelled :]
-    curves: dict[tuple[str, str], np.ndarray] = {}
+    curves: _Curves = {}
     rows: list[dict[str, Any]] = []
-    for name, base in setting.bases.items():
-        method = base.build(Adaptation())
+    for name, base in setup.bases.items():
         for variant, selection in _VARIANTS.items():
-            setting.tell(f"{name}: {variant}")
-            sths = STHS(setting.rounds, selection, Prior.uniform, hard=setting.hard, portion=PORTION, warm=True)
-            of_seeds, first = [], []
-            for rounds in self_trained(experiment_of(setting, base, (Adaptation(),), sths)):
-                numbers, before = [], None
-                for state, found in rounds:
-                    if before is not None and len(numbers) == 1:
-                        first.append(_selected(state, before, view.labelled, view.seen, truth))
-                    if not numbers and method.embedding is not None:
-                        predictor = method.predictor(replica(state.model, 0), view.pool, view.classes, view.unseen)
-                        scores = method.logits(predictor, x, view.seen)
-                        embedding = method.embedding(predictor, x, view.seen)
-                        before = hardness(scores, embedding, np.asarray(scores).argmax(1).astype(np.int32))
-                    numbers.append(found["A"])
-                of_seeds.append(numbers)
-            curves[name, variant] = np.array(of_seeds)
-            last = curves[name, variant][:, -1]
-            spread = round(float(np.std(last, ddof=1)), 2) if len(last) > 1 else 0.0
-            means = np.mean(first, 0) if first else [np.nan] * 4
-            rows.append(
-                {
-                    "base": name,
-                    "selection": variant,
-                    "source only": round(float(curves[name, variant][:, 0].mean()), 2),
-                    "A": round(float(last.mean()), 2),
-                    "std": spread,
-                    "right labels": round(float(means[0]), 3),
-                    "AVH": round(float(means[1]), 4),
-                    "confidence": round(float(means[2]), 3),
-                    "norm": round(float(means[3]), 2),
-                    "values": " ".join(f"{value:.2f}" for value in last),
-                }
+            setup.progress(f"{name}: {variant}")
+            sths = STHS(
+                setup.rounds, selection, Prior.uniform, hard=setup.hard_class_fraction, portion=PORTION, warm=True
             )
-
-    def last_of(name: str, variant: str) -> list[float]:
-        return curves[name, variant][:, -1].tolist()
-
-    pairs = [(last_of(name, "CBST+AVH"), last_of(name, "CBST")) for name in setting.bases]
-    against = [(last_of(name, "CBST+AVH"), last_of(name, "CRST")) for name in setting.bases]
-
-    def draw(figure):
-        panels = figure.subplots(1, len(setting.bases), squeeze=False)[0]
-        styles = ("-", "--", ":")
-        for axes, name in zip(panels, setting.bases, strict=True):
-            for place, variant in enumerate(_VARIANTS):
-                style, colour = styles[place // len(COLOURS)], COLOURS[place % len(COLOURS)]
-                label = variant if axes is panels[0] else None
-                axes.plot(curves[name, variant].mean(0), style, marker=".", color=colour, label=label)
-            axes.set_xlabel("round (0: source model)")
-            axes.set_ylabel("target accuracy, mean over classes (%)")
-            axes.set_xticks(range(setting.rounds + 1))
-            axes.set_title(name, fontsize="medium")
-        figure.legend(ncols=5, loc="outside lower center", frameon=False, fontsize="small")
-
-    return Finding(
-        "Which selection adapts best to another domain? (AVH, tables 3 and 4, fig. 6)",
-        f"That CBST+AVH beats CBST {compared(pairs)} ({paired(*pairs[0])}), that it beats CRST {compared(against)} "
-        f"({paired(*against[0])}). Source only {curves[next(iter(curves))][:, 0].mean():.1f} %.",
+            curves[name, variant], first = _train(setup, base, sths)
+            rows.append({"base": name, "selection": variant, **_columns(curves[name, variant], first)})
+    differences = compare(
+        {
+            (name, rival): (curves[name, "CBST+AVH"][:, -1].tolist(), curves[name, rival][:, -1].tolist())
+            for name in setup.bases
+            for rival in _RIVALS
+        }
+    )
+    claims = ", ".join(
+        f"that it beats {rival} {claim(differences[name, rival] for name in setup.bases)} "
+        f"({'; '.join(f'{name}: {differences[name, rival]}' for name in setup.bases)})"
+        for rival in _RIVALS
+    )
+    return StudyResult(
+        f"Of CBST+AVH: {claims}. Source only {rows[0]['source only']:.1f} %.",
         rows,
-        draw,
+        lambda figure: _draw(figure, setup, curves),
         (
-            f"{setting.rounds} rounds of {setting.epochs} epochs, each going on with the last one's model, as in CBST; "
-            f"{PORTION[0]:.0%} of the target's rows, {PORTION[1]:.0%} more each round, at most {PORTION[2]:.0%}",
-            "right labels, AVH, confidence, norm: means over the rows of the first round, by the source model",
+            f"{setup.rounds} rounds of {setup.epochs} epochs, each continuing with the model of the one before, as in "
+            f"CBST; {PORTION[0]:.0%} of the target's samples, {PORTION[1]:.0%} more each round, at most "
+            f"{PORTION[2]:.0%}",
+            "right labels, AVH, confidence, norm: means over the samples of the first round, by the source model",
         ),
         ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
     )
 
 
-def _selected(state: Any, before: Any, labelled: int, seen: np.ndarray, truth: np.ndarray) -> list[float]:
-    """Share of right labels and mean AVH, confidence and norm of the selected rows."""
-    unlabelled = slice(labelled, labelled + len(truth))
-    weight = np.asarray(state.w)[0, unlabelled].astype(float)
-    right = np.asarray(state.y)[0, unlabelled] == seen[truth]
-    columns = (right, before.avh, -np.asarray(before.confidence), -np.asarray(before.norm))
-    return [float(np.average(np.asarray(column), weights=weight)) for column in columns]
+def _train(
+    setup: StudySetup, base: MethodConfig, sths: STHS
+) -> tuple[Float[np.ndarray, "seeds rounds"], list[list[float]]]:
+    """Target accuracy after every round, and for each seed what the first round selected."""
+    runs = Runs(setup, base, (Adaptation(),), sths)
+    embed = None if runs.method.embedding is None else jax.jit(runs.method.embedding)
+    curves, first = [], []
+    for seed in range(setup.seeds):
+        accuracies, by_source = [], None
+        for t, state in enumerate(runs.states(seed)):
+            if t == 1 and by_source is not None:
+                first.append(_selected(runs, state, by_source))
+            if t == 0 and embed is not None:
+                predictor, scores, x = runs.scored(state)
+                embedding = embed(predictor, x, runs.candidates)
+                by_source = hardness(scores, embedding, jnp.argmax(scores, 1).astype(jnp.int32))
+            accuracies.append(runs.metrics(state)["A"])
+        curves.append(accuracies)
+    return np.array(curves), first
+
+
+def _selected(runs: Runs, state: Any, by_source: Hardness) -> list[float]:
+    """Share of right labels and mean AVH, confidence and norm of the selected samples."""
+    label, multiplicity = runs.pseudo_labels(state)
+    right = label == runs.candidates[runs.truth]
+    columns = (right, by_source.avh, -np.asarray(by_source.confidence), -np.asarray(by_source.norm))
+    return [float(np.average(np.asarray(column), weights=multiplicity.astype(float))) for column in columns]
+
+
+def _columns(curve: Float[np.ndarray, "seeds rounds"], first: list[list[float]]) -> dict[str, Any]:
+    last = curve[:, -1]
+    right, avh, confidence, norm = (float(mean) for mean in (np.mean(first, 0) if first else [np.nan] * 4))
+    return {
+        "source only": round(float(curve[:, 0].mean()), 2),
+        "A": round(float(last.mean()), 2),
+        "std": deviation(last.tolist()),
+        "right labels": round(right, 3),
+        "AVH": round(avh, 4),
+        "confidence": round(confidence, 3),
+        "norm": round(norm, 2),
+        "values": " ".join(f"{value:.2f}" for value in last),
+    }
+
+
+def _draw(figure: Any, setup: StudySetup, curves: _Curves) -> None:
+    panels = figure.subplots(1, len(setup.bases), squeeze=False)[0]
+    styles = ("-", "--", ":")
+    for axes, name in zip(panels, setup.bases, strict=True):
+        for number, variant in enumerate(_VARIANTS):
+            style, colour = styles[number // len(COLOURS)], COLOURS[number % len(COLOURS)]
+            label = variant if axes is panels[0] else None
+            axes.plot(curves[name, variant].mean(0), style, marker=".", color=colour, label=label)
+        axes.set_xlabel("round (0: source model)")
+        axes.set_ylabel("target accuracy, mean over classes (%)")
+        axes.set_xticks(range(setup.rounds + 1))
+        axes.set_title(name, fontsize="medium")
+    figure.legend(ncols=5, loc="outside lower center", frameon=False, fontsize="small")
+
+
+STUDY = Study(
+    "Which selection adapts best to another domain? (AVH, tables 3 and 4, fig. 6)",
+    domain_adaptation,
+    ("supervised",),
+    20,
+)

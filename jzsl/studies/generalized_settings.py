@@ -1,25 +1,32 @@
-"""Generalized recognition by setting and selection (STHS, tables 2 and 4; AVH paper's selections beside them)."""
+"""STHS, tables 2 and 4: generalized recognition by setting and selection (the AVH paper's selections beside them).
+
+Columns: base, setting (inductive, separate pool, strict), selection, T1 (separate pool only), the metrics of the
+generalized task (%, means over seeds) with standard deviations of T1, U, S, H, AUSUC, values (H, one per seed).
+"""
 
 from typing import Any
 
 import numpy as np
 
 from jzsl.errors import InputError
+from jzsl.interfaces import MethodConfig
 from jzsl.methods.gated import Gated
 from jzsl.report.figures import horizontal_bars
 from jzsl.self_training.selection.choice import Prior, Selection
 from jzsl.self_training.sths import STHS
-from jzsl.studies.experiments import calibration_factor, experiment_of, inductive_numbers, last_numbers
-from jzsl.studies.study import Finding, Setting, compared, paired
+from jzsl.studies.harness import METRICS
+from jzsl.studies.runs import Runs, calibration_offset
+from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, deviation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
 INDUCTIVE, SEPARATE, STRICT = "inductive", "separate pool", "strict"
-_SHOWN = ("T1", *GZSL().numbers)
+_SHOWN = ("T1", *METRICS[GZSL()])
+_PAIRS = (("CFBS", "RS"), ("CFBS-AVC", "CFBS"))
 
 
 def selections(rounds: int, hard: float, strict: bool) -> dict[str, STHS]:
-    """Name and settings of the selections compared."""
+    """Self-training of each selection by name."""
 
     def by(selection: Selection, prior: Prior = Prior.uniform) -> STHS:
         return STHS(rounds, selection, prior, hard=hard, strict=strict)
@@ -38,69 +45,90 @@ def selections(rounds: int, hard: float, strict: bool) -> dict[str, STHS]:
     }
 
 
-def generalized_settings(setting: Setting) -> Finding:
+def generalized_settings(setup: StudySetup) -> StudyResult:
     """T1, U, S, H, AUSUC and the stages' shares of the error for every setting and selection."""
-    if not len(setting.problem.splits.test_seen):
-        origin = setting.problem.provenance.origin
-        raise InputError(f"{origin}: splits.test_seen: no rows, so there is no generalized task")
-    found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
-    factors: dict[str, float] = {}
-    for name, base in setting.bases.items():
-        setting.tell(f"{name}: inductive")
-        inductive = experiment_of(setting, base, (GZSL(),), calibration=True)
-        factors[name] = calibration_factor(inductive)
-        found[name, INDUCTIVE, "none (base)"] = inductive_numbers(inductive)
-        found[name, INDUCTIVE, "none, calibrated"] = inductive_numbers(inductive, factors[name])
-        for variant, sths in selections(setting.rounds, setting.hard, strict=False).items():
-            setting.tell(f"{name}: separate pool, {variant}")
-            experiment = experiment_of(setting, Gated(unseen=base), (GZSL(), ZSL()), sths)
-            found[name, SEPARATE, variant] = last_numbers(experiment)
-        for variant, sths in selections(setting.rounds, setting.hard, strict=True).items():
-            setting.tell(f"{name}: strict, {variant}")
-            experiment = experiment_of(setting, base, (GZSL(),), sths, calibration=True)
-            found[name, STRICT, variant] = last_numbers(experiment, factors[name])
-
-    def of(name: str, group: str, variant: str, number: str = "H") -> list[float]:
-        return [numbers[number] for numbers in found[name, group, variant]]
-
-    claims = []
-    for group in (SEPARATE, STRICT):
-        hard = compared([(of(name, group, "CFBS"), of(name, group, "RS")) for name in setting.bases])
-        words = "; ".join(f"{name}: {paired(of(name, group, 'CFBS'), of(name, group, 'RS'))}" for name in setting.bases)
-        joint = "; ".join(
-            f"{name}: {paired(of(name, group, 'CFBS-AVC'), of(name, group, 'CFBS'))}" for name in setting.bases
-        )
-        claims.append(
-            f"In the setting {group}, that H is higher with CFBS than with random sampling {hard} ({words}); "
-            f"surest rows instead of random ones of the hard classes: {joint}."
-        )
+    if not len(setup.problem.splits.test_seen):
+        origin = setup.problem.provenance.origin
+        raise InputError(f"{origin}: splits.test_seen: no samples, so there is no generalized task")
+    metrics: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+    offsets: dict[str, float] = {}
+    for name, base in setup.bases.items():
+        setup.progress(f"{name}: inductive")
+        offsets[name] = calibration_offset(setup, base)
+        of_base = _train(setup, name, base, offsets[name])
+        metrics |= {(name, *key): of_seeds for key, of_seeds in of_base.items()}
+    h = {key: [of_seed["H"] for of_seed in of_seeds] for key, of_seeds in metrics.items()}
     shown = {
-        (f"{name}, {group}", variant): of(name, group, variant) for name, group, variant in found if group != INDUCTIVE
+        (f"{name}, {group}", variant): values for (name, group, variant), values in h.items() if group != INDUCTIVE
     }
-    return Finding(
-        "What do setting and selection do to generalized recognition? (STHS, tables 2 and 4)",
-        " ".join(claims),
+    return StudyResult(
+        _answer(setup, h),
         [
-            {"base": name, "setting": group, "selection": variant, **_summary(numbers)}
-            for (name, group, variant), numbers in found.items()
+            {"base": name, "setting": group, "selection": variant, **_columns(of_seeds)}
+            for (name, group, variant), of_seeds in metrics.items()
         ],
         lambda figure: horizontal_bars(figure, shown, "H (%)"),
         (
-            f"T = {setting.rounds}, K = {setting.hard:.0%} of the unseen classes, {setting.epochs} epochs a round; "
-            "separate pool: a detector and two experts; strict: the bonus on unseen classes "
-            + ", ".join(f"{name} {factor:.3g}" for name, factor in factors.items())
-            + " was chosen on validation classes and is in every round",
+            f"T = {setup.rounds}, K = {setup.hard_class_fraction:.0%} of the unseen classes, {setup.epochs} epochs per "
+            "round; separate pool: a detector and two experts; strict: the calibration offset "
+            + ", ".join(f"{name} {offset:.3g}" for name, offset in offsets.items())
+            + " was chosen on validation classes and is used in every round",
         ),
         ("base", "setting", "selection", "T1", "U", "S", "H", "AUSUC"),
     )
 
 
-def _summary(of_seeds: list[dict[str, float]]) -> dict[str, Any]:
+def _train(
+    setup: StudySetup, name: str, base: MethodConfig, offset: float
+) -> dict[tuple[str, str], list[dict[str, float]]]:
+    """The metrics of every seed of one base, by setting and selection."""
+    gzsl = (GZSL(),)
+    metrics = {
+        (INDUCTIVE, "none (base)"): Runs(setup, base, gzsl).last_metrics(),
+        (INDUCTIVE, "none, calibrated"): Runs(setup, base, gzsl, offset=offset).last_metrics(),
+    }
+    for variant, sths in selections(setup.rounds, setup.hard_class_fraction, strict=False).items():
+        setup.progress(f"{name}: separate pool, {variant}")
+        metrics[SEPARATE, variant] = Runs(setup, Gated(unseen=base), (GZSL(), ZSL()), sths).last_metrics()
+    for variant, sths in selections(setup.rounds, setup.hard_class_fraction, strict=True).items():
+        setup.progress(f"{name}: strict, {variant}")
+        metrics[STRICT, variant] = Runs(setup, base, gzsl, sths, offset).last_metrics()
+    return metrics
+
+
+def _answer(setup: StudySetup, h: dict[tuple[str, str, str], Seeds]) -> str:
+    differences = compare(
+        {
+            (name, group, first): (h[name, group, first], h[name, group, second])
+            for name in setup.bases
+            for group in (SEPARATE, STRICT)
+            for first, second in _PAIRS
+        }
+    )
+    claims = []
+    for group in (SEPARATE, STRICT):
+        held = claim(differences[name, group, "CFBS"] for name in setup.bases)
+        random, confident = (
+            "; ".join(f"{name}: {differences[name, group, first]}" for name in setup.bases) for first, _ in _PAIRS
+        )
+        claims.append(
+            f"In the setting {group}, that H is higher with CFBS than with random sampling {held} ({random}); "
+            f"the most confident samples of the hard classes instead of random ones: {confident}."
+        )
+    return " ".join(claims)
+
+
+def _columns(of_seeds: list[dict[str, float]]) -> dict[str, Any]:
     """Means over seeds, and standard deviations of what tables report; the values are those of H."""
     row: dict[str, Any] = {}
-    for number in _SHOWN:
-        values = [numbers[number] for numbers in of_seeds if number in numbers]
-        row[number] = round(float(np.mean(values)), 2) if values else None
-        if number in ("T1", "U", "S", "H", "AUSUC"):
-            row[f"{number} std"] = round(float(np.std(values, ddof=1)), 2) if len(values) > 1 else None
-    return row | {"values": " ".join(f"{numbers['H']:.2f}" for numbers in of_seeds)}
+    for name in _SHOWN:
+        values = [metrics[name] for metrics in of_seeds if name in metrics]
+        row[name] = round(float(np.mean(values)), 2) if values else None
+        if name in ("T1", "U", "S", "H", "AUSUC"):
+            row[f"{name} std"] = deviation(values)
+    return row | {"values": " ".join(f"{metrics['H']:.2f}" for metrics in of_seeds)}
+
+
+STUDY = Study(
+    "What do setting and selection do to generalized recognition? (STHS, tables 2 and 4)", generalized_settings
+)

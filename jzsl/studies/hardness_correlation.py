@@ -5,7 +5,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jzsl.driver.trainer import Programs, Trainer
 from jzsl.errors import InputError
 from jzsl.hardness.correlation import (
     Coefficient,
@@ -18,25 +17,25 @@ from jzsl.hardness.correlation import (
 from jzsl.hardness.scores import Hardness, hardness
 from jzsl.methods.supervised import Supervised
 from jzsl.report.figures import COLOURS
-from jzsl.studies.experiments import experiment_of
-from jzsl.studies.study import Finding, Setting, verdict
+from jzsl.studies.runs import Runs
+from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.zsl import ZSL
 
 EDGES = np.linspace(0, 1, 6)
 
 
-def hardness_correlation(setting: Setting) -> Finding:
+def hardness_correlation(setup: StudySetup) -> StudyResult:
     """Correlations of every score, by the predicted and by the true class, each seed against the other seeds.
 
     Supervised bases are asked about test rows of seen classes, zero-shot ones about rows of unseen classes.
     """
-    if setting.seeds < 3:
-        raise InputError(f"seeds: {setting.seeds} found, expected 3 or more: each is compared with the others")
+    if setup.seeds < 3:
+        raise InputError(f"seeds: {setup.seeds} found, expected 3 or more: each is compared with the others")
     rows: list[dict[str, Any]] = []
     words, held = [], []
-    for name in setting.bases:
-        scored = _Scored(setting, name)
+    for name in setup.bases:
+        scored = _Scored(setup, name)
         for by in ("predicted", "true"):
             for score in Hardness._fields:
                 rows.append({"base": name, "class": by, "score": score, **scored.row(by, score)})
@@ -60,8 +59,8 @@ def hardness_correlation(setting: Setting) -> Finding:
         )
 
     def draw(figure):
-        panels = figure.subplots(1, len(setting.bases), sharey=True, squeeze=False)[0]
-        for axes, name in zip(panels, setting.bases, strict=True):
+        panels = figure.subplots(1, len(setup.bases), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, setup.bases, strict=True):
             for place, number in enumerate(("error", "disagreement")):
                 values = [
                     next(row[number] for row in rows if (row["base"], row["class"], row["score"]) == key)
@@ -78,9 +77,8 @@ def hardness_correlation(setting: Setting) -> Finding:
         panels[0].set_ylabel("Spearman's correlation of hardness")
         figure.legend(ncols=2, loc="outside lower center", frameon=False, fontsize="small")
 
-    source = "as measured" if setting.frequency is not None else "share of the other seeds' models that are right"
-    return Finding(
-        "Which score of hardness agrees with errors and with how often a sample is recognised? (AVH, section 4)",
+    source = "as measured" if setup.frequency is not None else "share of the other seeds' models that are right"
+    return StudyResult(
         f"That AVH of the true class goes more with the frequency than the model confidence does "
         f"(hypothesis 3) {verdict(None if None in held else all(held))}: {'; '.join(words)}.",
         rows,
@@ -98,27 +96,21 @@ def hardness_correlation(setting: Setting) -> Finding:
 class _Scored:
     """Every seed's scores, errors and votes of one base."""
 
-    def __init__(self, setting: Setting, name: str):
-        base = setting.bases[name]
+    def __init__(self, setup: StudySetup, name: str):
+        base = setup.bases[name]
         task = Adaptation() if isinstance(base, Supervised) else ZSL()
-        experiment = experiment_of(setting, base, (task,))
-        problem = setting.problem
-        rows = task.queries(problem)
-        trainer = Trainer(problem, experiment, Programs(experiment), len(problem.splits.train))
-        method = base.build(task)
-        if method.embedding is None:
+        runs = Runs(setup, base, (task,))
+        candidates, truth = runs.candidates, runs.truth
+        if runs.method.embedding is None:
             raise InputError(f"base: {name} found, which has no class weights or prototypes")
-        candidates = trainer.candidates[task]
-        truth = np.searchsorted(candidates, problem.labels[rows]).astype(np.int32)
         measure: Any = jax.jit(lambda scores, embedding, label: hardness(scores, embedding, label))
-        embed: Any = jax.jit(method.embedding)
+        embed: Any = jax.jit(runs.method.embedding)
         self.values: dict[str, list[Hardness]] = {"predicted": [], "true": []}
         votes = []
-        for seed in range(setting.seeds):
-            setting.tell(f"{name}: seed {seed}")
-            state, _ = trainer.fit(trainer.init((seed,)), 0, setting.epochs, setting.epochs)
-            predictor = trainer.predictors(state)[task]
-            scores, x = trainer.scores(task, predictor)
+        for seed in range(setup.seeds):
+            setup.progress(f"{name}: seed {seed}")
+            (state,) = runs.states(seed)
+            predictor, scores, x = runs.scored(state)
             embedding = embed(predictor, x, candidates)
             predicted = np.asarray(scores).argmax(1).astype(np.int32)
             votes.append(predicted)
@@ -126,7 +118,7 @@ class _Scored:
                 self.values[by].append(jax.tree.map(np.asarray, measure(scores, embedding, label)))
         self.votes = np.stack(votes)
         self.wrong = (self.votes != truth).astype(float)
-        self.given = None if setting.frequency is None else setting.frequency[rows]
+        self.given = None if setup.frequency is None else setup.frequency[runs.samples]
 
     @property
     def frequency(self) -> np.ndarray:
@@ -173,3 +165,9 @@ def _disagreement(votes: np.ndarray) -> np.ndarray:
 def _rounded(values: list[float]) -> float | None:
     defined = [value for value in values if np.isfinite(value)]
     return round(float(np.mean(defined)), 3) if defined else None
+
+
+STUDY = Study(
+    "Which score of hardness agrees with errors and with how often a sample is recognised? (AVH, section 4)",
+    hardness_correlation,
+)

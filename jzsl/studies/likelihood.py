@@ -1,81 +1,93 @@
-"""How probable are held-out seen rows under each generator? Annealed importance sampling; no paper reports it."""
+"""How probable are held-out seen samples under each generator? Annealed importance sampling; no paper reports it.
+
+Columns: base, group (held-out), nats a feature (log p(X | C) divided by the number of features, mean over samples and
+seeds), std, values (one per seed).
+"""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 
 from jzsl.errors import InputError
+from jzsl.methods.generative import Generative
 from jzsl.report.figures import COLOURS
 from jzsl.sampling.annealed_importance import annealed_importance
-from jzsl.studies.study import Finding, Setting, group_rows, only_generative
-from jzsl.studies.training_epochs import Trainee
+from jzsl.studies.harness import Harness
+from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, group_rows, only_generative
 
-ROWS, CHAINS, TEMPERATURES = 100, 8, 300
-_AT_ONCE = 4
+SAMPLES, CHAINS, TEMPERATURES = 100, 8, 300
+_SAMPLES_PER_BLOCK = 4
 
 
-def likelihood(setting: Setting) -> Finding:
-    """log p(X | C), in nats a feature, of random test rows of seen classes, under generators that have a density."""
-    problem = setting.problem
-    rows = problem.splits.test_seen
-    if not len(rows):
-        raise InputError(f"{problem.provenance.origin}: splits.test_seen: no rows of seen classes are held out")
-    rows = np.sort(np.random.default_rng(0).choice(rows, min(ROWS, len(rows)), replace=False))
-    values: dict[tuple[str, str], list[float]] = {}
-    effective: dict[str, list[float]] = {}
-    for name, base in only_generative(setting).items():
-        generator = base.generator.build()
-        model_of = generator.latent_model
-        if model_of is None:
-            continue
-        trainee = Trainee(problem, base, setting.transform)
-        x = jnp.asarray(trainee.view.transform(problem.samples[rows], None))
-        semantics = trainee.classes.semantics[problem.labels[rows]]
-
-        def estimate(state, key, x, semantics, model_of=model_of):
-            def one(given):
-                key, x, semantics = given
-                return annealed_importance(key, model_of(state, semantics), x, None, CHAINS, TEMPERATURES)
-
-            return jax.lax.map(one, (jax.random.split(key, len(x)), x, semantics), batch_size=_AT_ONCE)
-
-        compiled: Any = jax.jit(estimate)
-        for seed in range(setting.seeds):
-            setting.tell(f"{name}: seed {seed}")
-            state = trainee.trained(seed, setting.epochs).generator
-            found = compiled(state, jax.random.key(seed), x, semantics)
-            values.setdefault((name, "held-out"), []).append(float(found.log_likelihood.mean()) / x.shape[1])
-            effective.setdefault(name, []).append(float(found.effective.mean()))
-    names = list(effective)
-    if not names:
+def likelihood(setup: StudySetup) -> StudyResult:
+    """log p(X | C) of random test samples of seen classes, under the generators that have a density."""
+    problem = setup.problem
+    samples = problem.splits.test_seen
+    if not len(samples):
+        raise InputError(f"{problem.provenance.origin}: splits.test_seen: no samples of seen classes are held out")
+    samples = np.sort(np.random.default_rng(0).choice(samples, min(SAMPLES, len(samples)), replace=False))
+    values: dict[tuple[str, str], Seeds] = {}
+    effective: dict[str, Seeds] = {}
+    for name, base in only_generative(setup).items():
+        if base.generator.build().latent_model is not None:
+            values[name, "held-out"], effective[name] = _estimates(setup, name, base, samples)
+    if not effective:
         raise InputError("base: none of these generators has a density; choose abp or cvae")
-    best = max(names, key=lambda name: np.mean(values[name, "held-out"]))
+    best = max(effective, key=lambda name: np.mean(values[name, "held-out"]))
     words = "; ".join(
-        f"{name} {np.mean(values[name, 'held-out']):.4f} ({np.mean(effective[name]):.1f} of {CHAINS} chains effective)"
-        for name in names
+        f"{name} {np.mean(values[name, 'held-out']):.4f} ({np.mean(of_seeds):.1f} of {CHAINS} chains effective)"
+        for name, of_seeds in effective.items()
     )
-
-    def draw(figure):
-        axes = figure.subplots()
-        for place, name in enumerate(names):
-            found = values[name, "held-out"]
-            axes.plot(np.full(len(found), place), found, "o", color=COLOURS[place], alpha=0.5)
-            axes.plot([place - 0.15, place + 0.15], [np.mean(found)] * 2, color=COLOURS[place], linewidth=2)
-            axes.annotate(f"{np.mean(found):.4f}", (place + 0.18, float(np.mean(found))), va="center")
-        axes.set_xticks(range(len(names)), names)
-        axes.set_xlim(-0.5, len(names) - 0.25)
-        axes.set_ylabel("log p(X | C) of held-out seen rows (nats a feature)")
-        axes.set_xlabel("dots: seeds; lines: their means")
-
-    return Finding(
-        "How probable are held-out rows of seen classes under each generator?",
+    return StudyResult(
         f"Most probable under {best}. log p(X | C), nats a feature: {words}.",
         group_rows(values, "nats a feature", digits=4),
-        draw,
+        lambda figure: _draw(figure, {name: values[name, "held-out"] for name in effective}),
         (
-            f"{len(rows)} test rows of seen classes, {setting.epochs} epochs; annealed importance sampling, {CHAINS} "
-            f"chains, {TEMPERATURES} temperatures; each generator's own sigma",
+            f"{len(samples)} test samples of seen classes, {setup.epochs} epochs; annealed importance sampling, "
+            f"{CHAINS} chains, {TEMPERATURES} temperatures; each generator's own sigma",
         ),
     )
+
+
+def _estimates(setup: StudySetup, name: str, base: Generative, samples: Int[np.ndarray, " n"]) -> tuple[Seeds, Seeds]:
+    """Mean log-likelihood in nats a feature, and mean number of effective chains, of every seed."""
+    harness = Harness(setup, base)
+    model_of: Any = base.generator.build().latent_model
+    x = jnp.asarray(harness.scaled(setup.problem.samples[samples]))
+    semantics = harness.classes.semantics[setup.problem.labels[samples]]
+
+    def estimate(state, key, x, semantics):
+        def one(sample):
+            key, x, semantics = sample
+            return annealed_importance(key, model_of(state, semantics), x, None, CHAINS, TEMPERATURES)
+
+        return jax.lax.map(one, (jax.random.split(key, len(x)), x, semantics), batch_size=_SAMPLES_PER_BLOCK)
+
+    compiled: Any = jax.jit(estimate)
+    values, effective = [], []
+    for seed in range(setup.seeds):
+        setup.progress(f"{name}: seed {seed}")
+        state: Any = harness.trained(seed)
+        estimates = compiled(state.generator, jax.random.key(seed), x, semantics)
+        values.append(float(estimates.log_likelihood.mean()) / x.shape[1])
+        effective.append(float(estimates.effective.mean()))
+    return values, effective
+
+
+def _draw(figure: Any, values: dict[str, Seeds]) -> None:
+    axes = figure.subplots()
+    for number, (colour, of_seeds) in enumerate(zip(COLOURS, values.values(), strict=False)):
+        mean = float(np.mean(of_seeds))
+        axes.plot(np.full(len(of_seeds), number), of_seeds, "o", color=colour, alpha=0.5)
+        axes.plot([number - 0.15, number + 0.15], [mean] * 2, color=colour, linewidth=2)
+        axes.annotate(f"{mean:.4f}", (number + 0.18, mean), va="center")
+    axes.set_xticks(range(len(values)), list(values))
+    axes.set_xlim(-0.5, len(values) - 0.25)
+    axes.set_ylabel("log p(X | C) of held-out seen samples (nats a feature)")
+    axes.set_xlabel("dots: seeds; lines: their means")
+
+
+STUDY = Study("How probable are held-out samples of seen classes under each generator?", likelihood, ("abp", "cvae"))

@@ -1,73 +1,81 @@
-"""The seen-unseen curve of every base, with the working points of no calibration and of one chosen beforehand."""
+"""HAS, eq. 9: the seen-unseen curve of every base, with the points of no calibration and of an offset chosen before.
+
+Columns: base, scores (uncalibrated, calibrated), offset (on the scores of unseen classes), U, S, H, AUSUC (%, means
+over seeds), their standard deviations.
+"""
+
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jzsl.metrics.calibration import calibrated
 from jzsl.report.figures import COLOURS
-from jzsl.studies.experiments import calibration_factor, experiment_of
-from jzsl.studies.study import Finding, Setting, compared, paired
-from jzsl.studies.training_epochs import Trainee
+from jzsl.studies.harness import Harness
+from jzsl.studies.runs import calibration_offset
+from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, deviation
 from jzsl.tasks.gzsl import GZSL
 
-_POINTS = 101
+_METRICS = ("U", "S", "H", "AUSUC")
+_AXIS = np.linspace(0, 1, 101)
+"""U at which curves are averaged."""
 
 
-def seen_unseen_curve(setting: Setting) -> Finding:
-    """U, S, H without calibration and with the factor that validation classes chose, on the whole curve."""
-    rows, curves, marks = [], {}, {}
-    values: dict[tuple[str, str], list[float]] = {}
-    for name, base in setting.bases.items():
-        setting.tell(f"{name}: validation classes")
-        factor = calibration_factor(experiment_of(setting, base, (GZSL(),), calibration=True))
-        trainee = Trainee(setting.problem, base, setting.scaling, GZSL())
-        unseen = np.linspace(0, 1, _POINTS)
-        of_seeds, numbers = [], {"uncalibrated": [], "calibrated": []}
-        for seed in range(setting.seeds):
-            setting.tell(f"{name}: seed {seed}")
-            scores = trainee.scores(trainee.trained(seed, setting.epochs), base)
-            is_seen = trainee.view.classes.seen[trainee.protocol.candidates(GZSL())]
-            curve = trainee.protocol.curve(scores)
+def seen_unseen_curve(setup: StudySetup) -> StudyResult:
+    """U, S, H without calibration and with the offset that validation classes chose, on the whole curve."""
+    rows: list[dict[str, Any]] = []
+    curves: dict[str, Float[np.ndarray, " u"]] = {}
+    h: dict[tuple[str, str], Seeds] = {}
+    for name, base in setup.bases.items():
+        setup.progress(f"{name}: validation classes")
+        offset = calibration_offset(setup, base)
+        harness = Harness(setup, base, GZSL())
+        is_seen = np.isin(harness.candidates, harness.seen)
+        of_seeds: list[Float[np.ndarray, " u"]] = []
+        metrics: dict[str, list[dict[str, float]]] = {"uncalibrated": [], "calibrated": []}
+        for seed in range(setup.seeds):
+            setup.progress(f"{name}: seed {seed}")
+            scores = harness.scores(harness.trained(seed))
+            curve = harness.curve(scores)
             # S at each U: the curve runs from small to large U.
-            of_seeds.append(np.interp(unseen, curve.unseen, curve.seen, right=0.0))
-            for kind, bonus in (("uncalibrated", 0.0), ("calibrated", factor)):
-                raised = np.asarray(calibrated(scores, bonus, is_seen))
-                numbers[kind].append(trainee.protocol.score(GZSL(), raised))
+            of_seeds.append(np.interp(_AXIS, curve.unseen, curve.seen, right=0.0))
+            for kind, added in (("uncalibrated", 0.0), ("calibrated", offset)):
+                metrics[kind].append(harness.metrics_of(np.asarray(calibrated(scores, added, is_seen))))
         curves[name] = np.mean(of_seeds, 0)
-        for kind, found in numbers.items():
-            mean = {number: float(np.mean([n[number] for n in found])) for number in ("U", "S", "H", "AUSUC")}
-            spread = {f"{k} std": round(float(np.std([n[k] for n in found])), 2) for k in ("U", "S", "H", "AUSUC")}
-            marks[name, kind] = mean
-            values[name, kind] = [n["H"] for n in found]
-            bonus = factor if kind == "calibrated" else 0.0
-            rounded = {number: round(value, 2) for number, value in mean.items()}
-            rows.append({"base": name, "scores": kind, "factor": round(bonus, 4), **rounded, **spread})
-
-    claim = compared([(values[name, "calibrated"], values[name, "uncalibrated"]) for name in setting.bases])
-    words = "; ".join(
-        f"{name}: {paired(values[name, 'calibrated'], values[name, 'uncalibrated'])}" for name in setting.bases
-    )
-
-    def draw(figure):
-        axes = figure.subplots()
-        for place, (name, curve) in enumerate(curves.items()):
-            area = marks[name, "calibrated"]["AUSUC"]
-            axes.plot(unseen_axis, 100 * curve, color=COLOURS[place], label=f"{name}, area {area:.1f} %")
-            for kind, marker in (("uncalibrated", "o"), ("calibrated", "*")):
-                point = marks[name, kind]
-                label = f"{kind}, H {point['H']:.1f} %"
-                axes.plot(point["U"], point["S"], marker, color=COLOURS[place], markersize=9, label=label)
-        axes.set_xlabel("accuracy of unseen classes, U (%)")
-        axes.set_ylabel("accuracy of seen classes, S (%)")
-        axes.set_xlim(0, 1.05 * max(unseen_axis[curve > 0].max() for curve in curves.values()))
-        axes.set_ylim(0, 102)
-        figure.legend(ncols=len(curves), loc="outside lower center", frameon=False, fontsize="small")
-
-    unseen_axis = 100 * np.linspace(0, 1, _POINTS)
-    return Finding(
-        "What does calibrated stacking gain in the generalized task? (HAS, eq. 9)",
-        f"That a factor chosen on validation classes raises H {claim} ({words}).",
+        for kind, added in (("uncalibrated", 0.0), ("calibrated", offset)):
+            rows.append({"base": name, "scores": kind, "offset": round(added, 4), **_columns(metrics[kind])})
+            h[name, kind] = [of_seed["H"] for of_seed in metrics[kind]]
+    differences = compare({name: (h[name, "calibrated"], h[name, "uncalibrated"]) for name in setup.bases})
+    words = "; ".join(f"{name}: {difference}" for name, difference in differences.items())
+    return StudyResult(
+        f"That an offset chosen on validation classes raises H {claim(differences.values())} ({words}).",
         rows,
-        draw,
-        (f"setting: inductive; {setting.epochs} epochs; curves are means over seeds at equal U",),
-        ("base", "scores", "factor", "U", "S", "H", "H std", "AUSUC"),
+        lambda figure: _draw(figure, curves, rows),
+        (f"setting: inductive; {setup.epochs} epochs; curves are means over seeds at equal U",),
+        ("base", "scores", "offset", "U", "S", "H", "H std", "AUSUC"),
     )
+
+
+def _columns(of_seeds: list[dict[str, float]]) -> dict[str, float | None]:
+    values = {name: [metrics[name] for metrics in of_seeds] for name in _METRICS}
+    means = {name: round(float(np.mean(column)), 2) for name, column in values.items()}
+    return means | {f"{name} std": deviation(column) for name, column in values.items()}
+
+
+def _draw(figure: Any, curves: dict[str, Float[np.ndarray, " u"]], rows: list[dict[str, Any]]) -> None:
+    axes = figure.subplots()
+    markers = {"uncalibrated": "o", "calibrated": "*"}
+    for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
+        of_base = [row for row in rows if row["base"] == name]
+        axes.plot(100 * _AXIS, 100 * curve, color=colour, label=f"{name}, area {of_base[0]['AUSUC']:.1f} %")
+        for row in of_base:
+            label = f"{row['scores']}, H {row['H']:.1f} %"
+            axes.plot(row["U"], row["S"], markers[row["scores"]], color=colour, markersize=9, label=label)
+    axes.set_xlabel("accuracy of unseen classes, U (%)")
+    axes.set_ylabel("accuracy of seen classes, S (%)")
+    axes.set_xlim(0, 105 * max(_AXIS[curve > 0].max() for curve in curves.values()))
+    axes.set_ylim(0, 102)
+    figure.legend(ncols=len(curves), loc="outside lower center", frameon=False, fontsize="small")
+
+
+STUDY = Study("What does calibrated stacking gain in the generalized task? (HAS, eq. 9)", seen_unseen_curve)

@@ -1,40 +1,41 @@
-"""What a study is, what it is given, and how its table is written."""
+"""What a study is, what it is given, what it returns, and its statistics: paired tests, Holm's correction."""
 
 import csv
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import ttest_rel
 
-from jzsl.driver.checkpoints import write_json
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
 
 SIGNIFICANT = 0.05
 """Level of the paired tests over seeds."""
 
+K = TypeVar("K", bound=Hashable)
+Seeds = list[float]
+"""A metric of each seed."""
 
-class Finding(NamedTuple):
-    """A study's answer.
+
+class StudyResult(NamedTuple):
+    """What a study returns.
 
     Attributes:
-        question: what was asked, with its source.
         answer: what the numbers say, also where they contradict the source.
-        rows: the table, one dictionary a row.
+        rows: the table, one dictionary per row.
         draw: fills a new Matplotlib figure.
         notes: what a reader must know (setting, features).
         columns: of a wide table, those that a terminal shows; empty for all.
     """
 
-    question: str
     answer: str
     rows: list[dict[str, Any]]
     draw: Callable[[Any], None]
@@ -43,69 +44,130 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Setting:
+class StudySetup:
     """What every study is given.
 
     Attributes:
         problem: the data.
         bases: name and configuration of each base method.
-        transform: of the samples.
+        scaling: feature scaling.
         epochs: epochs of each training.
         seeds: number of seeds.
         rounds: T, where a study self-trains.
-        hard: K there, as a share of the unseen classes.
-        tell: is told what is going on.
-        frequency: how often each row of the problem is recognised, by people or by other means, in [0, 1]; None where
-            nobody measured it.
+        hard_class_fraction: K there, as a share of the unseen classes.
+        progress: called with one line about each step.
+        frequency: how often each sample of the problem is recognised, by people or by other means, in [0, 1]; None
+            where it was not measured.
     """
 
     problem: Problem
     bases: dict[str, MethodConfig]
-    transform: TransformConfig
+    scaling: Scaling
     epochs: int
     seeds: int
     rounds: int = 4
-    hard: float = 0.8
-    tell: Callable[[str], None] = field(default=lambda text: None)
+    hard_class_fraction: float = 0.8
+    progress: Callable[[str], None] = field(default=lambda text: None)
     frequency: Float[np.ndarray, " n"] | None = None
 
 
-def only_generative(setting: Setting) -> dict[str, Generative]:
-    """The bases of a study about generators.
+@dataclass(frozen=True)
+class Study:
+    """A study: a module exports one as STUDY, and `jzsl study` runs it by the module's name or its file.
+
+    Attributes:
+        question: what it asks, with its source.
+        run: computes the result.
+        bases: names of the base methods (`jzsl.studies.bases`) that it studies by default.
+        epochs: of each training, by default.
+    """
+
+    question: str
+    run: Callable[[StudySetup], StudyResult]
+    bases: tuple[str, ...] = ("s2v", "abp")
+    epochs: int = 5
+
+
+def only_generative(setup: StudySetup) -> dict[str, Generative]:
+    """The bases of a study of generators.
 
     Raises:
-        InputError: naming a base that is none.
+        InputError: naming a base that has no generator.
     """
-    for name, base in setting.bases.items():
+    for name, base in setup.bases.items():
         if not isinstance(base, Generative):
-            raise InputError(f"base: {name} found, but this study is about generators")
-    return {name: base for name, base in setting.bases.items() if isinstance(base, Generative)}
+            raise InputError(f"base: {name} found, expected a method with a generator")
+    return {name: base for name, base in setup.bases.items() if isinstance(base, Generative)}
 
 
-def paired(better: list[float], worse: list[float]) -> str:
-    """Mean difference over seeds with its paired t-test, as words."""
-    difference = float(np.mean(np.subtract(better, worse)))
-    p = _p_value(better, worse)
-    if p is None:
-        return f"{difference:+.1f} points"
-    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return f"{difference:+.1f} points (paired t-test over {len(better)} seeds: {shown})"
+class Difference(NamedTuple):
+    """A paired comparison over seeds.
+
+    Attributes:
+        mean: mean difference, in points.
+        p: of the paired t-test, corrected by Holm's method for the comparisons made together; None where the
+            differences have no spread.
+        seeds: number of pairs.
+        comparisons: number of tests that the correction is for.
+    """
+
+    mean: float
+    p: float | None
+    seeds: int
+    comparisons: int
+
+    def __str__(self) -> str:
+        if self.p is None:
+            return f"{self.mean:+.1f} points"
+        shown = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+        many = f", Holm-corrected for {self.comparisons} comparisons" if self.comparisons > 1 else ""
+        return f"{self.mean:+.1f} points (paired t-test over {self.seeds} seeds{many}: {shown})"
 
 
-def compared(pairs: list[tuple[list[float], list[float]]]) -> str:
-    """Whether the first of each pair is the larger, over all bases: a claim holds only where it is significant too."""
-    if not all(np.mean(better) > np.mean(worse) for better, worse in pairs):
-        return "does NOT hold here"
-    values = [_p_value(better, worse) for better, worse in pairs]
-    significant = all(p is not None and p < SIGNIFICANT for p in values)
-    return "holds here" if significant else "holds here in the mean only, within the spread over seeds"
+def compare(pairs: Mapping[K, tuple[Seeds, Seeds]]) -> dict[K, Difference]:
+    """The first of each pair less the second; pass all comparisons of a study at once, as p is corrected for their
+    number."""
+    p = {key: _p_value(*pair) for key, pair in pairs.items()}
+    tested = [key for key, value in p.items() if value is not None]
+    corrected = dict(zip(tested, holm([value for value in p.values() if value is not None]), strict=True))
+    return {
+        key: Difference(float(np.mean(np.subtract(*pair))), corrected.get(key), len(pair[0]), len(tested))
+        for key, pair in pairs.items()
+    }
 
 
-def _p_value(better: list[float], worse: list[float]) -> float | None:
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction, which keeps the probability of any false rejection below the level (Holm, A simple
+    sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979)."""
+    p = np.asarray(p_values, float)
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return corrected.tolist()
+
+
+def claim(differences: Iterable[Difference]) -> str:
+    """Whether all differences are positive: a claim holds only where all are significant, too."""
+    differences = list(differences)
+    if not all(difference.mean > 0 for difference in differences):
+        return verdict(False)
+    significant = all(difference.p is not None and difference.p < SIGNIFICANT for difference in differences)
+    return verdict(True) if significant else "holds here in the mean only, within the spread over seeds"
+
+
+def verdict(held: bool | None) -> str:
+    """The end of a sentence that begins with "That ..."; None: a number that decides it is undefined, such as the
+    correlation of a constant."""
+    if held is None:
+        return "is undefined here"
+    return "holds here" if held else "does NOT hold here"
+
+
+def _p_value(first: Seeds, second: Seeds) -> float | None:
     """Of the paired t-test; None where the differences have no spread."""
-    if len(better) < 2 or np.ptp(np.subtract(better, worse)) == 0:
+    if len(first) < 2 or np.ptp(np.subtract(first, second)) == 0:
         return None
-    test: Any = ttest_rel(better, worse)
+    test: Any = ttest_rel(first, second)
     return float(test.pvalue)
 
 
@@ -115,38 +177,43 @@ def defined_mean(values: Float[np.ndarray, " n"]) -> float:
     return float(defined.mean()) if len(defined) else float("nan")
 
 
-def verdict(difference_is_positive: bool | None) -> str:
-    """None: a number that decides it is undefined, such as the correlation of a constant."""
-    if difference_is_positive is None:
-        return "is undefined here"
-    return "holds here" if difference_is_positive else "does NOT hold here"
+def deviation(values: Sequence[float], digits: int = 2) -> float | None:
+    """Sample standard deviation over seeds; None for one seed."""
+    return round(float(np.std(values, ddof=1)), digits) if len(values) > 1 else None
 
 
-def group_rows(values: dict[tuple[str, str], list[float]], measure: str, digits: int = 2) -> list[dict[str, Any]]:
-    """The table of a study that compares groups for each base: mean, standard deviation and values over seeds."""
+def seed_columns(values: Seeds, measure: str, digits: int = 2) -> dict[str, Any]:
+    """Columns of a row: mean and standard deviation over seeds, and the value of each."""
+    return {
+        measure: round(float(np.mean(values)), digits),
+        "std": deviation(values, digits),
+        "values": " ".join(f"{value:.{digits}f}" for value in values),
+    }
+
+
+def group_rows(values: Mapping[tuple[str, str], Seeds], measure: str, digits: int = 2) -> list[dict[str, Any]]:
+    """The table of a study that compares groups for each base."""
     return [
-        {
-            "base": name,
-            "group": group,
-            measure: round(float(np.mean(found)), digits),
-            "std": round(float(np.std(found, ddof=1)), digits) if len(found) > 1 else 0.0,
-            "values": " ".join(f"{value:.{digits}f}" for value in found),
-        }
-        for (name, group), found in values.items()
+        {"base": name, "group": group, **seed_columns(of_seeds, measure, digits)}
+        for (name, group), of_seeds in values.items()
     ]
 
 
-def sweep_rows(values: dict[tuple[str, int], list[float]], column: str, measure: str) -> list[dict[str, Any]]:
+def sweep_rows(values: Mapping[tuple[str, int], Seeds], column: str, measure: str) -> list[dict[str, Any]]:
     """The table of a study that sweeps a number for each base."""
-    groups = {(name, str(number)): found for (name, number), found in values.items()}
     return [
-        {"base": row["base"], column: number, **{key: row[key] for key in (measure, "std", "values")}}
-        for row, (_, number) in zip(group_rows(groups, measure), values, strict=True)
+        {"base": name, column: number, **seed_columns(of_seeds, measure)} for (name, number), of_seeds in values.items()
     ]
 
 
-def write(finding: Finding, out: Path, header: dict[str, Any]) -> None:
+def write(title: str, result: StudyResult, out: Path, header: dict[str, Any]) -> None:
     """table.csv, table.json, figure.png and figure.svg in the folder `out`, which must not exist.
+
+    Args:
+        title: of the figure; the study's question.
+        result: of the study.
+        out: the folder to make.
+        header: what table.json says beside.
 
     Raises:
         InputError: if the folder cannot be made.
@@ -155,11 +222,11 @@ def write(finding: Finding, out: Path, header: dict[str, Any]) -> None:
         out.mkdir(parents=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made ({error.strerror})") from error
-    columns = list(dict.fromkeys(name for row in finding.rows for name in row))
+    columns = list(dict.fromkeys(name for row in result.rows for name in row))
     with (out / "table.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows(finding.rows)
-    words = {"question": finding.question, "answer": finding.answer, "notes": finding.notes}
-    write_json(out / "table.json", {**header, **words, "rows": finding.rows})
-    save_figure(finding.draw, finding.question, out / "figure")
+        writer.writerows(result.rows)
+    saved = {**header, "question": title, "answer": result.answer, "notes": result.notes, "rows": result.rows}
+    (out / "table.json").write_text(json.dumps(saved, indent=2) + "\n")
+    save_figure(result.draw, title, out / "figure")

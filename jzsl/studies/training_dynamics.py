@@ -1,94 +1,151 @@
-"""AVH paper, fig. 4: norm, AVH and accuracy during training, by how often a sample is recognised."""
+"""AVH paper, fig. 4: norm, AVH and accuracy during training, by how often a sample is recognised.
+
+Columns: base, epoch, frequency (bin), samples (in the bin), norm and avh with their standard deviations over samples,
+accuracy (a share); means over the samples of the bin and over seeds.
+"""
+
+import itertools
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from jzsl.errors import InputError
 from jzsl.hardness.dynamics import dynamics
+from jzsl.keys import stream
 from jzsl.methods.supervised import Supervised
 from jzsl.report.figures import COLOURS
-from jzsl.studies.seen_models import SeenModels
-from jzsl.studies.study import Finding, Setting, verdict
+from jzsl.studies.harness import Harness
+from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
 from jzsl.tasks.adaptation import Adaptation
 
 EDGES = np.linspace(0, 1, 6)
+_BINS = [f"{low:.1f} to {high:.1f}" for low, high in itertools.pairwise(EDGES)]
+_MODELS = 10
 _PLATEAU = 0.9
-"""Share of its whole change after which a quantity counts as having stopped to change."""
+"""Share of its whole change after which a quantity counts as settled."""
 
 
-def training_dynamics(setting: Setting) -> Finding:
-    """Per epoch and bin of frequency, of supervised models of the seen classes on their test rows."""
-    models = SeenModels(setting)
-    group = np.clip(np.searchsorted(EDGES, models.frequency, side="right") - 1, 0, len(EDGES) - 2).astype(np.int32)
-    rows, curves, words, grows, plateau, gap = [], {}, [], True, True, True
-    for name, base in setting.bases.items():
+def training_dynamics(setup: StudySetup) -> StudyResult:
+    """Per epoch and bin of frequency, of supervised models of the seen classes on their test samples."""
+    for name, base in setup.bases.items():
         if not isinstance(base, Supervised):
-            raise InputError(f"base: {name} found, but this study is about supervised models")
-        method = base.build(Adaptation())
-        run = jax.jit(dynamics(method, setting.epochs, len(EDGES) - 1))
-        found = []
-        for seed in range(setting.seeds):
-            setting.tell(f"{name}: seed {seed}")
-            state = method.init(jax.random.key(seed), models.view.pool, models.view.classes)
-            arrays = (models.view.pool, models.view.classes, models.x, models.label, group, models.view.seen)
-            found.append(jax.tree.map(np.asarray, run(state, *jax.device_put(arrays))[1]))
-        mean = jax.tree.map(lambda *leaves: np.mean(leaves, 0), *found)
-        curves[name] = mean
-        present = [bin_ for bin_ in range(len(EDGES) - 1) if (group == bin_).any()]
-        for epoch in range(setting.epochs):
-            for bin_ in present:
-                numbers = {key: round(float(value[epoch, bin_]), 5) for key, value in mean._asdict().items()}
-                bounds = f"{EDGES[bin_]:.1f} to {EDGES[bin_ + 1]:.1f}"
-                count = int((group == bin_).sum())
-                rows.append({"base": name, "epoch": epoch + 1, "frequency": bounds, "rows": count, **numbers})
-        easy = present[-1]
-        norm, hard = (_settled(values[:, easy]) for values in (mean.norm, mean.avh))
-        grows &= bool((np.diff(mean.norm[:, easy]) > 0).all())
-        plateau &= hard < norm
-        gap &= bool((mean.avh[:, present[0]] > mean.avh[:, easy]).all())
-        growth = 100 * (mean.norm[-1, easy] / mean.norm[0, easy] - 1)
-        words.append(
-            f"{name}: on the easiest rows AVH has made 90 % of its change after {hard} epochs, the norm after {norm} "
-            f"of {setting.epochs}, growing by {growth:.0f} % in all"
-        )
-
-    def draw(figure):
-        titles = {"norm": "length of the embedding", "avh": "AVH", "accuracy": "accuracy"}
-        panels = figure.subplots(len(curves), 3, squeeze=False)
-        figure.set_size_inches(9, 3.2 * len(curves) + 0.8)
-        for line, (name, mean) in zip(panels, curves.items(), strict=True):
-            for axes, (number, title) in zip(line, titles.items(), strict=True):
-                for bin_ in range(len(EDGES) - 1):
-                    if not (group == bin_).any():
-                        continue
-                    values = getattr(mean, number)[:, bin_]
-                    epochs = np.arange(1, setting.epochs + 1)
-                    label = f"{EDGES[bin_]:.1f} to {EDGES[bin_ + 1]:.1f}" if axes is panels[0, 0] else None
-                    axes.plot(epochs, values, color=COLOURS[bin_], label=label)
-                    if number != "accuracy":
-                        spread = getattr(mean, f"{number}_std")[:, bin_]
-                        axes.fill_between(epochs, values - spread, values + spread, color=COLOURS[bin_], alpha=0.12)
-                axes.set_xlabel("epoch")
-                axes.set_ylabel(f"{title} ({name})" if len(curves) > 1 else title)
-        figure.legend(title="frequency", ncols=5, loc="outside lower center", frameon=False, fontsize="small")
-
-    return Finding(
-        "How do norm, AVH and accuracy change during training? (AVH, fig. 4)",
-        f"That the norm of easy rows grows in every epoch (observation 1) {verdict(grows)}; that AVH settles before it "
-        f"(observation 2) {verdict(plateau)}; that hard rows have the larger "
-        f"AVH in every epoch (observation 3) {verdict(gap)}. {'; '.join(words)}.",
-        rows,
-        draw,
+            raise InputError(f"base: {name} found, expected a supervised method")
+    frequency, source = recognition_frequency(setup)
+    group = np.clip(np.searchsorted(EDGES, frequency, side="right") - 1, 0, len(_BINS) - 1).astype(np.int32)
+    samples = {number: int((group == number).sum()) for number in range(len(_BINS)) if (group == number).any()}
+    curves, words, held = {}, [], np.ones(3, bool)
+    for name in setup.bases:
+        curves[name] = _train(setup, name, group)
+        observations, sentence = _observations(curves[name], min(samples), max(samples))
+        held &= observations
+        words.append(f"{name}: {sentence}")
+    grows, settles, gap = (verdict(bool(each)) for each in held)
+    return StudyResult(
+        f"That the norm of easy samples grows in every epoch (observation 1) {grows}; that AVH settles before it "
+        f"(observation 2) {settles}; that hard samples have the larger AVH in every epoch (observation 3) {gap}. "
+        f"{'; '.join(words)}.",
+        _rows(curves, samples),
+        lambda figure: _draw(figure, curves, list(samples)),
         (
-            models.note,
-            "test rows of seen classes, which train no model; AVH of the true class; bands: one standard deviation "
-            "over rows",
+            source,
+            "test samples of seen classes, which train no model; AVH of the true class; bands: one standard deviation "
+            "over samples",
         ),
-        ("base", "epoch", "frequency", "rows", "norm", "avh", "accuracy"),
+        ("base", "epoch", "frequency", "samples", "norm", "avh", "accuracy"),
     )
 
 
-def _settled(values: np.ndarray) -> int:
+def recognition_frequency(setup: StudySetup) -> tuple[Float[np.ndarray, " n"], str]:
+    """How often each test sample of a seen class is recognised, and a note that says by whom.
+
+    As the setup has it measured, or else the share of linear models that are right, each trained on a random half of
+    the training samples.
+    """
+    harness = Harness(setup, Supervised(hidden=None), Adaptation())
+    if setup.frequency is not None:
+        return setup.frequency[harness.samples], "frequency: as measured"
+    setup.progress("models on random halves")
+    right = []
+    for seed in range(_MODELS):
+        half = jax.random.uniform(stream(jax.random.key(seed), "half"), harness.pool.w.shape) < 0.5
+        pool = harness.pool._replace(w=jnp.where(half, harness.pool.w, 0))
+        scores = harness.scores(harness.trained(seed, pool), pool=pool)
+        right.append(scores.argmax(1) == harness.truth)
+    note = f"frequency: share of {_MODELS} linear models right, each trained on a random half of the training samples"
+    return np.mean(right, 0), note
+
+
+def _train(setup: StudySetup, name: str, group: Int[np.ndarray, " n"]) -> Any:
+    """The measures after each epoch in each bin, [epochs, bins], means over seeds."""
+    harness = Harness(setup, setup.bases[name], Adaptation())
+    run = jax.jit(dynamics(harness.method, setup.epochs, len(_BINS)))
+    of_seeds = []
+    for seed in range(setup.seeds):
+        setup.progress(f"{name}: seed {seed}")
+        state = harness.method.init(jax.random.key(seed), harness.pool, harness.classes)
+        arrays = jax.device_put((harness.x, harness.truth, group, harness.seen))
+        of_seeds.append(jax.tree.map(np.asarray, run(state, harness.pool, harness.classes, *arrays)[1]))
+    return jax.tree.map(lambda *leaves: np.mean(leaves, 0), *of_seeds)
+
+
+def _observations(mean: Any, hard: int, easy: int) -> tuple[list[bool], str]:
+    """Whether the paper's three observations hold for the hardest and the easiest bin, and the numbers behind them."""
+    norm, avh = (_settled(values[:, easy]) for values in (mean.norm, mean.avh))
+    held = [
+        bool((np.diff(mean.norm[:, easy]) > 0).all()),
+        avh < norm,
+        bool((mean.avh[:, hard] > mean.avh[:, easy]).all()),
+    ]
+    growth = 100 * (mean.norm[-1, easy] / mean.norm[0, easy] - 1)
+    return held, (
+        f"on the easiest samples AVH has made 90 % of its change after {avh} epochs, the norm after {norm} of "
+        f"{len(mean.norm)}, growing by {growth:.0f} % in all"
+    )
+
+
+def _settled(values: Float[np.ndarray, " epochs"]) -> int:
     """Epochs after which a quantity stays within a tenth of its whole range of where it ends."""
     away = np.abs(values - values[-1]) > (1 - _PLATEAU) * np.ptp(values)
     return int(np.flatnonzero(away)[-1]) + 2 if away.any() else 1
+
+
+def _rows(curves: dict[str, Any], samples: dict[int, int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "base": name,
+            "epoch": epoch + 1,
+            "frequency": _BINS[number],
+            "samples": count,
+            **{key: round(float(value[epoch, number]), 5) for key, value in mean._asdict().items()},
+        }
+        for name, mean in curves.items()
+        for epoch in range(len(mean.norm))
+        for number, count in samples.items()
+    ]
+
+
+def _draw(figure: Any, curves: dict[str, Any], bins: list[int]) -> None:
+    titles = {"norm": "length of the embedding", "avh": "AVH", "accuracy": "accuracy"}
+    panels = figure.subplots(len(curves), 3, squeeze=False)
+    figure.set_size_inches(9, 3.2 * len(curves) + 0.8)
+    for line, (name, mean) in zip(panels, curves.items(), strict=True):
+        for axes, (measure, title) in zip(line, titles.items(), strict=True):
+            for number in bins:
+                values = getattr(mean, measure)[:, number]
+                epochs = np.arange(1, len(values) + 1)
+                label = _BINS[number] if axes is panels[0, 0] else None
+                axes.plot(epochs, values, color=COLOURS[number], label=label)
+                if measure != "accuracy":
+                    spread = getattr(mean, f"{measure}_std")[:, number]
+                    axes.fill_between(epochs, values - spread, values + spread, color=COLOURS[number], alpha=0.12)
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(f"{title} ({name})" if len(curves) > 1 else title)
+    figure.legend(title="frequency", ncols=5, loc="outside lower center", frameon=False, fontsize="small")
+
+
+STUDY = Study(
+    "How do norm, AVH and accuracy change during training? (AVH, fig. 4)", training_dynamics, ("supervised",), 30
+)

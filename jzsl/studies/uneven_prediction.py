@@ -1,21 +1,23 @@
-"""STHS, fig. 1 A: do some unseen classes have high accuracy while others have low?"""
+"""STHS, fig. 1 A: do some unseen classes have high accuracy while others have low?
+
+Columns: base, class, accuracy (%, mean over seeds), std.
+"""
 
 import numpy as np
 
-from jzsl.studies.retraining import Retrainer
-from jzsl.studies.study import Finding, Setting
+from jzsl.studies.harness import Harness
+from jzsl.studies.study import Study, StudyResult, StudySetup, deviation, verdict
 
 
-def uneven_prediction(setting: Setting) -> Finding:
-    """Accuracy of every unseen class by each inductive base, mean over seeds."""
+def uneven_prediction(setup: StudySetup) -> StudyResult:
+    """Accuracy of every unseen class by each inductive base."""
     rows, curves, gaps, notes = [], {}, [], ()
-    for name, base in setting.bases.items():
-        setting.tell(f"{name}: inductive")
-        retrainer = Retrainer(setting.problem, base, setting.transform, setting.epochs)
-        notes = retrainer.notes
-        values = np.array([retrainer.accuracies(retrainer.predict(seed)) for seed in range(setting.seeds)])
+    for name, base in setup.bases.items():
+        setup.progress(f"{name}: inductive")
+        harness = Harness(setup, base, unlabelled=True)
+        notes = harness.notes
+        values = np.array([harness.accuracies(harness.predict(seed)) for seed in range(setup.seeds)])
         mean = values.mean(0)
-        spread = values.std(0, ddof=1) if setting.seeds > 1 else np.zeros(values.shape[1])
         order = np.argsort(-mean)
         curves[name] = mean[order]
         third = max(1, len(order) // 3)
@@ -23,16 +25,14 @@ def uneven_prediction(setting: Setting) -> Finding:
         rows += [
             {
                 "base": name,
-                "class": retrainer.names[c],
+                "class": harness.names[c],
                 "accuracy": round(float(mean[c]), 2),
-                "std": round(float(spread[c]), 2),
+                "std": deviation(values[:, c].tolist()),
             }
             for c in order
         ]
     held = all(top - bottom > 30 for _, top, bottom in gaps)
     numbers = "; ".join(f"{name}: best third {top:.1f} %, worst third {bottom:.1f} %" for name, top, bottom in gaps)
-
-    claim = "holds here" if held else "does NOT hold here"
 
     def draw(figure):
         axes = figure.subplots()
@@ -43,10 +43,12 @@ def uneven_prediction(setting: Setting) -> Finding:
         axes.set_ylim(-3, 103)
         axes.legend()
 
-    return Finding(
-        "Are unseen classes predicted unevenly? (STHS, fig. 1 A)",
-        f"The uneven prediction phenomenon {claim} (a gap of 30 points or more): {numbers}.",
+    return StudyResult(
+        f"The uneven prediction phenomenon {verdict(held)} (a gap of 30 points or more): {numbers}.",
         rows,
         draw,
         notes,
     )
+
+
+STUDY = Study("Are unseen classes predicted unevenly? (STHS, fig. 1 A)", uneven_prediction)

@@ -10,11 +10,12 @@ from rich.console import Console
 
 from jzsl.config import Experiment
 from jzsl.devices.processes import Cluster, is_first
-from jzsl.driver.load import load_config
+from jzsl.driver.load import load_namespace
 from jzsl.driver.repeat import changes, recorded
 from jzsl.driver.runner import run as run_experiment
 from jzsl.driver.timing import Timing
 from jzsl.report.terminal import result_table, timing_table
+from jzsl.verbs.parts import parse
 from jzsl.verbs.status import USAGE, fail
 
 
@@ -59,8 +60,8 @@ def run(arguments: list[str]) -> int:
         print(USAGE, end="", file=sys.stdout if "-h" in arguments or "--help" in arguments else sys.stderr)
         return 0 if "-h" in arguments or "--help" in arguments else 2
     path = Path(arguments[0])
-    default = RunOptions(load_config(path))
-    options = tyro.cli(RunOptions, default=default, args=arguments[1:], prog=f"jzsl run {path}")
+    namespace = load_namespace(path)
+    options = parse(RunOptions, RunOptions(namespace["CONFIG"]), arguments[1:], f"jzsl run {path}", namespace)
     _run_into(options.experiment, Path("runs") / path.stem, options.execution)
     return 0
 

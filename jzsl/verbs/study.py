@@ -1,40 +1,133 @@
-"""`jzsl study`: answer one question of the papers with a table and a figure."""
+"""`jzsl study`: answer one question with a table (CSV, JSON) and a figure."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import tyro
 from rich.console import Console
+from rich.table import Table
 
-from jzsl.errors import require_positive
+from jzsl.data.arrays import read_entries
+from jzsl.data.locate import locate
+from jzsl.driver.load import load_config
+from jzsl.errors import InputError, require_positive
 from jzsl.exchange import encode
+from jzsl.problem.transforms import MinMax
 from jzsl.report.figures import require_room
-from jzsl.report.terminal import finding_table
-from jzsl.studies.options import StudyOptions, setting_of
-from jzsl.studies.questions import Study
-from jzsl.studies.study import write
+from jzsl.report.terminal import study_table
+from jzsl.studies.bases import base_named
+from jzsl.studies.catalogue import studies, study_named
+from jzsl.studies.study import Study, StudySetup, write
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Answer one question with a table (CSV, JSON) and a figure."""
+
+    name: tyro.conf.Positional[str]
+    """a study, listed by `jzsl study` alone, or a Python file that exports STUDY"""
+    out: Path
+    """folder for table.csv, table.json, figure.png and figure.svg"""
+    data: str = "digits"
+    """digits, digits_shift, synthetic, a file or a folder, as for `jzsl data`"""
+    features: str | None = None
+    """xlsa17: the file of features, without .mat"""
+    splits: str | None = None
+    """xlsa17: the file of splits, without .mat"""
+    base: tuple[str, ...] = ()
+    """the methods to study (by default the study's): s2v, abp, cvae, wgan, supervised, the class of any method or
+    generator such as eszsl, or a config file, whose method it is"""
+    hidden: int | None = None
+    """nodes in the hidden layers of generators; by default their papers' numbers"""
+    config: Path | None = None
+    """a config whose method, epochs, self-training and scaling are studied instead"""
+    epochs: int | None = None
+    """epochs of each training; by default the study's"""
+    seeds: int = 5
+    """number of seeds"""
+    rounds: int | None = None
+    """T, where a study self-trains (4)"""
+    hard_class_fraction: float | None = None
+    """K there, as a share of the unseen classes (0.8)"""
+    scaling: Scaling | None = None
+    """feature scaling (minmax)"""
+    frequency: Path | None = None
+    """how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]: a .npy file"""
 
 
 def study(arguments: list[str]) -> int:
-    # The names have dashes on the command line and underscores in Python.
-    arguments = [part.replace("-", "_") if part.replace("-", "_") in Study.__members__ else part for part in arguments]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        Console().print(_list())
+        if not arguments:
+            return 0
     options = tyro.cli(StudyOptions, args=arguments, prog="jzsl study")
     require_positive(options, "seeds")
+    name, chosen = study_named(options.name)
     require_room(options.out)
-    console = Console(stderr=True)
-    with console.status("") as status:
-        setting = setting_of(options, status.update)
-        finding = options.name.value.ask(setting)
-    problem, bases = setting.problem, setting.bases
+    with Console(stderr=True).status("") as status:
+        setup = setup_of(options, chosen, status.update)
+        result = chosen.run(setup)
+    provenance = setup.problem.provenance
     header = {
-        "study": options.name.name,
-        "data": {"name": problem.provenance.name, "hash": problem.hash, "features": problem.provenance.features},
-        "epochs": setting.epochs,
-        "seeds": setting.seeds,
-        "rounds": setting.rounds,
-        "hard": setting.hard,
-        "bases": {name: encode(base) for name, base in bases.items()},
+        "study": name,
+        "data": {"name": provenance.name, "hash": setup.problem.hash, "features": provenance.features},
+        "epochs": setup.epochs,
+        "seeds": setup.seeds,
+        "rounds": setup.rounds,
+        "hard_class_fraction": setup.hard_class_fraction,
+        "bases": {name: encode(base) for name, base in setup.bases.items()},
     }
-    write(finding, options.out, header)
+    write(chosen.question, result, options.out, header)
     screen = Console()
-    screen.print(finding_table(finding.question, finding.rows, finding.columns))
-    for line in (finding.answer, *finding.notes, f"saved in {options.out}"):
+    screen.print(study_table(chosen.question, result.rows, result.columns))
+    for line in (result.answer, *result.notes, f"saved in {options.out}"):
         screen.print(line)
     return 0
+
+
+def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], None]) -> StudySetup:
+    """The options of the command line, then those of the config, then the defaults."""
+    if options.hidden is not None:
+        require_positive(options, "hidden")
+    bases = dict(base_named(name, options.hidden) for name in options.base or chosen.bases)
+    values: dict[str, Any] = {
+        "epochs": chosen.epochs,
+        "rounds": 4,
+        "hard_class_fraction": 0.8,
+        "scaling": MinMax(),
+    }
+    if options.config is not None:
+        experiment = load_config(options.config)
+        bases = {options.config.stem: experiment.method}
+        values |= {"scaling": experiment.scaling}
+        if experiment.train.epochs is not None:
+            values |= {"epochs": experiment.train.epochs}
+        if experiment.self_training is not None:
+            sths = experiment.self_training
+            values |= {"rounds": sths.rounds, "hard_class_fraction": sths.hard}
+    values |= {name: getattr(options, name) for name in values if getattr(options, name) is not None}
+    for name in ("epochs", "rounds", "hard_class_fraction"):
+        if not values[name] > 0:
+            raise InputError(f"{name}: {values[name]} found, expected a positive number")
+    problem = locate(options.data, options.features, options.splits).load()
+    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
+    return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
+
+
+def _frequency(path: Path, samples: int) -> np.ndarray:
+    """One number in [0, 1] for each sample."""
+    values = read_entries(path)["features"] if path.suffix == ".npy" else np.zeros(0)
+    if values.shape != (samples,) or not ((values >= 0) & (values <= 1)).all():
+        raise InputError(f"{path}: shape {values.shape} found, expected a .npy file of {samples} numbers from 0 to 1")
+    return np.asarray(values, np.float64)
+
+
+def _list() -> Table:
+    """The studies and their questions."""
+    table = Table(title="jzsl study NAME --out FOLDER", show_header=False)
+    for name, each in studies().items():
+        table.add_row(name, each.question)
+    return table

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,15 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import Unscaled
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.schedules.linear import LinearSchedule
+from jzsl.self_training.schedules.portion import PortionSchedule
+from jzsl.self_training.selection.all import AllSamples
+from jzsl.self_training.selection.cbst_avh import CBSTAVH
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.crst import CRST
+from jzsl.self_training.selection.pn_cfbs_avc import PNCFBSAVC
+from jzsl.self_training.selection.random import RandomSampling
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
@@ -46,28 +55,28 @@ BASES = {
 
 
 def start(sths, method, view):
-    training = sths.build(method, view.labelled, view.unlabelled)
+    training: Any = sths.build(method, view.labelled, view.unlabelled)
     arrays = jax.device_put((view.pool, view.classes, view.candidates))
-    schedule = sths.schedule(int(view.candidates.open.sum()), factor=0.5)
-    cluster = jnp.zeros(view.unlabelled, jnp.int32)
-    return training, arrays, training.init(jax.random.key(0), *arrays, cluster, schedule)
+    parameters = sths.parameters(int(view.candidates.open.sum()), offset=0.5)
+    prepared = sths.prepare(view.pool.x[view.labelled :], len(view.candidates.classes))
+    return training, arrays, training.init(jax.random.key(0), *arrays, prepared, parameters)
 
 
 @pytest.mark.parametrize(
     "selection",
     [
-        Selection.random_sampling,
-        Selection.everything,
-        Selection.cfbs,
-        Selection.pn_cfbs_avc,
-        Selection.cbst_avh,
-        Selection.crst,
+        RandomSampling(),
+        AllSamples(),
+        CFBS(0.5),
+        PNCFBSAVC(0.5, Uniform()),
+        CBSTAVH(),
+        CRST(),
     ],
 )  # the selectors themselves are tested for eligibility one by one
 def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
     """In one compilation; of as many rows as the base puts among the unseen classes."""
     view = strict_transductive(DATA.load())
-    sths = STHS(3, selection, Prior.uniform, hard=0.5, strict=True)
+    sths = STHS(3, selection, strict=True)
     training, arrays, state = start(sths, BASES["s2v"].build(GZSL()), view)
     traces = []
 
@@ -84,9 +93,9 @@ def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
         selected = np.asarray(state.w)[view.labelled :]
         if t:
             assert selected[~before].sum() == 0
-            if selection.name not in ("everything", "cbst", "cbst_avh", "crst", "crst_lrent", "crst_mrkld"):
+            if not isinstance(selection, AllSamples | CBSTAVH | CRST):
                 assert selected.sum() == before.sum() // 3 * t
-            if selection not in (Selection.crst, Selection.crst_mrkld):  # these have some mass on every class
+            if not isinstance(selection, CRST):  # it has some mass on every class
                 assert np.isin(np.asarray(state.y)[view.labelled :][selected > 0], view.unseen).all()
         assert float(metrics["selected"]) == selected.sum()
     assert len(traces) == 1
@@ -94,7 +103,7 @@ def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
 
 def test_the_bonus_on_unseen_classes_is_in_the_predictions():
     view = strict_transductive(DATA.load())
-    sths = STHS(1, Selection.cfbs, Prior.uniform, strict=True)
+    sths = STHS(1, strict=True)
     method = BASES["s2v"].build(GZSL())
     training, arrays, state = start(sths, method, view)
     state, _ = training.step(state, *arrays, 3)
@@ -105,11 +114,13 @@ def test_the_bonus_on_unseen_classes_is_in_the_predictions():
 
 
 def test_portions_grow_as_told():
-    sths = STHS(5, Selection.cbst, portion=(0.2, 0.15, 0.4))
-    schedule = sths.schedule(4)
-    assert [int(schedule.rows(jnp.int32(t), jnp.int32(1000))) for t in range(5)] == [0, 200, 350, 400, 400]
-    plain = STHS(7).schedule(4)
-    assert [int(plain.rows(jnp.int32(t), jnp.int32(100))) for t in (0, 1, 7)] == [0, 14, 98]
+    def counts(config, rounds, eligible, ts):
+        schedule = config.build()
+        count = jax.jit(schedule.samples)
+        return [int(count(schedule.parameters, jnp.int32(t), jnp.int32(rounds), jnp.int32(eligible))) for t in ts]
+
+    assert counts(PortionSchedule(0.2, 0.15, 0.4), 5, 1000, range(5)) == [0, 200, 350, 400, 400]
+    assert counts(LinearSchedule(), 7, 100, (0, 1, 7)) == [0, 14, 98]
 
 
 def test_soft_labels_reach_the_loss_or_are_drawn():
@@ -117,7 +128,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
     problem = DigitsShift().load()
     experiment = Experiment(
         DigitsShift(), Supervised(32), Train(epochs=3), (Adaptation(),), transform=Unscaled(), seeds=1,
-        self_training=STHS(2, Selection.crst, portion=(0.3, 0.1, 0.5)),
+        self_training=STHS(2, CRST(), PortionSchedule(0.3, 0.1, 0.5)),
     )  # fmt: skip
     trainer = runner._trainers(problem, experiment)[runner.FINAL]
     state = trainer.init((0,))
@@ -130,7 +141,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
     np.testing.assert_allclose(soft[labelled:].sum(1), 1.1, rtol=1e-5)
     assert w[labelled:].sum() > 100
     other = transductive(DATA.load())
-    sths = STHS(2, Selection.crst_mrkld, Prior.uniform)
+    sths = STHS(2, CRST(lrent=0.0))
     training, arrays, state = start(sths, BASES["s2v"].build(ZSL()), other)
     for _ in range(2):
         state, _ = training.step(state, *arrays, 2)
@@ -146,7 +157,7 @@ def test_strict_run_with_calibration(base, tmp_path):
     """The factor comes from validation classes, and reaches the rounds and the saved model."""
     experiment = Experiment(
         DATA, BASES[base], Train(epochs=3, checkpoint_seconds=0), (GZSL(),), calibration=True, seeds=2,
-        self_training=STHS(2, hard=0.5, prior=Prior.uniform, strict=True),
+        self_training=STHS(2, CFBS(0.5), strict=True),
     )  # fmt: skip
     result = run(experiment, tmp_path / "run", False, QUIET)
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -166,7 +177,7 @@ def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
     """Also from the validation phase, whose state is another one."""
     experiment = Experiment(
         DATA, BASES["s2v"], Train(epochs=2, checkpoint_seconds=0), (GZSL(),), calibration=True, seeds=1,
-        self_training=STHS(2, hard=0.5, prior=Prior.uniform, strict=True),
+        self_training=STHS(2, CFBS(0.5), strict=True),
     )  # fmt: skip
     whole = run(experiment, tmp_path / "whole", False, QUIET)
     save, count = runner.ProgressStore.save, []
@@ -202,7 +213,7 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
         Train(epochs=3, checkpoint_seconds=0),
         (GZSL(), ZSL()),
         seeds=1,
-        self_training=STHS(2, hard=0.5, prior=Prior.uniform),
+        self_training=STHS(2, CFBS(0.5)),
     )
     result = run(experiment, tmp_path / "run", False, QUIET)
     assert {"H", "AUROC_test", "FPR95_test", "H_group_known", "T1"} <= set(result)
@@ -216,8 +227,8 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
 def test_angles_need_a_base_that_has_them():
     view = transductive(DATA.load())
     blind = BASES["s2v"].build(ZSL())._replace(embedding=None)
-    with pytest.raises(InputError, match="cbst_avh needs"):
-        STHS(selection=Selection.cbst_avh).build(blind, view.labelled, view.unlabelled)
+    with pytest.raises(InputError, match="selection: CBSTAVH found"):
+        STHS(selection=CBSTAVH()).build(blind, view.labelled, view.unlabelled)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from jzsl.data.digits import Digits
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.problem.transforms import Unscaled
-from jzsl.self_training.priors.three_c import Clustering
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 
 CONFIG = Experiment(
@@ -14,5 +14,5 @@ CONFIG = Experiment(
     transform=Unscaled(),
     train=Train(epochs=1),
     seeds=2,
-    self_training=STHS(rounds=2, hard=0.67, clustering=Clustering.pca_kmeans),
+    self_training=STHS(rounds=2, selection=CFBS(0.67)),
 )

@@ -1,4 +1,4 @@
-"""CBST, CBST+AVH, CRST and the joint selector against loops in NumPy; eligibility for every selector."""
+"""CBST, CBST+AVH, CRST and the joint selector against loops in NumPy."""
 
 import jax
 import jax.numpy as jnp
@@ -7,22 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jzsl.self_training.selection.choice import Selection
-from jzsl.self_training.selection.class_balanced import (
-    LRENT,
-    MRKLD,
-    cbst,
-    cbst_avh,
-    crst,
-    crst_lrent,
-    crst_mrkld,
-    exact_portion,
-)
+from jzsl.self_training.selection.cbst import cbst
+from jzsl.self_training.selection.cbst_avh import cbst_avh
+from jzsl.self_training.selection.class_balanced import exact_portion
+from jzsl.self_training.selection.crst import CRST
 from jzsl.self_training.selection.pn_cfbs_avc import pn_cfbs_avc
 from jzsl.types import Predictions, SelectionRequest
 
 ROWS, CLASSES = 60, 4
 UNIFORM = jnp.full(CLASSES, 1 / CLASSES)
+LRENT, MRKLD = CRST().lrent, CRST().mrkld
+crst, crst_lrent, crst_mrkld = (hyper.build().select for hyper in (CRST(), CRST(mrkld=0), CRST(lrent=0)))
 
 
 def predictions_of(seed, eligible=None):
@@ -54,7 +49,7 @@ def test_cbst_is_the_solver_of_the_paper(seed, n):
     predictions = predictions_of(seed)
     p, predicted = probabilities(predictions), np.asarray(predictions.label)
     lam = thresholds(p, predicted, n / ROWS)
-    found = jax.jit(cbst)(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, n))
+    found = jax.jit(cbst)(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, n))
     ratio = p / lam
     np.testing.assert_array_equal(found.multiplicity, ratio.max(1) >= 1 - 1e-6)
     np.testing.assert_array_equal(found.label, ratio.argmax(1))
@@ -94,7 +89,7 @@ def test_cbst_avh_keeps_the_label_and_asks_for_angular_confidence(seed, n):
     confidence = close / close.sum(1, keepdims=True)
     beta = thresholds(confidence, predicted, n / ROWS)
     label = (p / thresholds(p, predicted, n / ROWS)).argmax(1)
-    found = jax.jit(cbst_avh)(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, n))
+    found = jax.jit(cbst_avh)(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, n))
     np.testing.assert_array_equal(found.label, label)
     sure = confidence[np.arange(ROWS), label] >= beta[label] - 1e-6
     np.testing.assert_array_equal(found.multiplicity, sure)
@@ -105,7 +100,7 @@ def test_soft_labels_minimise_the_regularised_loss():
     predictions = predictions_of(3)
     p = probabilities(predictions)
     lam = thresholds(p, np.asarray(predictions.label), 0.5)
-    found = crst_lrent(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, ROWS // 2))
+    found = crst_lrent(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, ROWS // 2))
 
     def cost(y, row):
         return -(y * np.log(p[row] / lam)).sum() + LRENT * (y * np.log(np.maximum(y, 1e-12))).sum()
@@ -122,14 +117,14 @@ def test_soft_labels_minimise_the_regularised_loss():
 
 def test_model_regularisation_is_mass_on_every_class():
     predictions = predictions_of(4)
-    plain = cbst(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, 30))
-    found = crst_mrkld(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, 30))
+    plain = cbst(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, 30))
+    found = crst_mrkld(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, 30))
     log_p = jax.nn.log_softmax(predictions.scores)
     np.testing.assert_array_equal(found.multiplicity, plain.multiplicity)
     expected = -log_p[jnp.arange(ROWS), plain.label] - MRKLD * log_p.mean(1)
     np.testing.assert_allclose(-(jnp.asarray(found.soft) * log_p).sum(1), expected, rtol=1e-5)
-    both = crst(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, 30))
-    soft = jnp.asarray(crst_lrent(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 1, 30)).soft)
+    both = crst(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, 30))
+    soft = jnp.asarray(crst_lrent(jax.random.key(0), (), predictions, SelectionRequest(UNIFORM, 30)).soft)
     np.testing.assert_allclose(jnp.asarray(both.soft), soft + MRKLD / CLASSES, rtol=1e-5)
 
 
@@ -140,7 +135,7 @@ def test_joint_selector_takes_the_surest_rows_of_the_hard_classes(seed, n, hard)
     predicted = np.asarray(predictions.label)
     prior = np.array([0.413, 0.291, 0.187, 0.109])  # no two classes equally hard
     found = np.asarray(
-        jax.jit(pn_cfbs_avc)(jax.random.key(0), predictions, SelectionRequest(jnp.float32(prior), hard, n)).multiplicity
+        jax.jit(pn_cfbs_avc)(jax.random.key(0), hard, predictions, SelectionRequest(jnp.float32(prior), n)).multiplicity
     )
     count = np.bincount(predicted, minlength=CLASSES)
     order = sorted((k for k in range(CLASSES) if count[k]), key=lambda k: count[k] / prior[k])[:hard]
@@ -154,20 +149,19 @@ def test_joint_selector_takes_the_surest_rows_of_the_hard_classes(seed, n, hard)
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("selection", list(Selection))
-def test_only_eligible_rows_are_taken(selection):
-    """And the others change nothing: they might as well not be there."""
-    eligible = np.random.default_rng(5).uniform(size=ROWS) < 0.6
-    predictions = predictions_of(6, jnp.array(eligible))
-    n = int(eligible.sum()) // 2
-    select = jax.jit(selection.value)
-    found = np.asarray(select(jax.random.key(0), predictions, SelectionRequest(UNIFORM, 2, n)).multiplicity)
-    assert found[~eligible].sum() == 0
-    assert found.sum() > 0
-    nothing = predictions._replace(eligible=jnp.zeros(ROWS, bool))
-    assert np.asarray(select(jax.random.key(0), nothing, SelectionRequest(UNIFORM, 2, 0)).multiplicity).sum() == 0
-    if selection.name not in ("random_sampling", "top_confidence", "cfbs", "pn_cfbs"):  # those draw or break ties
-        alone = Predictions(*(jnp.asarray(part)[eligible] for part in predictions))
-        np.testing.assert_array_equal(
-            found[eligible], select(jax.random.key(0), alone, SelectionRequest(UNIFORM, 2, n)).multiplicity
-        )
+@pytest.mark.parametrize(
+    ("total", "n"), [(100_000, 50_000), (1_000_003, 999_999), (2**30 - 1, 2**30 - 1), (7, 3), (5, 0)]
+)
+def test_shares_of_many_samples_are_exact(random, total, n):
+    """Where count n is beyond 32 bits: against Python's integers."""
+    count = np.append(random.integers(0, total + 1, 20), [0, total]).astype(np.int32)
+    expected = [int(c) * n // total for c in count]
+    np.testing.assert_array_equal(jax.jit(exact_portion)(count, n, jnp.int32(total)), expected)
+
+
+def test_two_classes_of_very_many_samples_are_selected():
+    """Half of 100,000 samples: the product of counts overflows 32 bits."""
+    scores = jnp.float32(np.random.default_rng(0).normal(size=(100_000, 2)))
+    predictions = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
+    selected = cbst(jax.random.key(0), (), predictions, SelectionRequest(jnp.full(2, 0.5), 50_000)).multiplicity
+    assert 49_000 < int(selected.sum()) < 55_000

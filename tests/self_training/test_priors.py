@@ -1,15 +1,22 @@
 """Estimators of the class prior against brute force and on problems whose prior is known."""
 
 import itertools
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
+from jzsl.self_training.clustering.tsne_mixture import TSNEMixture
 from jzsl.self_training.priors.bbse import bbse_prior, confusion_matrix
 from jzsl.self_training.priors.saerens import saerens_prior
-from jzsl.self_training.priors.three_c import Clustering, three_c_dominant, three_c_edges
+from jzsl.self_training.priors.three_c import ThreeC, three_c_dominant, three_c_edges
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
+from jzsl.self_training.sths import STHS
+from jzsl.types import Predictions
 
 
 @pytest.fixture
@@ -65,19 +72,46 @@ def test_three_c_counts_cells_of_more_classes_than_32_bits_index(estimate):
 
 
 @pytest.mark.parametrize("clustering", list(Clustering))
+@pytest.mark.parametrize("clustering", [TSNEMixture(), PCAKMeans()])
 def test_clusterings_find_separated_groups(random, clustering):
     truth = random.choice(3, 150, p=[0.6, 0.3, 0.1])
     x = np.float32(8 * random.normal(size=(3, 20))[truth] + random.normal(size=(150, 20)))
-    found = clustering.value(x, 3, 0)
+    found = clustering.build()(x, 3, 0)
     assert all(len(np.unique(found[truth == c])) == 1 for c in range(3))
     assert len(np.unique(found)) == 3
 
 
-@pytest.mark.parametrize("clustering", list(Clustering))
-def test_fewer_samples_than_clusters_are_a_cluster_each(random, clustering):
-    for samples, clusters in ((1, 1), (1, 4), (3, 4)):
-        x = np.float32(random.normal(size=(samples, 6)))
-        np.testing.assert_array_equal(clustering.value(x, clusters, 0), np.arange(samples))
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_pool_no_larger_than_the_classes_has_a_cluster_per_sample(samples):
+    """As in a strict pool of fewer samples than candidates; no clustering takes so few."""
+    prior = ThreeC().build()
+    assert prior.prepare is not None
+    prepared = prior.prepare(np.ones((samples, 5), np.float32), 3, 0)
+    predictions = Predictions(jnp.zeros((samples, 3)), jnp.zeros(samples, jnp.int32))
+    np.testing.assert_allclose(prior.estimate(jnp.asarray(prepared), predictions, None), 1 / 3, rtol=1e-6)
+
+
+def test_equal_priors_are_prepared_once():
+    """Of the selector and of the refiner, and of settings that differ in other fields."""
+    calls = []
+
+    @dataclass(frozen=True)
+    class Counted:
+        def build(self):
+            def cluster(x, clusters, seed):
+                calls.append((len(x), clusters, seed))
+                return np.arange(len(x)) % clusters
+
+            return cluster
+
+    prior, done = ThreeC(clustering=Counted()), {}
+    x = np.ones((10, 2), np.float32)
+    for fraction in (0.5, 1.0):
+        prepared = STHS(selection=PNCFBS(fraction, prior), refinement=LabelPropagation(mass=prior)).prepare(x, 3, done)
+        np.testing.assert_array_equal(prepared.selection, np.arange(10) % 3)
+        np.testing.assert_array_equal(prepared.refinement, np.arange(10) % 3)
+    assert calls == [(10, 3, 0)]
+    assert STHS().prepare(x, 3, done) == (None, None)
 
 
 def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,17 +30,27 @@ from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.sae import SAE
-from jzsl.self_training.priors.three_c import Clustering
-from jzsl.self_training.refinement.choice import Refinement
-from jzsl.self_training.refinement.neighbour_graph import neighbour_graph
-from jzsl.self_training.rounds import Schedule, self_train
-from jzsl.self_training.selection.choice import Prior, Selection
-from jzsl.self_training.selection.hardness import cfbs
+from jzsl.self_training import rounds as rounds_file
+from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
+from jzsl.self_training.priors.bbse import BBSE
+from jzsl.self_training.priors.known import Known
+from jzsl.self_training.priors.saerens import Saerens
+from jzsl.self_training.priors.three_c import ThreeC
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.refinement.spherical_kmeans import SphericalKMeans
+from jzsl.self_training.rounds import Prepared, RoundParameters, self_train
+from jzsl.self_training.schedules.linear import LinearSchedule
+from jzsl.self_training.schedules.portion import PortionSchedule
+from jzsl.self_training.selection.cbst import CBST
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
+from jzsl.self_training.selection.random import RandomSampling
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import Predictions
+from jzsl.types import UNLABELLED, Predictions
 
 QUIET = Console(quiet=True)
 BASES = {
@@ -72,14 +83,15 @@ def arrays(view):
     return jax.device_put((view.pool, view.classes, view.candidates))
 
 
-def make(view, base="s2v", warm=False):
+def make(view, base="s2v", warm=False) -> Any:
     method = BASES[base].build(ZSL())
-    return self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, warm)
+    return self_train(method, CFBS().build(), LinearSchedule().build(), view.labelled, view.unlabelled, warm=warm)
 
 
 def start(training, view, arrays, seed=0, rounds=3, hard=2):
-    schedule = Schedule(jnp.int32(rounds), jnp.int32(hard), jnp.zeros(3), jnp.float32(0))
-    return training.init(jax.random.key(seed), *arrays, jnp.zeros(view.unlabelled, jnp.int32), schedule)
+    del view
+    parameters = RoundParameters(jnp.int32(rounds), jnp.int32(hard), (), jnp.float32(0))
+    return training.init(jax.random.key(seed), *arrays, Prepared(), parameters)
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -120,6 +132,39 @@ def test_a_round_trains_on_the_selected_rows_with_the_last_rounds_labels(view, a
     assert set(np.asarray(state.predictions.label)[selected > 0]) <= set(hard)
 
 
+def test_samples_that_are_not_selected_stay_unlabelled_samples(view, arrays, monkeypatch):
+    """They have no label, and a multiplicity of 1; a method of labels alone never sees them."""
+    training = make(view)
+    state, _ = training.step(start(training, view, arrays), *arrays, 2)
+    begun = training.begin(state, *arrays)
+    selected = np.asarray(begun.w)[view.labelled :] > 0
+    assert 0 < selected.sum() < len(selected)
+    whole = training.pool_of(begun, arrays[0])
+    np.testing.assert_array_equal(whole.w, begun.w)
+    np.testing.assert_array_equal(whole.y[view.labelled :][~selected], 0)
+    monkeypatch.setattr(rounds_file, "_labelled", lambda pool: pool)
+    whole = training.pool_of(begun, arrays[0])
+    np.testing.assert_array_equal(whole.y[view.labelled :][~selected], UNLABELLED)
+    np.testing.assert_array_equal(whole.w[view.labelled :][~selected], 1)
+    np.testing.assert_array_equal(whole.y[view.labelled :][selected], begun.y[view.labelled :][selected])
+    np.testing.assert_array_equal(whole.y[: view.labelled], view.pool.y[: view.labelled])
+
+
+def test_more_rounds_than_samples_are_refused(view, arrays):
+    """floor(M / T) is 0: no round would select a sample."""
+    method = BASES["s2v"].build(ZSL())
+    for sths in (
+        STHS(view.unlabelled + 1),
+        STHS(view.unlabelled + 1, RandomSampling()),
+        STHS(2, CBST(), PortionSchedule(0.1 / view.unlabelled, 0, 0.5)),
+    ):
+        with pytest.raises(InputError, match=f"rounds: {sths.rounds} found for {view.unlabelled} unlabelled samples"):
+            sths.build(method, view.labelled, view.unlabelled)
+    training: Any = STHS(view.unlabelled).build(method, view.labelled, view.unlabelled)
+    state = start(training, view, arrays, rounds=view.unlabelled)._replace(round=jnp.int32(1))
+    assert int(training.begin(state, *arrays).w[view.labelled :].sum()) == 1
+
+
 def test_cold_restart_trains_anew_and_warm_goes_on(view, arrays):
     for warm in (False, True):
         training = make(view, "abp", warm=warm)
@@ -158,7 +203,7 @@ def test_self_training_helps_where_classes_form_groups():
     view = transductive(problem)
     protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.candidates))
     method = S2V(hidden=64, batch_size=32).build(ZSL())
-    training = self_train(method, cfbs, Prior.uniform.value, view.labelled, view.unlabelled, False)
+    training: Any = self_train(method, CFBS().build(), LinearSchedule().build(), view.labelled, view.unlabelled)
     step, gains = jax.jit(training.step), []
     for seed in range(3):
         state, numbers = start(training, view, arrays, seed, rounds=5, hard=4), []
@@ -169,49 +214,61 @@ def test_self_training_helps_where_classes_form_groups():
     assert np.mean(gains) > 3, gains
 
 
-@pytest.mark.parametrize("refinement", list(Refinement))
+@pytest.mark.parametrize(
+    "refinement",
+    [
+        None,
+        LabelPropagation(5),
+        LabelPropagation(5, mass=Uniform()),
+        LabelPropagation(5, mass=Saerens()),
+        SphericalKMeans(),
+    ],
+)
 def test_rounds_select_by_refined_predictions(view, arrays, refinement):
-    sths = STHS(rounds=3, hard=0.5, prior=Prior.uniform, refinement=refinement, neighbours=5)
-    training = sths.build(BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled)
+    sths = STHS(rounds=3, selection=CFBS(0.5), refinement=refinement)
+    training: Any = sths.build(BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled)
     state, _ = jax.jit(training.step)(start(training, view, arrays), *arrays, 3)
     x = arrays[0].x[view.labelled :]
-    own = Predictions(state.own, jnp.argmax(state.own, 1).astype(jnp.int32))
-    graph = neighbour_graph(x, 5) if refinement.needs_graph else None
-    expected = refinement.value(own, x, graph, jnp.full(4, 0.25))
+    expected = Predictions(state.unrefined, jnp.argmax(state.unrefined, 1).astype(jnp.int32))
+    if refinement is not None:
+        refiner = refinement.build()
+        mass = refiner.prior.estimate(None, expected, None) if refiner.prior else jnp.full(4, 0.25)
+        expected = refiner.refine(refiner.prepare(x) if refiner.prepare else None, expected, x, mass)
     np.testing.assert_array_equal(state.predictions.label, expected.label)
     begun = training.begin(state, *arrays)
     np.testing.assert_array_equal(begun.y[view.labelled :], view.unseen[np.asarray(expected.label)])
-    assert (state.graph is None) == (not refinement.needs_graph)
+    assert (state.graph is None) == (not isinstance(refinement, LabelPropagation))
 
 
 def test_known_prior_and_confusion_reach_the_selection(view, arrays):
     """CFBS is PN-CFBS under a uniform prior; a base that generates knows its confusion, another must not be asked."""
     method = BASES["abp"].build(ZSL())
 
-    def selected(**settings):
-        training = STHS(**settings).build(method, view.labelled, view.unlabelled)
+    def selected(selection):
+        training: Any = STHS(selection=selection).build(method, view.labelled, view.unlabelled)
         state, _ = jax.jit(training.step)(start(training, view, arrays, hard=1), *arrays, 20)
-        np.testing.assert_allclose(state.confusion.sum(0), 1, rtol=1e-5)
+        if state.confusion is not None:
+            np.testing.assert_allclose(state.confusion.sum(0), 1, rtol=1e-5)
+        assert (state.confusion is not None) == (selection == PNCFBS(prior=BBSE()))
         label = np.asarray(state.predictions.label)
         return label, np.asarray(training.begin(state, *arrays).w)[view.labelled :]
 
-    label, by_frequency = selected(selection=Selection.cfbs)
+    label, by_frequency = selected(CFBS())
     count = np.bincount(label, minlength=4)
     assert set(label[by_frequency > 0]) == {int(np.where(count > 0, count, 1000).argmin())}
-    _, uniform = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=(2, 2, 2, 2))
+    _, uniform = selected(PNCFBS(prior=Known((2, 2, 2, 2))))
     np.testing.assert_array_equal(uniform, by_frequency)
     # Where nearly all rows are of the most frequent class, it is the one that is predicted too rarely.
     shares = np.where(np.arange(4) == count.argmax(), 0.97, 0.01)
-    _, skewed = selected(selection=Selection.pn_cfbs, prior=Prior.known, known=tuple(shares))
+    _, skewed = selected(PNCFBS(prior=Known(tuple(shares))))
     assert set(label[skewed > 0]) == {int(count.argmax())}
-    with pytest.raises(InputError, match="bbse"):
-        STHS(selection=Selection.pn_cfbs, prior=Prior.bbse).build(
-            BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled
-        )
+    selected(PNCFBS(prior=BBSE()))
+    with pytest.raises(InputError, match="BBSE"):
+        STHS(selection=PNCFBS(prior=BBSE())).build(BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled)
     for shares in ((), (0.0, 0.0), (-1.0, 2.0)):
-        with pytest.raises(InputError, match="known"):
-            STHS(prior=Prior.known, known=shares)
-    wrong = STHS(selection=Selection.pn_cfbs, prior=Prior.known, known=(1, 2)).build(
+        with pytest.raises(InputError, match="shares"):
+            Known(shares).build()
+    wrong: Any = STHS(selection=PNCFBS(prior=Known((1, 2)))).build(
         BASES["eszsl"].build(ZSL()), view.labelled, view.unlabelled
     )
     with pytest.raises(InputError, match="2 shares found for 4"):
@@ -228,11 +285,8 @@ def config(problem) -> Experiment:
         seeds=2,
         self_training=STHS(
             rounds=3,
-            refinement=Refinement.mass_label_propagation,
-            selection=Selection.pn_cfbs,
-            prior=Prior.three_c_edges,
-            hard=0.5,
-            clustering=Clustering.pca_kmeans,
+            selection=PNCFBS(0.5, ThreeC(clustering=PCAKMeans())),
+            refinement=LabelPropagation(mass=ThreeC(clustering=PCAKMeans())),
         ),
     )
 
@@ -248,9 +302,9 @@ def test_run_reports_a_row_a_round(whole):
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(row["seed"], row["round"]) for row in rows] == [(s, t) for s in (0, 1) for t in range(4)]
     for row in rows:
-        assert {"T1", "T1_own", "selected", "frequency_entropy", "changed", "loss"} <= set(row)
+        assert {"T1", "T1_unrefined", "selected", "frequency_entropy", "changed", "loss"} <= set(row)
     assert result["T1"]["values"] == [rows[3]["T1"], rows[7]["T1"]]
-    assert result["class_prior"] == "three_c_edges"
+    assert result["class_prior"] == "3C (edges)"
     assert (result["setting"], result["rounds"], result["epochs"]) == ("transductive (unseen pool separate)", 3, 3)
 
 
@@ -317,9 +371,9 @@ def test_settings_that_self_training_cannot_have(config, change, culprit):
         dataclasses.replace(config, **change)
     for make_wrong, field in (
         (lambda: STHS(rounds=-1), "rounds"),
-        (lambda: STHS(hard=0), "hard"),
-        (lambda: STHS(hard=1.5), "hard"),
-        (lambda: STHS(portion=(0.5, 0.1, 0.4)), "portion"),
+        (lambda: CFBS(0), "hard_class_fraction"),
+        (lambda: PNCFBS(1.5), "hard_class_fraction"),
+        (lambda: PortionSchedule(0.5, 0.1, 0.4), "schedule: first 0.5"),
     ):
         with pytest.raises(InputError, match=field):
             make_wrong()

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jzsl.self_training.selection.hardness import cfbs, class_frequency, pn_cfbs, prior_normalised_frequency
-from jzsl.self_training.selection.plain import everything, random_sampling, top_confidence
+from jzsl.self_training.selection.all import all_samples
+from jzsl.self_training.selection.cfbs import cfbs
+from jzsl.self_training.selection.hard_classes import class_frequency, prior_normalised_frequency
+from jzsl.self_training.selection.pn_cfbs import pn_cfbs
+from jzsl.self_training.selection.random import random_sampling
+from jzsl.self_training.selection.top_confidence import top_confidence
 from jzsl.types import Predictions, SelectionRequest
 
 SELECTORS = {
     "random": random_sampling,
-    "everything": everything,
+    "all": all_samples,
     "confidence": top_confidence,
     "cfbs": cfbs,
     "pn_cfbs": pn_cfbs,
@@ -37,10 +41,10 @@ ROWS = len(LABELS)
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(SELECTORS)), st.integers(0, ROWS), st.integers(0, 1000))
 def test_the_budget_is_exact(name, n, seed):
-    found = jax.jit(SELECTORS[name])(jax.random.key(seed), predictions_of(LABELS), Ask(UNIFORM, 3, n)).multiplicity
+    found = jax.jit(SELECTORS[name])(jax.random.key(seed), 3, predictions_of(LABELS), Ask(UNIFORM, n)).multiplicity
     assert found.dtype == jnp.int32
     assert found.min() >= 0
-    assert found.sum() == (ROWS * (n > 0) if name == "everything" else n)
+    assert found.sum() == (ROWS * (n > 0) if name == "all" else n)
 
 
 @pytest.mark.parametrize("name", sorted(SELECTORS))
@@ -58,7 +62,7 @@ def test_hardness_sampling_is_the_brute_force(hard, n, seed, normalise):
     prior = np.array([0.7, 0.05, 0.1, 0.1, 0.05]) if normalise else np.full(5, 0.2)
     selector = pn_cfbs if normalise else cfbs
     given_prior = jnp.float32(prior if normalise else [0.9, 0.025, 0.025, 0.025, 0.025])  # cfbs must not look at it
-    found = np.asarray(selector(jax.random.key(seed), predictions_of(LABELS), Ask(given_prior, hard, n)).multiplicity)
+    found = np.asarray(selector(jax.random.key(seed), hard, predictions_of(LABELS), Ask(given_prior, n)).multiplicity)
     frequency = [np.mean(c == LABELS) for c in range(5)]
     order = sorted((c for c in range(5) if frequency[c] > 0), key=lambda c: frequency[c] / prior[c])[:hard]
     expected = [0] * 5
@@ -69,9 +73,9 @@ def test_hardness_sampling_is_the_brute_force(hard, n, seed, normalise):
 
 def test_draws_within_a_class_are_uniform_with_replacement():
     labels = np.repeat([0, 1], [4, 196])
-    draw = jax.jit(jax.vmap(cfbs, in_axes=(0, None, None)))
+    draw = jax.jit(jax.vmap(cfbs, in_axes=(0, None, None, None)))
     found = draw(
-        jax.random.split(jax.random.key(0), 500), predictions_of(labels, 2), Ask(jnp.full(2, 0.5), 1, 40)
+        jax.random.split(jax.random.key(0), 500), 1, predictions_of(labels, 2), Ask(jnp.full(2, 0.5), 40)
     ).multiplicity
     assert (found[:, :4].sum(1) == 40).all()
     assert abs(found[:, 0].mean() - 10) < 5 * np.sqrt(40 * 0.25 * 0.75 / 500)
@@ -81,11 +85,11 @@ def test_draws_within_a_class_are_uniform_with_replacement():
 def test_a_class_may_vanish_and_return():
     """A class without predictions gives no rows and breaks nothing; in the next round it may be the hardest."""
     gone = np.where(LABELS == 1, 0, LABELS)
-    without = np.asarray(cfbs(jax.random.key(0), predictions_of(gone), Ask(UNIFORM, 2, 10)).multiplicity)
+    without = np.asarray(cfbs(jax.random.key(0), 2, predictions_of(gone), Ask(UNIFORM, 10)).multiplicity)
     assert without[gone == 4].sum() == without[gone == 2].sum() == 5
-    back = np.asarray(cfbs(jax.random.key(0), predictions_of(LABELS), Ask(UNIFORM, 2, 10)).multiplicity)
+    back = np.asarray(cfbs(jax.random.key(0), 2, predictions_of(LABELS), Ask(UNIFORM, 10)).multiplicity)
     assert back[LABELS == 1].sum() == 5
-    one = np.asarray(cfbs(jax.random.key(0), predictions_of(np.zeros(8, int)), Ask(UNIFORM, 5, 8)).multiplicity)
+    one = np.asarray(cfbs(jax.random.key(0), 5, predictions_of(np.zeros(8, int)), Ask(UNIFORM, 8)).multiplicity)
     assert one.sum() == 8
 
 
@@ -96,7 +100,7 @@ def test_renaming_the_classes_changes_no_class_share(name):
     moved = np.empty(5)
     moved[renamed] = prior
     one, two = (
-        np.asarray(SELECTORS[name](jax.random.key(0), predictions_of(labels), Ask(jnp.float32(p), 3, 12))[0])
+        np.asarray(SELECTORS[name](jax.random.key(0), 3, predictions_of(labels), Ask(jnp.float32(p), 12))[0])
         for labels, p in ((LABELS, prior), (renamed[LABELS], moved))
     )
     for c in range(5):
@@ -105,16 +109,16 @@ def test_renaming_the_classes_changes_no_class_share(name):
 
 def test_ties_between_classes_are_broken_at_random():
     labels = np.repeat(np.arange(5), 4)
-    found = jax.vmap(cfbs, in_axes=(0, None, None))(
-        jax.random.split(jax.random.key(0), 500), predictions_of(labels), Ask(UNIFORM, 1, 4)
+    found = jax.vmap(cfbs, in_axes=(0, None, None, None))(
+        jax.random.split(jax.random.key(0), 500), 1, predictions_of(labels), Ask(UNIFORM, 4)
     ).multiplicity
     share = found.reshape(500, 5, 4).sum(2).mean(0) / 4
     np.testing.assert_allclose(share, 0.2, atol=5 * np.sqrt(0.16 / 500))
 
 
 def test_random_sampling_is_uniform_without_replacement():
-    draw = jax.vmap(random_sampling, in_axes=(0, None, None))
-    found = draw(jax.random.split(jax.random.key(0), 2000), predictions_of(LABELS), Ask(UNIFORM, 3, 7)).multiplicity
+    draw = jax.vmap(random_sampling, in_axes=(0, None, None, None))
+    found = draw(jax.random.split(jax.random.key(0), 2000), (), predictions_of(LABELS), Ask(UNIFORM, 7)).multiplicity
     assert found.max() == 1
     np.testing.assert_allclose(found.mean(0), 7 / ROWS, atol=5 * np.sqrt(0.25 / 2000))
 
@@ -123,8 +127,16 @@ def test_confidence_takes_the_largest_margins():
     predictions = predictions_of(LABELS)
     ordered = np.sort(predictions.scores, 1)
     margin = ordered[:, -1] - ordered[:, -2]
-    found = top_confidence(jax.random.key(0), predictions, Ask(UNIFORM, 3, 6)).multiplicity
+    found = top_confidence(jax.random.key(0), (), predictions, Ask(UNIFORM, 6)).multiplicity
     np.testing.assert_array_equal(np.flatnonzero(found), np.sort(np.argsort(-margin)[:6]))
+
+
+def test_a_single_class_is_equally_confident_everywhere():
+    predictions = Predictions(jnp.float32(np.arange(8))[:, None], jnp.zeros(8, jnp.int32))
+    draw = jax.vmap(top_confidence, in_axes=(0, None, None, None))
+    selected = draw(jax.random.split(jax.random.key(0), 400), (), predictions, Ask(jnp.ones(1), 4)).multiplicity
+    np.testing.assert_array_equal(selected.sum(1), 4)
+    np.testing.assert_allclose(selected.mean(0), 0.5, atol=5 * np.sqrt(0.25 / 400))
 
 
 def test_frequencies():

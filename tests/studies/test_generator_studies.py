@@ -19,36 +19,35 @@ from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.problem.transforms import MinMax
+from jzsl.studies.bases import GENERATORS
+from jzsl.studies.catalogue import studies
 from jzsl.studies.convergence import converged_after
 from jzsl.studies.cost import costs, product_operations
+from jzsl.studies.harness import Harness
 from jzsl.studies.incomplete_features import missing_at_random
-from jzsl.studies.questions import Base, Study
 from jzsl.studies.seen_classes import with_seen
-from jzsl.studies.study import Setting
-from jzsl.studies.training_epochs import Trainee
+from jzsl.studies.study import StudySetup
+from jzsl.studies.synthetic_count import synthetic_count
 
 SOURCE = LinearGaussian(classes=11, unseen=4, rows_per_class=20, features=8, semantics=4, latents=2)
-MEAN = {"zsl_noise": False, "gzsl_noise": False}
 HEADS = {"zsl": KNN(5), "gzsl": Softmax(epochs=2), "per_class": 20}
 BASES: dict[str, MethodConfig] = {
-    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), **MEAN, **HEADS),
-    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), **MEAN, **HEADS),
+    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), noise=(), **HEADS),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), noise=(), **HEADS),
     "wgan": Generative(WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), **HEADS),
 }
 
 
-@pytest.mark.parametrize(
-    "study", [study for study in Study if Base.wgan in study.value.bases or Base.cvae in study.value.bases]
-)
-def test_every_study_of_generators_answers_with_its_numbers(study):
-    told = []
-    finding = study.value.ask(Setting(SOURCE.load(), BASES, MinMax(), 3, 2, tell=told.append))
-    named = {row["base"] for row in finding.rows}
+@pytest.mark.parametrize("name", [name for name, study in studies().items() if {*study.bases} <= {*GENERATORS}])
+def test_every_study_of_generators_answers_with_its_numbers(name):
+    lines = []
+    result = studies()[name].run(StudySetup(SOURCE.load(), BASES, MinMax(), 3, 2, progress=lines.append))
+    named = {row["base"] for row in result.rows}
     assert {"abp", "cvae"} <= named
-    assert ("wgan" in named) == (study is not Study.likelihood)  # a GAN has no density
-    assert "abp" in finding.answer
-    assert told
-    for row in finding.rows:
+    assert ("wgan" in named) == (name != "likelihood")  # a GAN has no density
+    assert "abp" in result.answer
+    assert lines
+    for row in result.rows:
         for value in row.values():
             assert not isinstance(value, float) or np.isfinite(value)
 
@@ -58,11 +57,11 @@ def test_cost_is_table_3():
     abp = costs(ABP().build(), 2048, 312, 64)
     assert (abp["parameters M"], abp["multiply-adds M"]) == (9.71, 19.42)
     assert abp["sample MFLOP (compiler)"] == pytest.approx(19.42, rel=0.01)
-    # Ten Langevin steps forward and back to Z, then a learning step; the class half once more.
+    # Ten Langevin steps forward and back to Z, then a learning step; the class pre-activation once more.
     layer, latent, half = 4096 * 2048, 10 * 4096, 312 * 4096
     steps = 10 * 2 * 2 * (layer + latent) + 2 * half
     learning = 2 * (3 * layer + 2 * latent + 2 * half)
-    assert abp["training MFLOP a row"] == pytest.approx((steps + learning) / 1e6, rel=0.005)
+    assert abp["training MFLOP per sample"] == pytest.approx((steps + learning) / 1e6, rel=0.005)
     wgan = costs(WGAN().build(), 2048, 312, 64)
     assert (wgan["parameters M"], wgan["multiply-adds M"]) == (20.62, 41.23)
 
@@ -93,26 +92,25 @@ def test_missing_entries_are_as_many_as_asked_for(pool):
     assert missing_at_random(pool, 0.0, seed=1).all()
 
 
-def test_fewer_seen_classes_leave_no_row_of_the_others(problem):
+def test_fewer_seen_classes_leave_no_sample_of_the_others(problem):
     part = with_seen(problem, problem.seen_classes[:2])
     np.testing.assert_array_equal(part.seen_classes, problem.seen_classes[:2])
     np.testing.assert_array_equal(part.unseen_classes, problem.unseen_classes)
     assert set(part.labels[part.splits.test_seen]) <= set(problem.seen_classes[:2])
 
 
-def test_a_trainee_trains_alike_in_one_call_and_epoch_by_epoch():
-    trainee = Trainee(SOURCE.load(), BASES["abp"], MinMax())
-    one = trainee.trained(0, 3)
-    steps = list(trainee.train(0, 3))
-    assert [trained.epoch for trained in steps] == [1, 2, 3]
+def test_training_is_the_same_in_one_call_and_epoch_by_epoch():
+    harness = Harness(StudySetup(SOURCE.load(), BASES, MinMax(), 3, 1), BASES["abp"])
+    one = harness.trained(0)
+    steps = list(harness.by_epoch(0))
+    assert [step.epoch for step in steps] == [1, 2, 3]
     jax.tree.map(np.testing.assert_array_equal, one.generator.params, steps[-1].state.generator.params)
-    assert trainee.score(one, BASES["abp"]) == trainee.score(steps[-1].state, BASES["abp"])
+    assert harness.metrics(one) == harness.metrics(steps[-1].state)
 
 
 def test_a_study_of_generators_refuses_another_base():
-    setting = Setting(SOURCE.load(), {"s2v": S2V(hidden=8)}, MinMax(), 1, 1)
     with pytest.raises(InputError, match="s2v"):
-        Study.synthetic_count.value.ask(setting)
+        synthetic_count(StudySetup(SOURCE.load(), {"s2v": S2V(hidden=8)}, MinMax(), 1, 1))
 
 
 def test_cost_from_the_command_line(tmp_path, capsys):

@@ -17,7 +17,7 @@ from jzsl.data.sphere import overlap, two_on_a_sphere
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.views import inductive
+from jzsl.evaluation.views import inductive, target_queries
 from jzsl.hardness.angular import angles, avh
 from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
@@ -25,28 +25,27 @@ from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
-from jzsl.studies.seen_models import SeenModels
+from jzsl.studies.hardness_correlation import hardness_correlation
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
-from jzsl.studies.sphere_surface import sphere
-from jzsl.studies.study import Setting, write
-from jzsl.studies.training_dynamics import training_dynamics
+from jzsl.studies.sphere_surface import sphere_surface
+from jzsl.studies.study import StudySetup
+from jzsl.studies.training_dynamics import recognition_frequency, training_dynamics
 from jzsl.tasks.adaptation import Adaptation
 
 SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, semantics=4, latents=2)
 
 
-def setting(problem=None, **changes):
-    given = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "transform": MinMax(), "epochs": 3, "seeds": 3}
-    given["rounds"] = 2
-    return Setting(SOURCE.load() if problem is None else problem, **(given | changes))
+def setup_with(problem=None, **changes):
+    fields = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "scaling": MinMax(), "epochs": 3, "seeds": 3}
+    fields["rounds"] = 2
+    return StudySetup(SOURCE.load() if problem is None else problem, **(fields | changes))
 
 
 def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random):
     """The scan's numbers are those of one-epoch fits measured one after another; it is traced once."""
     method = Supervised(hidden=12, batch_size=16).build(Adaptation())
     queries = Protocol(problem, view).queries(Adaptation())
-    label = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)]).astype(np.int32)
+    label = np.searchsorted(view.seen, problem.labels[target_queries(problem)]).astype(np.int32)
     group = random.integers(0, 3, len(label)).astype(np.int32)
     start, traces = method.init(jax.random.key(0), pool, classes), []
     run = dynamics(method, 4, 3)
@@ -63,7 +62,7 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
     assert method.embedding is not None
     state = start
     for epoch in range(4):
-        state, _ = method.fit(state, pool, classes, 1, 1)
+        state, _ = method.fit(state, pool, classes, 1)
         predictor = method.predictor(state, pool, classes, view.unseen)
         embedding = method.embedding(predictor, arguments[0], arguments[3])
         hard = np.asarray(avh(angles(embedding), arguments[1]))
@@ -87,20 +86,21 @@ def test_overlap_is_the_share_of_the_rarer_class():
 
 
 def test_sphere_finds_the_overlap_by_angle():
-    found = sphere(setting(bases={"supervised": Supervised(hidden=32)}, epochs=5, seeds=2))
+    found = sphere_surface(setup_with(bases={"supervised": Supervised(hidden=32)}, epochs=5, seeds=2))
     by_score = {row["score"]: row["spearman"] for row in found.rows}
     assert by_score["AVH"] > 0.8
     assert by_score["AVH"] > by_score["norm"]
 
 
 def test_frequency_is_given_or_measured_by_models(problem):
-    models = SeenModels(setting(problem, epochs=300))
-    assert not models.measured
-    assert 0.3 < models.frequency.mean() <= 1
+    frequency, note = recognition_frequency(setup_with(problem, epochs=300))
+    assert "random half" in note
+    assert 0.3 < frequency.mean() <= 1
     given = np.linspace(0, 1, len(problem.labels))
-    again = SeenModels(setting(problem, frequency=given))
-    np.testing.assert_array_equal(again.frequency, given[Adaptation().queries(problem)])
-    bins = training_dynamics(setting(problem, bases={"supervised": Supervised(8)}, frequency=given, seeds=2))
+    frequency, note = recognition_frequency(setup_with(problem, frequency=given))
+    assert "as measured" in note
+    np.testing.assert_array_equal(frequency, given[target_queries(problem)])
+    bins = training_dynamics(setup_with(problem, bases={"supervised": Supervised(8)}, frequency=given, seeds=2))
     assert {row["frequency"] for row in bins.rows} <= {
         "0.0 to 0.2",
         "0.2 to 0.4",
@@ -109,8 +109,8 @@ def test_frequency_is_given_or_measured_by_models(problem):
         "0.8 to 1.0",
     }
     assert len(bins.rows) == 3 * len({row["frequency"] for row in bins.rows})
-    with pytest.raises(InputError, match="about supervised models"):
-        training_dynamics(setting(problem))
+    with pytest.raises(InputError, match="expected a supervised method"):
+        training_dynamics(setup_with(problem))
 
 
 def test_hardness_correlations_see_a_planted_frequency():
@@ -119,8 +119,8 @@ def test_hardness_correlations_see_a_planted_frequency():
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
     method = base["supervised"].build(Adaptation())
-    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60, 60)
-    rows = Adaptation().queries(problem)
+    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60)
+    rows = target_queries(problem)
     x = Protocol(problem, view).queries(Adaptation()).x
     assert method.embedding is not None
     embedding = method.embedding(method.predictor(state, view.pool, view.classes, view.unseen), x, view.seen)
@@ -128,47 +128,18 @@ def test_hardness_correlations_see_a_planted_frequency():
     hard = np.asarray(avh(angles(embedding), jnp.array(label)))
     planted = np.zeros(len(problem.labels))
     planted[rows] = 1 - np.argsort(np.argsort(hard)) / len(hard)
-    found = hardness_correlation(setting(problem, bases=base, epochs=60, frequency=planted))
+    found = hardness_correlation(setup_with(problem, bases=base, epochs=60, frequency=planted))
     of = {(row["class"], row["score"]): row for row in found.rows}
     assert of["true", "avh"]["spearman"] < -0.8
     assert of["true", "avh"]["0.0 to 0.2"] is not None
     assert abs(of["true", "norm"]["spearman"]) < 0.6
     assert of["predicted", "avh"]["error"] > 0
     noise = hardness_correlation(
-        setting(problem, bases=base, epochs=60, frequency=np.random.default_rng(0).uniform(size=len(problem.labels)))
+        setup_with(problem, bases=base, epochs=60, frequency=np.random.default_rng(0).uniform(size=len(problem.labels)))
     )
     assert all(abs(row["spearman"]) < 0.4 for row in noise.rows)
     with pytest.raises(InputError, match="seeds: 2"):
-        hardness_correlation(setting(problem, seeds=2))
-
-
-def test_the_headline_leaves_each_seed_s_own_errors_out(problem):
-    """Models of which one alone errs: its score is compared with the others' frequency, which is constant."""
-    base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
-    scored = _Scored(setting(problem, bases=base), "supervised")
-    scored.wrong = np.zeros_like(scored.wrong)
-    scored.wrong[0, ::2] = 1
-    frequency = scored.frequency
-    np.testing.assert_array_equal(frequency[0], 1)
-    np.testing.assert_array_equal(frequency[1:, ::2], 0.5)
-    row = scored.row("true", "avh")
-    assert row["error"] is not None
-    scored.wrong[:] = 0
-    assert scored.row("true", "avh")["spearman"] is None
-
-
-def test_a_model_without_errors_makes_the_answer_undefined(problem, tmp_path):
-    """Every frequency is 1: no correlation, no verdict, and a figure all the same."""
-    base = {"supervised": Supervised(hidden=None, batch_size=16)}
-    constant = setting(problem, bases=base, frequency=np.ones(len(problem.labels)))
-    found = hardness_correlation(constant)
-    assert "is undefined here" in found.answer
-    assert all(row["spearman"] is None for row in found.rows)
-    write(found, tmp_path / "out", {})
-    assert (tmp_path / "out" / "figure.svg").is_file()
-    for row in found.rows:
-        row["error"] = None  # as of a model that makes no error
-    write(found, tmp_path / "again", {})
+        hardness_correlation(setup_with(problem, seeds=2))
 
 
 def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
@@ -177,7 +148,7 @@ def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
         return {name: every[name] for name in ("none (base)", "RS", "CFBS", "CFBS-AVC")}
 
     monkeypatch.setattr(generalized_settings_module, "selections", few)
-    found = generalized_settings(setting(seeds=2, epochs=2))
+    found = generalized_settings(setup_with(seeds=2, epochs=2))
     names = set(few(2, 0.5, strict=False))
     for group in ("separate pool", "strict"):
         assert {row["selection"] for row in found.rows if row["setting"] == group} == names
@@ -187,7 +158,7 @@ def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
         assert row["H"] <= row["H_group_known"] + 1e-6
     uncalibrated, better = (row for row in found.rows if row["setting"] == "inductive")
     assert better["AUSUC"] == uncalibrated["AUSUC"]
-    curve = seen_unseen_curve(setting(seeds=2, epochs=2))
+    curve = seen_unseen_curve(setup_with(seeds=2, epochs=2))
     assert [row["scores"] for row in curve.rows] == ["uncalibrated", "calibrated"]
     assert curve.rows[1]["H"] == pytest.approx(better["H"])
 
@@ -197,20 +168,20 @@ def test_domain_adaptation_table(monkeypatch):
     variants = {name: domain_adaptation_module._VARIANTS[name] for name in few}
     monkeypatch.setattr(domain_adaptation_module, "_VARIANTS", variants)
     base = {"supervised": Supervised(hidden=32)}
-    found = domain_adaptation(setting(DigitsShift().load(), bases=base, transform=Unscaled(), epochs=8, seeds=2))
+    found = domain_adaptation(setup_with(DigitsShift().load(), bases=base, transform=Unscaled(), epochs=8, seeds=2))
     rows = {row["selection"]: row for row in found.rows}
     assert len({row["source only"] for row in found.rows}) == 1
     assert rows["CBST"]["right labels"] > rows["RS"]["right labels"]
     assert rows["CBST"]["confidence"] > rows["RS"]["confidence"]
     assert rows["CBST+AVH"]["AVH"] <= rows["RS"]["AVH"]
     with pytest.raises(InputError, match="expected none"):
-        domain_adaptation(setting())
+        domain_adaptation(setup_with())
 
 
 def test_studies_on_the_command_line(tmp_path, capsys):
     frequency = tmp_path / "f.npy"
     np.save(frequency, np.random.default_rng(0).uniform(size=1797))
-    arguments = ["--epochs", "2", "--seeds", "3", "--transform", "Unscaled"]
+    arguments = ["--epochs", "2", "--seeds", "3", "--scaling", "none"]
     out = tmp_path / "correlation"
     assert main(["study", "hardness-correlation", "--base", "s2v", "--frequency", str(frequency), "--out", str(out),
                  *arguments]) == 0  # fmt: skip
@@ -219,7 +190,7 @@ def test_studies_on_the_command_line(tmp_path, capsys):
     with (out / "table.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 12
     assert (out / "figure.png").stat().st_size > 10_000
-    assert main(["study", "sphere", "--out", str(tmp_path / "sphere"), *arguments]) == 0
+    assert main(["study", "sphere-surface", "--out", str(tmp_path / "sphere"), *arguments]) == 0
     capsys.readouterr()
     np.save(frequency, np.ones(5))
     assert main(["study", "hardness-correlation", "--frequency", str(frequency), "--out", str(tmp_path / "x")]) == 2

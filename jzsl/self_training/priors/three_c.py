@@ -1,66 +1,73 @@
 """3C: the class prior from where classification and clustering agree (STHS, section 3.2, fig. 2, eq. 3).
 
-The clustering of the unlabelled rows does not change between rounds: it is made once, on the host; the estimate is
+The clustering of the unlabelled samples does not change between rounds: it is made once, on the host; the estimate is
 a pure function of it and of the predictions.
 """
 
-import enum
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from sklearn.mixture import GaussianMixture
 
-_PCA = 50
+from jzsl.self_training.clustering.tsne_mixture import TSNEMixture
+from jzsl.self_training.parts import ClusteringConfig, PriorEstimator
+from jzsl.types import Predictions
 
 
-def tsne_mixture(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[np.ndarray, " m"]:
-    """The paper's clustering: t-SNE to two dimensions, then a Gaussian mixture with a component a class.
+@dataclass(frozen=True)
+class ThreeC:
+    """Classification-clustering consistency.
 
-    Fewer rows than clusters are a cluster each.
+    The default reading is the paper's text: "if and only if one edge consistently exists in both [graphs], the edge
+    and the corresponding nodes will be preserved". Its figure 2 shows the other one, in which each cluster keeps one
+    class alone.
     """
-    if len(x) < max(clusters, 2):
-        return np.arange(len(x))
-    reduced = PCA(min(_PCA, *x.shape), random_state=seed).fit_transform(x)
-    perplexity = min(30.0, (len(x) - 1) / 3)
-    plane = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
-    return GaussianMixture(clusters, random_state=seed).fit_predict(plane)
+
+    reading: Literal["edges", "dominant"] = "edges"
+    """which samples count: those that share cluster and label with another one, or those of their cluster's most
+    frequent label"""
+    clustering: ClusteringConfig = TSNEMixture()
+    """of the unlabelled samples, made once per run"""
+
+    def build(self) -> PriorEstimator:
+        count = {"edges": three_c_edges, "dominant": three_c_dominant}[self.reading]
+
+        def estimate(
+            prepared: Int[Array, " m"], predictions: Predictions, confusion: Float[Array, "k k"] | None
+        ) -> Float[Array, " k"]:
+            del confusion
+            return count(prepared, predictions.label, predictions.scores.shape[1])
+
+        return PriorEstimator(estimate, Clusters(self.clustering), name=f"3C ({self.reading})")
 
 
-def pca_kmeans(x: Float[np.ndarray, "m d"], clusters: int, seed: int) -> Int[np.ndarray, " m"]:
-    """k-means on the first principal components: a lighter clustering.
+@dataclass(frozen=True)
+class Clusters:
+    """What 3C prepares: the cluster of each unlabelled sample, as many as classes."""
 
-    Fewer rows than clusters are a cluster each.
-    """
-    if len(x) < max(clusters, 2):
-        return np.arange(len(x))
-    reduced = PCA(min(_PCA, *x.shape), random_state=seed).fit_transform(x)
-    starts: Any = 10  # scikit-learn's own annotation lacks the documented number
-    return KMeans(clusters, n_init=starts, random_state=seed).fit_predict(reduced)
+    clustering: ClusteringConfig
 
-
-class Clustering(enum.Enum):
-    """Which clustering 3C compares with."""
-
-    tsne_mixture = enum.member(tsne_mixture)
-    pca_kmeans = enum.member(pca_kmeans)
+    def __call__(self, x: Float[np.ndarray, "m *s"], classes: int, seed: int) -> Int[np.ndarray, " m"]:
+        """Where there are no more samples than classes each sample is a cluster by itself."""
+        if len(x) <= classes:
+            return np.arange(len(x), dtype=np.int32)
+        flat = np.asarray(x, np.float32).reshape(len(x), -1)
+        return self.clustering.build()(flat, classes, seed).astype(np.int32)
 
 
 def three_c_edges(cluster: Int[Array, " m"], label: Int[Array, " m"], classes: int) -> Float[Array, " k"]:
-    """3C read literally: an edge joins two rows of equal cluster and equal pseudo-label; a row with an edge counts.
+    """An edge joins two samples of equal cluster and equal pseudo-label; a sample with an edge counts.
 
-    Only rows alone in their (cluster, class) cell are dropped.
+    Only samples alone in their (cluster, class) cell are dropped.
     """
     return _shares(label, _cell_size(cluster, label) > 1, classes)
 
 
 def three_c_dominant(cluster: Int[Array, " m"], label: Int[Array, " m"], classes: int) -> Float[Array, " k"]:
-    """3C as fig. 2 shows it: of each cluster the rows of its most frequent pseudo-label count (ties: the first)."""
+    """Of each cluster the samples of its most frequent pseudo-label count (ties: the first)."""
     size = _cell_size(cluster, label)
     largest = jax.ops.segment_max(size, cluster, classes)[cluster]
     dominant = jax.ops.segment_min(jnp.where(size == largest, label, classes), cluster, classes)[cluster]

@@ -1,11 +1,49 @@
 """Label propagation over the neighbour graph (Zhou et al. 2004), with and without class mass normalisation."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jzsl.self_training.refinement.neighbour_graph import NeighbourGraph, propagate
+from jzsl.errors import InputError, require_positive
+from jzsl.packages import PartsIn
+from jzsl.self_training.parts import PriorConfig, Refiner
+from jzsl.self_training.refinement.neighbour_graph import NeighbourGraph, neighbour_graph, propagate
 from jzsl.types import Predictions
+
+
+@dataclass(frozen=True)
+class LabelPropagation:
+    """Label propagation over the nearest neighbours."""
+
+    neighbours: int = 10
+    """edges from each unlabelled sample"""
+    alpha: float = 0.9
+    """how far labels travel, between 0 and 1"""
+    iterations: int = 50
+    """of the fixed-point equation"""
+    mass: Annotated[PriorConfig | None, PartsIn("jzsl.self_training.priors")] = None
+    """the class prior to which the classes' masses are brought in the end; None leaves them"""
+
+    def __post_init__(self):
+        require_positive(self, "neighbours", "iterations")
+        if not 0 < self.alpha < 1:
+            raise InputError(f"alpha: {self.alpha} found, expected a number between 0 and 1")
+
+    def build(self) -> Refiner:
+        def prepare(x: Float[Array, "m *s"]) -> NeighbourGraph:
+            return neighbour_graph(x, self.neighbours)
+
+        def refine(
+            prepared: NeighbourGraph, predictions: Predictions, x: Float[Array, "m *s"], prior: Float[Array, " k"]
+        ) -> Predictions:
+            del x
+            mass = None if self.mass is None else prior
+            return label_propagation(predictions, prepared, mass, self.alpha, self.iterations)
+
+        return Refiner(refine, prepare, None if self.mass is None else self.mass.build())
 
 
 def label_propagation(
@@ -19,14 +57,14 @@ def label_propagation(
 
     Args:
         predictions: of the base; its scores are taken as logits.
-        graph: of the unlabelled rows.
+        graph: of the unlabelled samples.
         prior: share of each class to which the classes' masses are brought in the end (class mass normalisation,
             Zhu et al. 2003); None leaves them.
         alpha: how far labels travel, between 0 and 1.
         iterations: of the fixed-point equation.
 
     Returns:
-        Predictions whose scores are log shares, finite everywhere: a class that has lost all its rows scores low,
+        Predictions whose scores are log shares, finite everywhere: a class that has lost all its samples scores low,
         and may return in a later call.
     """
     start = jax.nn.softmax(predictions.scores)
@@ -41,9 +79,9 @@ def label_propagation(
 def mass_normalised(share: Float[Array, "m k"], prior: Float[Array, " k"]) -> Float[Array, "m k"]:
     """Shares whose columns add up to m times the prior, rows to 1 again.
 
-    A class whose mass is below one row counts as one row: its few shares are raised, but never divided by nearly
-    nothing, which would hand all rows to a class that nothing speaks for.
+    A class whose mass is below one sample counts as one: its few shares are raised, but never divided by nearly zero,
+    which would hand all samples to a class that no prediction supports.
     """
-    rows = len(share)
-    scaled = share * (prior * rows / jnp.maximum(share.sum(0), 1.0))
+    samples = len(share)
+    scaled = share * (prior * samples / jnp.maximum(share.sum(0), 1.0))
     return scaled / jnp.maximum(scaled.sum(1, keepdims=True), 1e-30)

@@ -1,4 +1,4 @@
-"""The k-nearest-neighbour graph of the unlabelled rows, sparse, and its normalised product with class scores."""
+"""The k-nearest-neighbour graph of the unlabelled samples, sparse, and its normalised product with class scores."""
 
 from typing import NamedTuple
 
@@ -23,9 +23,9 @@ class NeighbourGraph(NamedTuple):
 
 
 def neighbour_graph(x: Float[Array, "m d"], neighbours: int) -> NeighbourGraph:
-    """Edges from each row to its most similar other rows, weighted by cosine similarity where that is positive.
+    """Edges from each sample to its most similar other samples, weighted by cosine similarity where that is positive.
 
-    Similarities are taken for 256 rows at a time, so memory is 256 m.
+    Similarities are taken for 256 samples at a time, so memory is 256 m.
     """
     count = min(neighbours, len(x) - 1)
     directions = unit(x)
@@ -43,7 +43,7 @@ def neighbour_graph(x: Float[Array, "m d"], neighbours: int) -> NeighbourGraph:
 def propagate(graph: NeighbourGraph, scores: Float[Array, "m c"]) -> Float[Array, "m c"]:
     """D^-1/2 W D^-1/2 scores, one neighbour at a time, so that memory is a few times that of `scores`.
 
-    A row without edges gets zeros, as does the only row of a pool.
+    A sample without edges gets zeros, as does the only sample of a pool.
     """
     if not graph.neighbour.shape[1]:
         return jnp.zeros_like(scores)

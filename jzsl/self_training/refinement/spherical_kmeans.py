@@ -1,34 +1,59 @@
-"""Spherical k-means of the unlabelled rows, started from the predicted classes (Dhillon and Modha 2001)."""
+"""Spherical k-means of the unlabelled samples, started from the predicted classes (Dhillon and Modha 2001)."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jzsl.cosine import unit
+from jzsl.errors import require_positive
+from jzsl.self_training.parts import Refiner
 from jzsl.types import Predictions
 
 
-def spherical_kmeans(predictions: Predictions, x: Float[Array, "m d"], iterations: int = 20) -> Predictions:
-    """Clusters on the unit sphere, cluster c starting as the mean direction of the rows predicted as class c.
+@dataclass(frozen=True)
+class SphericalKMeans:
+    """Spherical k-means from the predicted classes."""
 
-    A class without rows keeps its centre of before; one that has had none from the start gets the mean direction
-    of all rows, weighted by the shares that softmax(scores) gives it.
+    iterations: int = 20
+    """moves of the centres"""
+
+    def __post_init__(self):
+        require_positive(self, "iterations")
+
+    def build(self) -> Refiner:
+        def refine(
+            prepared: Any, predictions: Predictions, x: Float[Array, "m *s"], prior: Float[Array, " k"]
+        ) -> Predictions:
+            del prepared, prior
+            return spherical_kmeans(predictions, x, self.iterations)
+
+        return Refiner(refine)
+
+
+def spherical_kmeans(predictions: Predictions, x: Float[Array, "m d"], iterations: int = 20) -> Predictions:
+    """Clusters on the unit sphere, cluster c starting as the mean direction of the samples predicted as class c.
+
+    A class without samples keeps its last centre; one that has had none from the start gets the mean direction
+    of all samples, weighted by the shares that softmax(scores) gives it.
 
     Returns:
         Predictions whose scores are cosine similarities to the final centres.
     """
-    rows = unit(x)
+    directions = unit(x)
     classes = predictions.scores.shape[1]
     columns = jnp.arange(classes)
 
     def mean_direction(weight):
-        return unit(jnp.dot(weight.T, rows, precision=jax.lax.Precision.HIGHEST))
+        return unit(jnp.dot(weight.T, directions, precision=jax.lax.Precision.HIGHEST))
 
     def similarity(centre):
-        return jnp.dot(rows, centre.T, precision=jax.lax.Precision.HIGHEST)
+        return jnp.dot(directions, centre.T, precision=jax.lax.Precision.HIGHEST)
 
     def move(label, centre):
-        members = (label[:, None] == columns).astype(rows.dtype)
+        members = (label[:, None] == columns).astype(directions.dtype)
         return jnp.where(members.any(0)[:, None], mean_direction(members), centre)
 
     centre = move(predictions.label, mean_direction(jax.nn.softmax(predictions.scores)))

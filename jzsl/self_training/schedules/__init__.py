@@ -1,0 +1,1 @@
+"""Pseudo-label schedules: how many pseudo-labelled samples each round trains on."""

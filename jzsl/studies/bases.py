@@ -1,0 +1,71 @@
+"""The base methods of the studies, by the names that `jzsl study --base` takes."""
+
+import dataclasses
+import importlib
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jzsl.driver.load import load_config
+from jzsl.errors import InputError
+from jzsl.generators.abp import ABP
+from jzsl.generators.cvae import CVAE
+from jzsl.generators.wgan import WGAN
+from jzsl.interfaces import MethodConfig
+from jzsl.methods.generative import Generative
+from jzsl.methods.s2v import S2V
+from jzsl.methods.supervised import Supervised
+from jzsl.tasks.gzsl import GZSL
+
+GENERATORS = ("abp", "cvae", "wgan")
+NAMED: dict[str, MethodConfig] = {
+    "s2v": S2V(),
+    "abp": Generative(ABP(), noise=(GZSL(),)),
+    "cvae": Generative(CVAE(latent=10), noise=(GZSL(),)),
+    "wgan": Generative(WGAN()),
+    "supervised": Supervised(),
+}
+"""Methods with the settings that the studies were made with."""
+
+
+def base_named(name: str, hidden: int | None = None) -> tuple[str, MethodConfig]:
+    """A base method and its short name.
+
+    Args:
+        name: one of `NAMED`; a config file, whose method it is; or the class of a method or a generator of jzsl in any
+            case, such as `eszsl`, with its default settings.
+        hidden: nodes in the hidden layers of a generator; None keeps its own number.
+
+    Raises:
+        InputError: if there is no such method.
+    """
+    if name.endswith(".py"):
+        name, base = Path(name).stem, load_config(Path(name)).method
+    else:
+        base = NAMED[name] if name in NAMED else _by_class(name)
+    if hidden is None or not isinstance(base, Generative):
+        return name, base
+    generator: Any = base.generator
+    return name, replace(base, generator=replace(generator, hidden=hidden))
+
+
+def _by_class(name: str) -> MethodConfig:
+    """The class whose name is that of its module: `jzsl.methods.eszsl` defines ESZSL."""
+    for room in ("methods", "generators"):
+        if not name.isidentifier() or importlib.util.find_spec(f"jzsl.{room}.{name.lower()}") is None:
+            continue
+        module = importlib.import_module(f"jzsl.{room}.{name.lower()}")
+        for cls in vars(module).values():
+            own_class = dataclasses.is_dataclass(cls) and getattr(cls, "__name__", "").lower() == name.lower()
+            if not own_class or any(_required(field) for field in dataclasses.fields(cls)):
+                continue
+            config: Any = cls()  # type: ignore[operator]
+            return config if room == "methods" else Generative(config)
+    raise InputError(
+        f"base: {name} found, expected {', '.join(NAMED)}, the class of a method or a generator, or a config file"
+    )
+
+
+def _required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

@@ -1,0 +1,233 @@
+"""How a study trains a base method: in one call, epoch by epoch, on labels of its choice, or in rounds.
+
+The only module of the studies that knows views and the protocol (`runs` is the only one that knows the driver). True
+labels of test samples are within reach here: studies measure with them, and some choose samples by them.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jzsl.evaluation.protocol import NUMBERS, Protocol, Queries
+from jzsl.evaluation.views import inductive, transductive
+from jzsl.interfaces import MethodConfig, Task
+from jzsl.keys import stream
+from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
+from jzsl.metrics.curve import SeenUnseenCurve
+from jzsl.problem.problem import Problem
+from jzsl.self_training.priors.three_c import Clustering
+from jzsl.self_training.sths import STHS
+from jzsl.studies.study import StudySetup
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import ClassTable, Pool, Predictions, State
+
+METRICS = NUMBERS
+"""Names of the metrics of each task."""
+
+
+class Epoch(NamedTuple):
+    """Epochs done, the method's state after them, and the seconds of the last one without compilation."""
+
+    epoch: int
+    state: State
+    seconds: float
+
+
+class Training:
+    """A base method, trained on any pool; pools of one shape share a compiled program.
+
+    Attributes:
+        method: what the base builds for the task.
+    """
+
+    def __init__(self, base: MethodConfig, task: Task):
+        self.method = base.build(task)
+        self._init: Any = jax.jit(self.method.init)
+        self._fit: Any = jax.jit(self.method.fit)
+
+    def trained(self, key: Any, pool: Pool, classes: ClassTable, epochs: int) -> State:
+        """The state after all epochs, in one call."""
+        return self._fit(self._init(key, pool, classes), pool, classes, epochs)[0]
+
+    def by_epoch(self, key: Any, pool: Pool, classes: ClassTable, epochs: int) -> Iterator[Epoch]:
+        """The state after each epoch."""
+        state = self._init(key, pool, classes)
+        jax.block_until_ready(self._fit(state, pool, classes, 0)[0])  # compiles outside the clock
+        for epoch in range(1, epochs + 1):
+            start = time.perf_counter()
+            state, _ = jax.block_until_ready(self._fit(state, pool, classes, 1))
+            yield Epoch(epoch, state, time.perf_counter() - start)
+
+
+class Harness:
+    """A base method on the problem of a study; `pool` and `classes` of the same shapes may replace the problem's.
+
+    Args:
+        setup: the study's.
+        base: the method.
+        task: what is scored.
+        unlabelled: whether the pool also holds the test samples of the unseen classes, without labels.
+        problem: another one than the setup's.
+
+    Attributes:
+        method: what the base builds for the task.
+        pool, classes: on the device; labelled samples first, then unlabelled ones.
+        seen, unseen, candidates: the classes, and those that the task's test samples may belong to.
+        samples: index of each test sample in the problem, in the order of scores.
+        truth: column of each one's true class among the candidates.
+        x: the test samples, scaled.
+        setting: its name, for notes.
+    """
+
+    def __init__(
+        self,
+        setup: StudySetup,
+        base: MethodConfig,
+        task: Task = ZSL(),
+        unlabelled: bool = False,
+        problem: Problem | None = None,
+    ):
+        self._setup, self._base, self._task, self._unlabelled = setup, base, task, unlabelled
+        problem = setup.problem if problem is None else problem
+        self._view = (transductive if unlabelled else inductive)(problem, setup.scaling)
+        self._protocol = Protocol(problem, self._view)
+        self._training = Training(base, task)
+        self._classifiers: dict[MethodConfig, tuple[Any, Any]] = {}
+        self._clusters: dict[Clustering, Int[np.ndarray, " m"]] = {}
+        queries = self._protocol.queries(task)
+        self.method, self.x, self.candidates = self._training.method, queries.x, queries.candidates
+        self.pool, self.classes = jax.device_put((self._view.pool, self._view.classes))
+        self.seen, self.unseen, self.setting = self._view.seen, self._view.unseen, self._view.setting
+        self.samples, labels = self._protocol.truth(task)
+        self.truth = columns_of(np.asarray(self.candidates), labels)
+        self.names = tuple(problem.class_names[index] for index in self.candidates)
+
+    def scaled(self, samples: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Other samples, scaled as the pool is."""
+        return self._view.transform(samples, None)
+
+    def _key(self, seed: int) -> Any:
+        """Beside unlabelled samples the key of round 0 of self-training, so that both begin with the same base."""
+        key = jax.random.key(seed)
+        return stream(key, "model") if self._unlabelled else key
+
+    def trained(self, seed: int, pool: Pool | None = None, classes: ClassTable | None = None) -> State:
+        """The state after the setup's epochs."""
+        return self._training.trained(self._key(seed), pool or self.pool, classes or self.classes, self._setup.epochs)
+
+    def by_epoch(self, seed: int) -> Iterator[Epoch]:
+        """The state after each of the setup's epochs."""
+        return self._training.by_epoch(self._key(seed), self.pool, self.classes, self._setup.epochs)
+
+    def scores(
+        self,
+        state: State,
+        base: MethodConfig | None = None,
+        pool: Pool | None = None,
+        classes: ClassTable | None = None,
+        queries: Queries | None = None,
+    ) -> Float[np.ndarray, "n k"]:
+        """Scores of the test samples, or of other queries, when `base` classifies, which may differ from the one
+        that trained."""
+        base, queries = base or self._base, queries or Queries(self.x, self.candidates)
+        if base not in self._classifiers:
+            method = base.build(self._task)
+            self._classifiers[base] = (jax.jit(method.predictor), jax.jit(method.logits))
+        predictor, logits = self._classifiers[base]
+        prepared = predictor(state, pool or self.pool, classes or self.classes, self.unseen)
+        return np.asarray(logits(prepared, queries.x, queries.candidates))
+
+    def metrics(self, state: State, base: MethodConfig | None = None, pool: Pool | None = None) -> dict[str, float]:
+        """The task's metrics in percent, from `scores`."""
+        return self.metrics_of(self.scores(state, base, pool))
+
+    def metrics_of(self, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
+        """The task's metrics in percent."""
+        return self._protocol.score(self._task, scores)
+
+    def metrics_on(self, problem: Problem, state: State, pool: Pool, classes: ClassTable) -> dict[str, float]:
+        """The task's metrics in percent on the test samples of a part of the problem, scaled as here."""
+        protocol = Protocol(problem, self._view)
+        return protocol.score(self._task, self.scores(state, None, pool, classes, protocol.queries(self._task)))
+
+    def curve(self, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
+        """The seen-unseen curve, in the generalized task."""
+        return self._protocol.curve(scores)
+
+    def predict(
+        self,
+        seed: int,
+        column: Int[np.ndarray, " m"] | None = None,
+        multiplicity: Int[np.ndarray, " m"] | None = None,
+    ) -> Int[np.ndarray, " m"]:
+        """Columns predicted for the unlabelled samples after training with labels on some of them.
+
+        Args:
+            seed: of initial weights and everything random in the method.
+            column: of each one's label; None adds no samples.
+            multiplicity: how often each counts in an epoch.
+        """
+        pool = self.pool
+        if column is not None and multiplicity is not None:
+            part = slice(self._view.labelled, self._view.labelled + self._view.unlabelled)
+            pool = pool._replace(
+                y=jnp.asarray(pool.y).at[part].set(self.unseen[column]),
+                w=jnp.asarray(pool.w).at[part].set(jnp.int32(multiplicity)),
+            )
+        return self.scores(self.trained(seed, pool), pool=pool).argmax(1)
+
+    def self_train(self, sths: STHS) -> Iterator[list[tuple[Predictions, Float[Array, "k k"]]]]:
+        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix."""
+        training = sths.build(self.method, self._view.labelled, self._view.unlabelled)
+        clusters = self.clusters(sths.clustering) if sths.needs_clusters else np.zeros(self._view.unlabelled)
+        candidates, step = jax.device_put(self._view.candidates), jax.jit(training.step)
+        arrays: Any = (self.pool, self.classes, candidates)
+        for seed in range(self._setup.seeds):
+            schedule = sths.schedule(len(self.candidates))
+            state, rounds = training.init(jax.random.key(seed), *arrays, jnp.int32(clusters), schedule), []
+            for _ in range(sths.rounds + 1):
+                state, _ = step(state, *arrays, self._setup.epochs)
+                rounds.append((state.predictions, state.confusion))
+            yield rounds
+
+    def clusters(self, clustering: Clustering) -> Int[np.ndarray, " m"]:
+        """Cluster of each unlabelled sample, as many clusters as unseen classes; computed once."""
+        if clustering not in self._clusters:
+            unlabelled = np.asarray(self._view.pool.x[self._view.labelled :])
+            self._clusters[clustering] = clustering.value(unlabelled, len(self.candidates), 0)
+        return self._clusters[clustering]
+
+    def accuracies(self, predicted: Int[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
+        """Accuracy of each candidate class, in percent."""
+        return 100 * per_class_accuracy(self.truth, predicted, np.arange(len(self.candidates)))
+
+    def precisions(self, predicted: Int[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
+        """Share of the samples predicted as each class that belong to it, in percent; NaN where none is predicted."""
+        count = np.bincount(predicted, minlength=len(self.candidates))
+        right = np.bincount(predicted[predicted == self.truth], minlength=len(self.candidates))
+        return 100 * np.where(count > 0, right / np.maximum(count, 1), np.nan)
+
+    def t1(self, predicted: Int[np.ndarray, " n"]) -> float:
+        """Average per-class accuracy, in percent."""
+        return 100 * mean_per_class_accuracy(self.truth, predicted, np.arange(len(self.candidates)))
+
+    def draw(self, columns: Int[np.ndarray, " h"], count: int, seed: int) -> Int[np.ndarray, " n"]:
+        """Multiplicity 1 for `count` random test samples whose true class is among `columns`, 0 for the others."""
+        members = np.flatnonzero(np.isin(self.truth, columns))
+        drawn = np.random.default_rng(seed).choice(members, min(count, len(members)), replace=False)
+        return np.isin(np.arange(len(self.truth)), drawn).astype(np.int32)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"setting: {self.setting}; true labels of unseen samples are used to measure or to group",)
+
+
+def columns_of(candidates: Int[np.ndarray, " k"], labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Where each label stands among the candidates."""
+    order = np.argsort(candidates)
+    return order[np.searchsorted(candidates, labels, sorter=order)].astype(np.int32)

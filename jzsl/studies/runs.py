@@ -1,0 +1,116 @@
+"""How a study trains whole experiments, as `jzsl run` does: the only module of the studies that knows the driver."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jzsl.config import Experiment, Train
+from jzsl.driver.round_trainer import RoundTrainer
+from jzsl.driver.trainer import Programs, Trainer
+from jzsl.interfaces import MethodConfig, Task
+from jzsl.problem.problem import Problem
+from jzsl.self_training.sths import STHS
+from jzsl.studies.harness import columns_of
+from jzsl.studies.study import StudySetup
+from jzsl.tasks.gzsl import GZSL
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A source that has its problem."""
+
+    problem: Problem
+
+    def load(self) -> Problem:
+        return self.problem
+
+
+class Runs:
+    """An experiment, trained as `jzsl run` trains it, on the problem of a study.
+
+    Args:
+        setup: the study's.
+        base: the method.
+        tasks: what is scored; the test samples below are those of the first one.
+        sths: rounds of self-training; None is inductive.
+        offset: calibration offset on the scores of unseen classes.
+        validation: whether validation classes take the place of the unseen ones; metrics then hold the best offset.
+
+    Attributes:
+        method: what the base builds for the first task.
+        candidates, samples, truth: of the first task, as in `Harness`.
+    """
+
+    def __init__(
+        self,
+        setup: StudySetup,
+        base: MethodConfig,
+        tasks: tuple[Task, ...],
+        sths: STHS | None = None,
+        offset: float = 0.0,
+        validation: bool = False,
+    ):
+        problem = setup.problem.validation() if validation else setup.problem
+        experiment = Experiment(
+            _Loaded(problem),
+            base,
+            Train(epochs=setup.epochs),
+            tasks,
+            validation,
+            setup.scaling,
+            setup.seeds,
+            parallel_seeds=1,
+            self_training=sths,
+        )
+        self._epochs, self._seeds, self._task = setup.epochs, setup.seeds, tasks[0]
+        programs = Programs(experiment)
+        self.method = programs.methods[self._task]
+        self._trainer = (
+            Trainer(problem, experiment, programs, len(problem.splits.train), choosing=validation)
+            if sths is None
+            else RoundTrainer(problem, experiment, programs, sths)
+        )
+        self._trainer.factor = offset
+        self.candidates = self._trainer.candidates[self._task]
+        self.samples, labels = self._trainer.truth(self._task)
+        self.truth = columns_of(self.candidates, labels)
+
+    def states(self, seed: int) -> Iterator[Any]:
+        """The trainer's state after training, or after each round, round 0 first. The next one uses it up."""
+        trainer, epochs = self._trainer, self._epochs
+        state = trainer.init((seed,))
+        for done in range(0, trainer.total(epochs), epochs):
+            state, _ = trainer.fit(state, done, epochs, epochs)
+            yield state
+
+    def metrics(self, state: Any) -> dict[str, float]:
+        """The tasks' metrics in percent."""
+        return self._trainer.score(state, self._trainer.predictors(state))
+
+    def last_metrics(self) -> list[dict[str, float]]:
+        """For each seed the metrics at the end."""
+        values = []
+        for seed in range(self._seeds):
+            *_, state = self.states(seed)
+            values.append(self.metrics(state))
+        return values
+
+    def scored(self, state: Any) -> tuple[Any, Float[Array, "n k"], Float[Array, "n d"]]:
+        """The predictor of the first task, the scores of its test samples, and these."""
+        predictor = self._trainer.predictors(state)[self._task]
+        return predictor, *self._trainer.scores(self._task, predictor)
+
+    def pseudo_labels(self, state: Any) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+        """Of each unlabelled sample the class that it was trained with, and how often it counted (0: not selected)."""
+        view = self._trainer.view
+        part = slice(view.labelled, view.labelled + view.unlabelled)
+        return np.asarray(state.y)[0, part], np.asarray(state.w)[0, part]
+
+
+def calibration_offset(setup: StudySetup, base: MethodConfig) -> float:
+    """The median over seeds of the offsets with the best H on validation classes after inductive training."""
+    runs = Runs(setup, base, (GZSL(),), validation=True)
+    return float(np.median([metrics["factor"] for metrics in runs.last_metrics()]))
