@@ -9,5 +9,6 @@ from jzsl.self_training.sths import STHS
 from tests.report.small_digits import CONFIG as CFBS_RUN
 
 CONFIG = dataclasses.replace(
-    CFBS_RUN, self_training=STHS(rounds=2, selection=PNCFBS(hard_class_fraction=0.67, prior=ThreeC(clustering=PCAKMeans())))
+    CFBS_RUN,
+    self_training=STHS(rounds=2, selection=PNCFBS(hard_class_fraction=0.67, prior=ThreeC(clustering=PCAKMeans()))),
 )

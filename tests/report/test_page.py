@@ -153,7 +153,8 @@ def test_several_comparisons_are_corrected(runs):
     values = [value + gap for value, gap in zip(first.result["T1"]["values"], (1.0, 1.1), strict=True)]
     third = first._replace(name="third", result={**first.result, "T1": {**first.result["T1"], "values": values}})
     (small,) = differences([first, third])
-    assert small.p is not None and alone.p is not None
+    assert small.p is not None
+    assert alone.p is not None
     assert small.p < alone.p
     both = differences([first, second, third])
     assert both[1].p == pytest.approx(2 * small.p)
