@@ -115,6 +115,12 @@ class SampleMethod(Protocol):
         ...
 
 
+class Adopt(Protocol):
+    def __call__(self, key: Key[Array, ""], state: Any, earlier: Any, /) -> Any:
+        """The state before training, with variables of the state with which the stage before ended."""
+        ...
+
+
 class Embed(Protocol):
     def __call__(self, predictor: Any, x: Num[Any, "m *s"], candidates: Int[Any, " k"], /) -> Embedding:
         """Samples and class weights in the space in which the last layer compares them."""
@@ -141,6 +147,7 @@ class Method(NamedTuple):
         sample: for methods that generate samples, else None.
         embedding: for methods with class weights or prototypes, else None.
         head: for methods that have one, else None.
+        adopt: for methods that go on from what a stage before has learned, else None.
         takes_soft: whether the loss takes a pool's soft labels.
         whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on some of
             them after others, with the state's entries of those samples.
@@ -154,6 +161,7 @@ class Method(NamedTuple):
     sample: SampleMethod | None = None
     embedding: Embed | None = None
     head: MakeHead | None = None
+    adopt: Adopt | None = None
     takes_soft: bool = False
     whole_pool: bool = False
 

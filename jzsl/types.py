@@ -7,9 +7,10 @@ import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key, Num
 
 UNLABELLED = -1
 """The label of a sample whose class training must not know, or nobody knows."""
@@ -43,34 +44,45 @@ class PerSample(NamedTuple):
     values: Any
 
 
-UNLABELLED = -1
-"""The class of a sample whose class a method must not know."""
+def per_sample(states: Any) -> Any:
+    """A pytree of the same structure, true for leaves that `PerSample` marks."""
+
+    def marked(node: Any) -> Any:
+        if isinstance(node, PerSample):
+            return jax.tree.map(lambda _: True, node)
+        return False
+
+    return jax.tree.map(marked, states, is_leaf=lambda node: isinstance(node, PerSample))
 
 
 class Pool(NamedTuple):
-    """Rows to train on, of fixed capacity, so that one compilation serves every phase and every round.
+    """Samples to train on, of fixed capacity, so that one compilation serves every phase and every round.
+
+    A sample without a label that a method may learn from has `y = UNLABELLED` and `w >= 1`; one that is not there at
+    all has `w = 0`.
 
     Attributes:
-        x: features.
-        y: label or pseudo-label, index into the class table; any value where `w` is 0.
-        w: multiplicity: how often the row counts in an epoch. 0 = absent, 2 = exactly as if the row stood there
+        x: features, or uint8 images.
+        y: label or pseudo-label, index into the class table, or UNLABELLED; any value where `w` is 0.
+        w: multiplicity: how often the sample counts in an epoch. 0 = absent, 2 = exactly as if the sample stood there
             twice. The sum must not exceed the capacity n; a `fit` whose pool breaks this reports a NaN loss.
         observed: which entries of `x` were observed, or None where all were.
-        soft: mass of each class in each row's label, for methods whose loss takes soft labels; it replaces `y`, and
+        soft: mass of each class in each sample's label, for methods whose loss takes soft labels; it replaces `y`, and
             need not add up to 1. None where labels are hard.
     """
 
-    x: Float[Array | np.ndarray, "n d"]
+    x: Num[Array | np.ndarray, "n *s"]
     y: Int[Array | np.ndarray, " n"]
     w: Int[Array | np.ndarray, " n"]
-    observed: Bool[Array | np.ndarray, "n d"] | None = None
+    observed: Bool[Array | np.ndarray, "n *s"] | None = None
     soft: Float[Array | np.ndarray, "n c"] | None = None
 
 
 class ClassTable(NamedTuple):
-    """The classes of a problem: `semantics` describes each one, `seen` marks those with labelled rows."""
+    """The classes of a problem: `semantics` describes each one, if anything does, `seen` marks those with labelled
+    samples."""
 
-    semantics: Float[Array | np.ndarray, "c a"]
+    semantics: Float[Array | np.ndarray, "c a"] | None
     seen: Bool[Array | np.ndarray, " c"]
 
     @property
@@ -78,19 +90,29 @@ class ClassTable(NamedTuple):
         """The number of classes."""
         return self.seen.shape[-1]
 
+    @property
+    def required_semantics(self) -> Any:
+        """The semantics, for methods that learn from them; an InputError where there are none."""
+        if self.semantics is None:
+            raise InputError("semantics: none found, but this method learns from a vector per class")
+        return self.semantics
+
 
 class Candidates(NamedTuple):
-    """The classes that unlabelled rows may belong to, one a column of the scores.
+    """The classes that unlabelled samples may belong to, one per column of the scores.
 
     Attributes:
-        unseen: classes to recognise without labelled rows.
+        unseen: classes to recognise without labelled samples.
         classes: the class of each column.
-        open: columns whose rows self-training may take. In the strict setting rows predicted as seen classes stay out.
+        open: columns whose samples self-training may take. In the strict setting samples predicted as seen classes
+            stay out.
+        offset: added to the scores of each column (calibrated stacking).
     """
 
     unseen: Int[Array | np.ndarray, " u"]
     classes: Int[Array | np.ndarray, " k"]
     open: Bool[Array | np.ndarray, " k"]
+    offset: Float[Array | np.ndarray, " k"]
 
 
 class Embedding(NamedTuple):

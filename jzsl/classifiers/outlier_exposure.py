@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Key
 from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import minibatch
 from jzsl.types import ClassTable, Pool
 
 
@@ -60,7 +61,7 @@ def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: Cla
     unlabelled = (y == -1) | ((y >= 0) & ~seen[y])
     chosen = jax.random.uniform(stream(key, "held out"), y.shape) < hyper.held_out
     held_out, training = labelled & chosen, (labelled & ~chosen) | unlabelled
-    net = embedding_classifier(len(classes.semantics), hyper.hidden)
+    net = embedding_classifier(classes.count, hyper.hidden)
     optimizer = optax.adam(hyper.learning_rate)
     size = jnp.sum(training)
     of_labelled = size / jnp.maximum(jnp.sum(labelled & training), 1)

@@ -42,7 +42,7 @@ def prototype() -> Classifier:
         classes: ClassTable,
     ) -> Prototypes:
         del key
-        count = len(classes.semantics)
+        count = classes.count
         x = x.astype(jnp.float32)
         weight = w.astype(x.dtype)
         centre = jnp.sum(x * weight[:, None], 0) / jnp.maximum(jnp.sum(weight), 1)

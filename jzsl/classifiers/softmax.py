@@ -79,7 +79,7 @@ def softmax(hyper: Softmax) -> Classifier:
             del step_key
             return x[rows].astype(jnp.float32), y[rows]
 
-        return descend(key, take, w, x.shape[1], len(classes.semantics))
+        return descend(key, take, w, x.shape[1], classes.count)
 
     def logits(linear: Linear, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
         return x @ linear.weight[:, candidates] + linear.bias[candidates]

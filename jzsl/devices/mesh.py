@@ -14,6 +14,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jzsl.errors import InputError
+from jzsl.types import per_sample
 
 REPLICA, DATA = "replica", "data"
 
@@ -95,15 +96,15 @@ def over_data(rows: Any) -> Any:
     return jax.tree.map(cut, rows)
 
 
-def layout(states: Any, mesh: Mesh, rows: int | None) -> Any:
-    """The sharding of each leaf of replicas' states: by replica, and those with an entry a row of the pool by rows."""
+def layout(states: Any, mesh: Mesh) -> Any:
+    """The sharding of each leaf of replicas' states: by replica; those that `PerSample` marks also by samples."""
 
-    def of(leaf):
-        lanes = REPLICA if leaf.shape[0] % mesh.shape[REPLICA] == 0 else None
-        own = (DATA,) if len(leaf.shape) > 1 and leaf.shape[1] == rows else ()
-        return NamedSharding(mesh, PartitionSpec(lanes, *own))
+    def of(leaf, of_samples):
+        replicas = REPLICA if leaf.shape[0] % mesh.shape[REPLICA] == 0 else None
+        samples = (DATA,) if of_samples and leaf.shape[1] % mesh.shape[DATA] == 0 else ()
+        return NamedSharding(mesh, PartitionSpec(replicas, *samples))
 
-    return jax.tree.map(of, states)
+    return jax.tree.map(of, states, per_sample(states))
 
 
 def on_host(value: Any) -> Any:

@@ -13,7 +13,6 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Int
 
 from jzsl.devices.mesh import REPLICA, layout
-from jzsl.types import Pool
 
 
 def replicate(
@@ -53,9 +52,8 @@ def replicate(
     )
 
     def laid_out(*arguments):
-        rows = next((len(argument.x) for argument in arguments if isinstance(argument, Pool)), None)
         results = dealt(*arguments)
-        return jax.lax.with_sharding_constraint(results, layout(results, mesh, rows))
+        return jax.lax.with_sharding_constraint(results, layout(results, mesh))
 
     return laid_out
 

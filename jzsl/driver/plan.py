@@ -84,7 +84,8 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
     task = experiment.unlabelled
     assert task is not None
     view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=ROWS_MULTIPLE)
-    procedure = sths.build(experiment.method.build(task), view)
+    classes = int(view.candidates.open.sum())
+    procedure = sths.procedure(experiment.method.build(task), view.labelled, view.unlabelled, classes)
     methods = {asked: experiment.method.build(asked) for asked in experiment.tasks}
     return Trainer(problem, view, experiment, Programs(experiment, methods, procedure), unlabelled=task)
 

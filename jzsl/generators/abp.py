@@ -20,8 +20,9 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.sampling.chain import Langevin, run
 from jzsl.sampling.stability import stability
-from jzsl.training.epochs import epoch_order, minibatch, run_epochs
-from jzsl.types import ClassTable, Metrics, Pool
+from jzsl.training.epochs import epoch_order, run_epochs
+from jzsl.training.minibatch import labelled, minibatch
+from jzsl.types import ClassTable, Metrics, PerSample, Pool
 
 _STABILITY_ROWS = 16
 _DECAY_STEPS = 1000
@@ -89,7 +90,7 @@ class ABPState(NamedTuple):
 
     params: Any
     optimizer: Any
-    latents: Float[Array, "n z"]
+    latents: PerSample
     variance: Float[Array, " c_1"]
     scalars: Scalars
     key: Key[Array, ""]
@@ -152,11 +153,11 @@ def abp(hyper: ABP) -> Generator:
         return hyper.network.value(features, hyper.hidden, hyper.latent)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ABPState:
-        params = network(pool.x.shape[1]).init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
+        params = network(pool.x.shape[1]).init(stream(key, "parameters"), jnp.asarray(classes.required_semantics[0]))
         latents = jax.random.normal(stream(key, "latents"), (len(pool.x), hyper.latent))
         scalars = Scalars(*map(jnp.float32, (hyper.sigma, hyper.step_size, hyper.learning_rate)))
-        variance = jnp.full(len(classes.semantics) + 1, scalars.sigma**2)
-        return ABPState(params, optimizer.init(params), latents, variance, scalars, key, jnp.int32(0))
+        variance = jnp.full(classes.count + 1, scalars.sigma**2)
+        return ABPState(params, optimizer.init(params), PerSample(latents), variance, scalars, key, jnp.int32(0))
 
     def sigma_of(state_sigma: Float[Array, ""], variance: Float[Array, " c_1"], y: Int[Array, " b"]):
         """sigma of the rows' classes."""
@@ -169,6 +170,7 @@ def abp(hyper: ABP) -> Generator:
     def fit(
         state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ABPState, Metrics]:
+        pool = labelled(pool)
         net = network(pool.x.shape[1])
         scalars = state.scalars
 
@@ -198,7 +200,7 @@ def abp(hyper: ABP) -> Generator:
         def learn(learned: _Learned, rows, latents, valid) -> tuple[_Learned, Float[Array, ""]]:
             """One learning step on one minibatch, and its loss summed over rows."""
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             sigma = sigma_of(scalars.sigma, learned.variance, y)
             (value, generated), gradient = jax.value_and_grad(loss, has_aux=True)(
                 learned.params, semantics, x, observed, sigma, latents, valid
@@ -230,7 +232,7 @@ def abp(hyper: ABP) -> Generator:
 
         def step(learned: _Learned, key, rows, valid):
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             preactivation = net.class_preactivation(learned.params, semantics)
             keys = jax.random.split(key, len(rows))
             kernel = hyper.kernel.value(step_size_at(learned.optimizer))
@@ -256,7 +258,7 @@ def abp(hyper: ABP) -> Generator:
             rows = order[:_STABILITY_ROWS]
             valid = jnp.arange(len(rows)) < used
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             preactivation = net.class_preactivation(learned.params, semantics)
             step_size = step_size_at(learned.optimizer)
             kernel, sigma = hyper.kernel.value(step_size), sigma_of(scalars.sigma, learned.variance, y)
@@ -271,7 +273,7 @@ def abp(hyper: ABP) -> Generator:
 
         learned, metrics = run_epochs(
             step,
-            _Learned(state.params, state.optimizer, state.latents, state.variance),
+            _Learned(state.params, state.optimizer, state.latents.values, state.variance),
             stream(state.key, "training"),
             pool.w,
             state.epoch,
@@ -281,7 +283,8 @@ def abp(hyper: ABP) -> Generator:
         metrics["stability"] = step_stability(learned, stream(state.key, "stability", state.epoch))
         sigma = sigma_of(scalars.sigma, learned.variance, jnp.asarray(pool.y))
         metrics["sigma"] = jnp.sum(pool.w * sigma) / jnp.sum(pool.w)
-        return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
+        after = learned._asdict() | {"latents": PerSample(learned.latents)}
+        return state._replace(**after, epoch=state.epoch + epochs), metrics
 
     def sample(
         key: Key[Array, ""], state: ABPState, semantics: Float[Array, "m a"], noise: bool
@@ -305,7 +308,8 @@ def abp(hyper: ABP) -> Generator:
 
     def relabel(key: Key[Array, ""], state: ABPState, changed: Bool[Array, " n"]) -> ABPState:
         """Latents inferred under another class say nothing: those rows start again from the prior."""
-        fresh = jax.random.normal(key, state.latents.shape)
-        return state._replace(latents=jnp.where(changed[:, None], fresh, state.latents))
+        latents = state.latents.values
+        fresh = jax.random.normal(key, latents.shape)
+        return state._replace(latents=PerSample(jnp.where(changed[:, None], fresh, latents)))
 
     return Generator(init, fit, sample, relabel, latent_model)

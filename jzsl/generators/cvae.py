@@ -19,7 +19,8 @@ from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -108,8 +109,8 @@ def cvae(hyper: CVAE) -> Generator:
         return hyper.network.value(features, hyper.hidden, size), encoder(hyper.hidden, size)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CVAEState:
-        decoder_net, encoder_net = networks(pool.x.shape[1], classes.semantics.shape[1])
-        semantics = jnp.asarray(classes.semantics[0])
+        decoder_net, encoder_net = networks(pool.x.shape[1], classes.required_semantics.shape[1])
+        semantics = jnp.asarray(classes.required_semantics[0])
         params = Networks(
             decoder_net.init(stream(key, "parameters"), semantics),
             encoder_net.init(stream(key, "encoder"), jnp.asarray(pool.x[0]), semantics),
@@ -119,12 +120,13 @@ def cvae(hyper: CVAE) -> Generator:
     def fit(
         state: CVAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[CVAEState, Metrics]:
-        dimensions = classes.semantics.shape[1]
+        pool = labelled(pool)
+        dimensions = classes.required_semantics.shape[1]
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 
         def loss(params: Networks, key, rows, valid):
             x, observed, y = minibatch(pool, rows)
-            semantics = classes.semantics[y]
+            semantics = classes.required_semantics[y]
             if observed is not None:
                 x = jnp.where(observed, x, 0.0)
             posterior = encoder_net.apply(params.encoder, x, semantics)

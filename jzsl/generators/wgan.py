@@ -21,6 +21,7 @@ from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.critic import critic
 from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -137,15 +138,16 @@ def wgan(hyper: WGAN) -> Generator:
         return jnp.asarray(pool.x) if pool.observed is None else jnp.where(pool.observed, pool.x, 0.0)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> WGANState:
-        features, dimensions = pool.x.shape[1], classes.semantics.shape[1]
-        semantics = jnp.asarray(classes.semantics[0])
+        pool = labelled(pool)
+        features, dimensions = pool.x.shape[1], classes.required_semantics.shape[1]
+        semantics = jnp.asarray(classes.required_semantics[0])
         params = network(features, dimensions).init(stream(key, "parameters"), semantics)
         judge_params = judge_net.init(stream(key, "critic"), jnp.asarray(pool.x[0]), semantics)
         if hyper.classification > 0:
             y, w = jnp.asarray(pool.y), jnp.asarray(pool.w)
             linear = classifier.fit(stream(key, "classifier"), observed(pool), y, w, classes)
         else:
-            linear = Linear(jnp.zeros((features, len(classes.semantics))), jnp.zeros(len(classes.semantics)))
+            linear = Linear(jnp.zeros((features, classes.count)), jnp.zeros(classes.count))
         return WGANState(
             params, optimizer.init(params), judge_params, optimizer.init(judge_params), linear, key, jnp.int32(0)
         )
@@ -153,9 +155,10 @@ def wgan(hyper: WGAN) -> Generator:
     def fit(
         state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
-        dimensions = classes.semantics.shape[1]
+        pool = labelled(pool)
+        dimensions = classes.required_semantics.shape[1]
         net = network(pool.x.shape[1], dimensions)
-        x_all, y_all, semantics_all = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.semantics)
+        x_all, y_all, semantics_all = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.required_semantics)
         seen = jnp.asarray(classes.seen)
         every_class = jnp.arange(len(semantics_all))
         ends = jnp.cumsum(jnp.asarray(pool.w))

@@ -17,7 +17,8 @@ from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method
 from jzsl.keys import stream
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
@@ -65,7 +66,7 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
     optimizer = optax.sgd(hyper.learning_rate)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CompatibilityState:
-        shape = (pool.x.shape[1], classes.semantics.shape[1])
+        shape = (pool.x.shape[1], classes.required_semantics.shape[1])
         bilinear = jax.random.normal(stream(key, "parameters"), shape) / jnp.sqrt(shape[0])
         return CompatibilityState(bilinear, optimizer.init(bilinear), key, jnp.int32(0))
 
@@ -76,7 +77,8 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[CompatibilityState, Metrics]:
-        semantics, count = unit(jnp.asarray(classes.semantics)), len(classes.semantics)
+        pool = labelled(pool)
+        semantics, count = unit(jnp.asarray(classes.required_semantics)), classes.count
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
 
         def loss(bilinear, rows, valid):
@@ -107,7 +109,7 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         state: CompatibilityState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
     ) -> Float[Array, "d c"]:
         del pool, unseen
-        return state.bilinear @ unit(jnp.asarray(classes.semantics)).T
+        return state.bilinear @ unit(jnp.asarray(classes.required_semantics)).T
 
     def logits(
         weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -46,16 +47,17 @@ def eszsl(hyper: ESZSL) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ESZSLState:
         del key
-        return ESZSLState(jnp.zeros((pool.x.shape[1], classes.semantics.shape[1])))
+        return ESZSLState(jnp.zeros((pool.x.shape[1], classes.required_semantics.shape[1])))
 
     def fit(
         state: ESZSLState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ESZSLState, Metrics]:
         del state, epochs, total
+        pool = labelled(pool)
         w = jnp.asarray(pool.w).astype(jnp.float32)
-        count = len(classes.semantics)
+        count = classes.count
         present = (jax.ops.segment_sum(w, jnp.where(pool.w > 0, pool.y, count), count + 1)[:count] > 0).astype(w.dtype)
-        s = classes.semantics * present[:, None]
+        s = classes.required_semantics * present[:, None]
         x = jnp.where(pool.w[:, None] > 0, pool.x, 0.0).astype(jnp.float32)
         target = jnp.where(pool.y[:, None] == jnp.arange(count), 1.0, -1.0) * present
 
@@ -71,7 +73,7 @@ def eszsl(hyper: ESZSL) -> Method:
 
     def predictor(state: ESZSLState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "d c"]:
         del pool, unseen
-        return state.bilinear @ classes.semantics.T
+        return state.bilinear @ classes.required_semantics.T
 
     def logits(
         weight: Float[Array, "d c"], x: Float[Array, "m d"], candidates: Int[Array, " k"]

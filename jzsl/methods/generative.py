@@ -12,6 +12,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.generators.abp import ABP
 from jzsl.interfaces import Classifier, ClassifierConfig, Generator, GeneratorConfig, Method, Task
 from jzsl.keys import stream
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -73,7 +74,7 @@ def streamed(
 
     def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         del pool
-        source = (state.generator, jnp.asarray(classes.semantics))
+        source = (state.generator, jnp.asarray(classes.required_semantics))
         return stream_of.fit(stream(state.key, "classifier"), source, jnp.asarray(unseen))
 
     return whole._replace(predictor=predictor, logits=stream_of.logits, embedding=None, head=None)
@@ -102,9 +103,10 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
 
     def predictor(state: GenerativeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
         y = jnp.repeat(unseen, per_class)
-        x = generator.sample(stream(state.key, "generated"), state.generator, classes.semantics[y], noise)
+        x = generator.sample(stream(state.key, "generated"), state.generator, classes.required_semantics[y], noise)
         w = jnp.ones_like(y)
         if real_rows:
+            pool = labelled(pool)
             x = jnp.concatenate([jnp.asarray(pool.x), x.astype(pool.x.dtype)])
             y = jnp.concatenate([pool.y, y])
             w = jnp.concatenate([pool.w, w])

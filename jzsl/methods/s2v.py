@@ -13,7 +13,8 @@ from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -60,17 +61,18 @@ def s2v(hyper: S2V) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> S2VState:
         net = projector(pool.x.shape[1], hyper.hidden)
-        params = net.init(stream(key, "parameters"), jnp.asarray(classes.semantics[0]))
+        params = net.init(stream(key, "parameters"), jnp.asarray(classes.required_semantics[0]))
         return S2VState(params, optimizer.init(params), key, jnp.int32(0))
 
     def fit(
         state: S2VState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[S2VState, Metrics]:
+        pool = labelled(pool)
         net = projector(pool.x.shape[1], hyper.hidden)
 
         def loss(params, rows, valid):
             x, observed, y = minibatch(pool, rows)
-            residual = x - net.apply(params, classes.semantics[y])
+            residual = x - net.apply(params, classes.required_semantics[y])
             if observed is not None:
                 residual = jnp.where(observed, residual, 0.0)
             return jnp.sum(valid * jnp.sum(residual**2, -1)) / hyper.batch_size
@@ -90,7 +92,7 @@ def s2v(hyper: S2V) -> Method:
 
     def predictor(state: S2VState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "c d"]:
         del unseen
-        return projector(pool.x.shape[1], hyper.hidden).apply(state.params, classes.semantics)
+        return projector(pool.x.shape[1], hyper.hidden).apply(state.params, classes.required_semantics)
 
     def logits(
         prototypes: Float[Array, "c d"], x: Float[Array, "m d"], candidates: Int[Array, " k"]

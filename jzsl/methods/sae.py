@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
+from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -53,14 +54,15 @@ def sae(hyper: SAE) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> SAEState:
         del key
-        return SAEState(jnp.zeros((classes.semantics.shape[1], pool.x.shape[1])))
+        return SAEState(jnp.zeros((classes.required_semantics.shape[1], pool.x.shape[1])))
 
     def fit(
         state: SAEState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[SAEState, Metrics]:
         del state, epochs, total
+        pool = labelled(pool)
         x = unit(jnp.where(pool.w[:, None] > 0, pool.x, 0.0))
-        s = unit(jnp.asarray(classes.semantics))[pool.y]
+        s = unit(jnp.asarray(classes.required_semantics))[pool.y]
         w = jnp.asarray(pool.w)[:, None].astype(x.dtype)
 
         def raised(gram):
@@ -74,7 +76,7 @@ def sae(hyper: SAE) -> Method:
     def predictor(state: SAEState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "d c"]:
         """Columns whose product with a row ranks classes by cosine: the row's own length does not matter there."""
         del pool, unseen
-        semantics = unit(jnp.asarray(classes.semantics))
+        semantics = unit(jnp.asarray(classes.required_semantics))
         return unit(semantics @ state.encoder).T if hyper.decode else state.encoder.T @ semantics.T
 
     def logits(

@@ -18,7 +18,8 @@ from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
 from jzsl.tasks.adaptation import Adaptation
-from jzsl.training.epochs import minibatch, run_epochs
+from jzsl.training.epochs import run_epochs
+from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
@@ -91,7 +92,7 @@ def supervised(hyper: Supervised) -> Method:
         return embedding.x @ embedding.weights.T
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> SupervisedState:
-        net = embedding_classifier(len(classes.semantics), hyper.hidden)
+        net = embedding_classifier(classes.count, hyper.hidden)
         params = net.init(stream(key, "parameters"), jnp.asarray(pool.x[0]).astype(jnp.float32))
         return SupervisedState(params, optimizer.init(params), key, jnp.int32(0))
 
@@ -102,7 +103,8 @@ def supervised(hyper: Supervised) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[SupervisedState, Metrics]:
-        count = len(classes.semantics)
+        pool = labelled(pool)
+        count = classes.count
         net = embedding_classifier(count, hyper.hidden)
 
         def loss(params, rows, valid):
@@ -128,7 +130,7 @@ def supervised(hyper: Supervised) -> Method:
         state: SupervisedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
     ) -> SupervisedPredictor:
         del pool, unseen
-        return SupervisedPredictor(state.params, jnp.zeros(len(classes.semantics)))
+        return SupervisedPredictor(state.params, jnp.zeros(classes.count))
 
     def embedding(trained: SupervisedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
         found = embedding_classifier(len(trained.classes), hyper.hidden).embed(trained.params, x)

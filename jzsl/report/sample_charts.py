@@ -70,7 +70,7 @@ def _features(run: RunArtifacts, problem: Problem, sample: SampleMethod, tsne: b
         [generator.permutation(test[problem.labels[test] == number])[:_SAMPLES_OF_CLASS] for number in run.unseen]
     )
     y = problem.labels[real]
-    semantics = jnp.asarray(run.model.classes.semantics)[y]
+    semantics = jnp.asarray(run.model.classes.required_semantics)[y]
     generated = np.asarray(jax.jit(sample)(jax.random.key(0), jax.tree.map(jnp.asarray, run.model.state), semantics))
     both = np.concatenate([_transformed(run, problem, real), generated])
     if tsne:

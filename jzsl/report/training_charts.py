@@ -9,7 +9,6 @@ from jzsl.generators.abp import ABPState
 from jzsl.report.chart import Chart, tip
 from jzsl.report.figures import COLOURS
 from jzsl.report.run_artifacts import RunArtifacts
-from jzsl.types import PerSample
 
 _DIAGNOSTICS = {
     "energy": "energy U(Z)",
@@ -135,9 +134,7 @@ def _latents(run: RunArtifacts) -> np.ndarray | None:
     generator = getattr(getattr(state, "expert", state), "generator", None)
     if not isinstance(generator, ABPState) or run.problem is None:
         return None
-    latents: Any = generator.latents
-    values = latents.values if isinstance(latents, PerSample) else latents
-    return np.asarray(values)[: len(run.problem.splits.train)]
+    return np.asarray(generator.latents.values)[: len(run.problem.splits.train)]
 
 
 def _latent_chart(latents: np.ndarray) -> Chart:

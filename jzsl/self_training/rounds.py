@@ -14,9 +14,19 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.hardness.angular import angles
 from jzsl.interfaces import Method
 from jzsl.keys import stream
+from jzsl.procedure import Prepare, Procedure
 from jzsl.self_training.parts import PriorEstimator, PseudoLabelSchedule, Refiner, Selector, uniform_prior
 from jzsl.self_training.priors.bbse import confusion_matrix
-from jzsl.types import UNLABELLED, Candidates, ClassTable, Metrics, Pool, Predictions, SelectionRequest
+from jzsl.types import (
+    UNLABELLED,
+    Candidates,
+    ClassTable,
+    Metrics,
+    PerSample,
+    Pool,
+    Predictions,
+    SelectionRequest,
+)
 
 _GENERATED_PER_CLASS = 50
 """Samples generated of each class to see how the base confuses them."""
@@ -29,13 +39,11 @@ class RoundParameters(NamedTuple):
         rounds: T.
         selection: of the selector, such as the number of hard classes.
         schedule: of the pseudo-label schedule.
-        offset: calibration offset on the scores of unseen classes.
     """
 
     rounds: Int[Array, ""]
     selection: Any
     schedule: Any
-    offset: Float[Array, ""]
 
 
 class Prepared(NamedTuple):
@@ -45,15 +53,28 @@ class Prepared(NamedTuple):
     refinement: Any = None
 
 
+class SampleLabels(NamedTuple):
+    """Of each sample of the pool in this round.
+
+    Attributes:
+        y: label or pseudo-label.
+        w: multiplicity; 0 for unlabelled samples that are not selected.
+        soft: soft labels, where selector and method use them.
+    """
+
+    y: Int[Array, " n"]
+    w: Int[Array, " n"]
+    soft: Float[Array, "n c"] | None
+
+
 class SelfTrainingState(NamedTuple):
     """Everything between two calls.
 
     Attributes:
         model: the method's state.
-        y, w: labels and multiplicities of the pool's samples in this round; 0 for those that are not selected.
-        soft: soft labels of the pool's samples, where selector and method use them.
+        labels: `SampleLabels`, of the pool's samples.
         predictions: for the unlabelled samples, by the last finished round, refined.
-        unrefined: the scores before refinement.
+        unrefined: the scores before refinement; None where nothing refines them.
         prior: the class prior estimated from these predictions, for the selector, else for the refiner; uniform where
             neither names one, and before the first round has ended.
         prepared: for estimators of the class prior.
@@ -65,11 +86,9 @@ class SelfTrainingState(NamedTuple):
     """
 
     model: Any
-    y: Int[Array, " n"]
-    w: Int[Array, " n"]
-    soft: Float[Array, "n c"] | None
+    labels: PerSample
     predictions: Predictions
-    unrefined: Float[Array, "m k"]
+    unrefined: Float[Array, "m k"] | None
     prior: Float[Array, " k"]
     prepared: Prepared
     graph: Any
@@ -77,6 +96,21 @@ class SelfTrainingState(NamedTuple):
     parameters: RoundParameters
     round: Int[Array, ""]
     key: Key[Array, ""]
+
+    @property
+    def y(self) -> Int[Array, " n"]:
+        """Labels and pseudo-labels."""
+        return self.labels.values.y
+
+    @property
+    def w(self) -> Int[Array, " n"]:
+        """Multiplicities."""
+        return self.labels.values.w
+
+    @property
+    def soft(self) -> Float[Array, "n c"] | None:
+        """Soft labels, where selector and method use them."""
+        return self.labels.values.soft
 
 
 class Init(Protocol):
@@ -102,19 +136,24 @@ class Begin(Protocol):
 
 
 class Fit(Protocol):
-    """Some epochs of a round."""
+    """Some epochs of a round, of `total`."""
 
     def __call__(
-        self, state: SelfTrainingState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""]
+        self,
+        state: SelfTrainingState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
     ) -> tuple[SelfTrainingState, Metrics]: ...
 
 
 class End(Protocol):
-    """The state of the next round, with new predictions."""
+    """The state of the next round with new predictions, and the predictor that made them."""
 
     def __call__(
         self, state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
-    ) -> tuple[SelfTrainingState, Metrics]: ...
+    ) -> tuple[SelfTrainingState, Any, Metrics]: ...
 
 
 class Step(Protocol):
@@ -150,6 +189,39 @@ class SelfTraining(NamedTuple):
     end: End
     step: Step
     pool_of: PoolOf
+
+    def procedure(self, parameters: RoundParameters, prepare: Prepare | None, rounds: int) -> Procedure:
+        """What the driver advances.
+
+        Args:
+            parameters: of the rounds.
+            prepare: the host's preparation of the unlabelled samples, where a class prior needs one.
+            rounds: T; round 0 comes on top.
+        """
+
+        def init(key, pool, classes, candidates, prepared):
+            prepared = Prepared() if prepared is None else prepared
+            return self.init(key, pool, classes, candidates, prepared, parameters)
+
+        def scores(state: SelfTrainingState) -> dict[str, Float[Array, "m k"]]:
+            refined = {"refined": state.predictions.scores}
+            return refined if state.unrefined is None else refined | {"unrefined": state.unrefined}
+
+        def details(state: SelfTrainingState) -> dict[str, Array]:
+            return {"label": state.predictions.label, "prior": state.prior, "y": state.y, "w": state.w}
+
+        return Procedure(
+            init,
+            self.fit,
+            model=lambda state: state.model,
+            pool=self.pool_of,
+            begin=self.begin,
+            end=self.end,
+            scores=scores,
+            details=details,
+            prepare=prepare,
+            rounds=rounds + 1,
+        )
 
 
 def self_train(
@@ -207,11 +279,15 @@ def self_train(
         soft = method.takes_soft and gives_soft(count)
         return SelfTrainingState(
             model=model,
-            y=jnp.asarray(pool.y),
-            w=jnp.asarray(pool.w).at[rows].set(0),
-            soft=jax.nn.one_hot(pool.y, len(classes.semantics)) if soft else None,
+            labels=PerSample(
+                SampleLabels(
+                    jnp.asarray(pool.y),
+                    jnp.asarray(pool.w).at[rows].set(0),
+                    jax.nn.one_hot(pool.y, classes.count) if soft else None,
+                )
+            ),
             predictions=predictions,
-            unrefined=scores,
+            unrefined=None if refiner is None else scores,
             prior=uniform_prior(count),
             prepared=prepared,
             graph=None if refiner is None or refiner.prepare is None else refiner.prepare(x),
@@ -229,20 +305,21 @@ def self_train(
         selected = selector.select(key, parameters.selection, predictions, SelectionRequest(prior, n))
         label, soft = selected.label, state.soft
         if soft is not None:
-            mass = jnp.zeros((unlabelled, len(classes.semantics))).at[:, candidates.classes].set(selected.soft)
-            soft = jax.nn.one_hot(pool.y, len(classes.semantics)).at[rows].set(mass)
+            mass = jnp.zeros((unlabelled, classes.count)).at[:, candidates.classes].set(selected.soft)
+            soft = jax.nn.one_hot(pool.y, classes.count).at[rows].set(mass)
         elif selected.soft is not None:
             label = jax.random.categorical(stream(key, "label"), jnp.log(selected.soft)).astype(jnp.int32)
         y = jnp.asarray(pool.y).at[rows].set(candidates.classes[label])
         w = jnp.asarray(pool.w).at[rows].set(selected.multiplicity)
         model_key = stream(state.key, "model", state.round)
         kept = method.relabel(model_key, state.model, y != state.y) if warm else None
-        return state._replace(model=kept if warm else method.init(model_key, pool, classes), y=y, w=w, soft=soft)
+        model = kept if warm else method.init(model_key, pool, classes)
+        return state._replace(model=model, labels=PerSample(SampleLabels(y, w, soft)))
 
     def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
         waiting = jnp.zeros(len(state.w), bool).at[rows].set(state.w[rows] == 0)
         y = jnp.where(waiting, UNLABELLED, state.y)
-        return _labelled(pool._replace(y=y, w=jnp.where(waiting, 1, state.w), soft=state.soft))
+        return pool._replace(y=y, w=jnp.where(waiting, 1, state.w), soft=state.soft)
 
     def fit(
         state: SelfTrainingState,
@@ -256,12 +333,12 @@ def self_train(
 
     def end(
         state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
-    ) -> tuple[SelfTrainingState, Metrics]:
+    ) -> tuple[SelfTrainingState, Any, Metrics]:
         columns = candidates.classes
         predictor = method.predictor(state.model, pool_of(state, pool), classes, candidates.unseen)
 
         def score(x):
-            return calibrated(method.logits(predictor, x, columns), state.parameters.offset, classes.seen[columns])
+            return method.logits(predictor, x, columns) + jnp.asarray(candidates.offset)
 
         def estimate(prior: PriorEstimator | None, prepared: Any, predictions: Predictions) -> Float[Array, " k"]:
             return uniform_prior(len(columns)) if prior is None else prior.estimate(prepared, predictions, confusion)
@@ -275,7 +352,7 @@ def self_train(
             assert method.sample is not None
             column = jnp.repeat(jnp.arange(len(columns)), _GENERATED_PER_CLASS)
             key = stream(state.key, "confusion", state.round)
-            generated = method.sample(key, state.model, classes.semantics[columns[column]])
+            generated = method.sample(key, state.model, classes.required_semantics[columns[column]])
             confusion = confusion_matrix(column, jnp.argmax(score(generated), 1), len(columns))
         if refiner is not None:
             mass = estimate(refiner.prior, state.prepared.refinement, refined)
@@ -293,9 +370,13 @@ def self_train(
         else:
             prior = estimate(refiner_prior, state.prepared.refinement, refined)
         after = state._replace(
-            predictions=refined, unrefined=scores, prior=prior, confusion=confusion, round=state.round + 1
+            predictions=refined,
+            unrefined=None if refiner is None else scores,
+            prior=prior,
+            confusion=confusion,
+            round=state.round + 1,
         )
-        return after, metrics
+        return after, predictor, metrics
 
     def step(
         state: SelfTrainingState,
@@ -305,16 +386,10 @@ def self_train(
         epochs: int | Int[Array, ""],
     ) -> tuple[SelfTrainingState, Metrics]:
         state, metrics = fit(begin(state, pool, classes, candidates), pool, classes, epochs, epochs)
-        state, more = end(state, pool, classes, candidates)
+        state, _, more = end(state, pool, classes, candidates)
         return state, metrics | more
 
     return SelfTraining(init, begin, fit, end, step, pool_of)
-
-
-def _labelled(pool: Pool) -> Pool:
-    """The pool without its unlabelled samples, for methods that do not leave them out at their own door."""
-    waiting = jnp.asarray(pool.y) == UNLABELLED
-    return pool._replace(y=jnp.where(waiting, 0, pool.y), w=jnp.where(waiting, 0, pool.w))
 
 
 def _entropy(frequency: Float[Array, " k"]) -> Float[Array, ""]:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from jzsl.errors import InputError
 from jzsl.interfaces import Method
 from jzsl.packages import PartsIn
+from jzsl.procedure import Procedure
 from jzsl.self_training.parts import (
     PreparePrior,
     PriorEstimator,
@@ -54,13 +55,12 @@ class STHS:
         names = [prior.name for prior in self._priors() if prior is not None]
         return names[0] if names else "uniform"
 
-    def parameters(self, classes: int, offset: float = 0.0) -> RoundParameters:
-        """The numbers of a run that labels samples as so many classes, with a calibration offset on unseen ones."""
+    def parameters(self, classes: int) -> RoundParameters:
+        """The numbers of a run that selects samples of so many classes."""
         return RoundParameters(
             rounds=jnp.int32(self.rounds),
             selection=self.selection.build().parameters(classes),
             schedule=self.schedule.build().parameters,
-            offset=jnp.float32(offset),
         )
 
     def prepare(
@@ -100,6 +100,27 @@ class STHS:
         self.require_samples(unlabelled)
         refiner = None if self.refinement is None else self.refinement.build()
         return self_train(method, selector, self.schedule.build(), labelled, unlabelled, refiner, self.warm)
+
+    def procedure(self, method: Method, labelled: int, unlabelled: int, classes: int) -> Procedure:
+        """What the driver advances.
+
+        Args:
+            method: the base.
+            labelled: labelled samples of the pool, which come first.
+            unlabelled: samples after them.
+            classes: number of classes from which samples are selected.
+
+        Raises:
+            InputError: as `build` does.
+        """
+
+        def prepare(x: Float[np.ndarray, "m *s"], classes: int, seed: int) -> Prepared:
+            del seed
+            return self.prepare(x, classes)
+
+        training = self.build(method, labelled, unlabelled)
+        needed = any(prior is not None and prior.prepare is not None for prior in self._priors())
+        return training.procedure(self.parameters(classes), prepare if needed else None, self.rounds)
 
     def require_samples(self, unlabelled: int) -> None:
         """Raises InputError if no round would select one of so many samples, as for T > M in the paper's schedule."""

@@ -57,7 +57,7 @@ def _estimates(setup: StudySetup, name: str, base: Generative, samples: Int[np.n
     harness = Harness(setup, base)
     model_of: Any = base.generator.build().latent_model
     x = jnp.asarray(harness.scaled(setup.problem.samples[samples]))
-    semantics = harness.classes.semantics[setup.problem.labels[samples]]
+    semantics = harness.classes.required_semantics[setup.problem.labels[samples]]
 
     def estimate(state, key, x, semantics):
         def one(sample):

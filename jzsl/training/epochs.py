@@ -6,20 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from jzsl.devices.mesh import over_data
 from jzsl.keys import stream
-from jzsl.types import Metrics, Pool
-
-
-def minibatch(
-    pool: Pool, rows: Int[Array, " b"]
-) -> tuple[Float[Array, "b d"], Bool[Array, "b d"] | None, Int[Array, " b"]]:
-    """Features in float32, the observed entries (None: all), and labels of some rows of a pool."""
-    rows = over_data(rows)
-    observed = None if pool.observed is None else jnp.asarray(pool.observed)[rows]
-    return jnp.asarray(pool.x)[rows].astype(jnp.float32), observed, jnp.asarray(pool.y)[rows]
+from jzsl.types import Metrics
 
 
 def epoch_order(key: Key[Array, ""], w: Int[Array | np.ndarray, " n"]) -> tuple[Int[Array, " n"], Int[Array, ""]]:

@@ -90,7 +90,9 @@ def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name)
     def still(state):
         if name != "abp, prototype":
             return state
-        return state._replace(generator=state.generator._replace(latents=jnp.zeros_like(state.generator.latents)))
+        return state._replace(
+            generator=state.generator._replace(latents=jax.tree.map(jnp.zeros_like, state.generator.latents))
+        )
 
     one, two = (
         scores(method, trained(method, jax.random.key(0), part, classes, 4, still), part, classes, view, queries)

@@ -56,8 +56,8 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
         states, metrics = step(states, pool, classes, epochs, epochs)
     assert len(traces) == 1
     if hasattr(states, "latents"):
-        part = (4 // mesh.shape["replica"], len(pool.x) // each, states.latents.shape[2])
-        assert {shard.data.shape for shard in states.latents.addressable_shards} == {part}
+        part = (4 // mesh.shape["replica"], len(pool.x) // each, states.latents.values.shape[2])
+        assert {shard.data.shape for shard in states.latents.values.addressable_shards} == {part}
     for seed in range(4):
         state, alone = method.init(jax.random.key(seed), view.pool, view.classes), {}
         for epochs in (1, 1):

@@ -122,7 +122,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
     state = generator.init(key, pool, classes)
     params, latents = abp_numpy.fit(
         plain(state.params),
-        np.asarray(state.latents, np.float64),
+        np.asarray(state.latents.values, np.float64),
         key,
         np.asarray(pool.x, np.float64),
         np.asarray(pool.y),
@@ -137,7 +137,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
         rate=SMALL.learning_rate,
     )
     trained, metrics = jax.jit(generator.fit)(state, pool, classes, 2, 2)
-    np.testing.assert_allclose(trained.latents, latents, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(trained.latents.values, latents, rtol=1e-3, atol=1e-3)
     for name, value in plain(trained.params).items():
         # Adam moves each weight by up to the rate a step, also where the gradient is rounding error.
         np.testing.assert_allclose(value, params[name], rtol=1e-2, atol=2e-4)
@@ -162,19 +162,19 @@ def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, vi
         "latent_layer": {"kernel": jnp.float32(truth.latent_map.T)},
         "output_bias": jnp.float32(truth.bias),
     }
-    start = state._replace(params={"params": params}, latents=state.latents + 5)
+    start = state._replace(params={"params": params}, latents=PerSample(state.latents.values + 5))
     end, metrics = jax.jit(generator.fit)(start, pool, classes, 60, 60)
-    np.testing.assert_array_equal(end.latents[absent], start.latents[absent])
+    np.testing.assert_array_equal(end.latents.values[absent], start.latents.values[absent])
     b = truth.latent_map
     covariance = np.linalg.inv(b.T @ b / truth.sigma**2 + np.eye(2))
     residual = raw.pool.x - truth.mean(problem.required_semantics)[raw.pool.y]
     mean = residual @ b @ covariance / truth.sigma**2
-    whitened = (np.asarray(end.latents) - mean)[~absent] @ np.linalg.cholesky(np.linalg.inv(covariance))
+    whitened = (np.asarray(end.latents.values) - mean)[~absent] @ np.linalg.cholesky(np.linalg.inv(covariance))
     count = whitened.size
     assert abs(whitened.mean()) < 5 / np.sqrt(count)
     assert abs(whitened.var() - 1) < 5 * np.sqrt(2 / count)
     assert 0.2 < float(metrics["acceptance"]) < 1
-    assert np.linalg.norm(np.asarray(end.latents - start.latents)[~absent], axis=1).min() > 0
+    assert np.linalg.norm(np.asarray(end.latents.values - start.latents.values)[~absent], axis=1).min() > 0
 
 
 def test_learned_likelihood_approaches_the_optimum():
@@ -220,9 +220,9 @@ def test_a_masked_entry_has_no_influence_at_all(pool, classes, random, kernel):
     fit = jax.jit(generator.fit)
     one, _ = fit(state, pool, classes, 2, 2)
     two, _ = fit(state, garbage, classes, 2, 2)
-    jax.tree.map(np.testing.assert_array_equal, (one.params, one.latents), (two.params, two.latents))
+    jax.tree.map(np.testing.assert_array_equal, (one.params, one.latents.values), (two.params, two.latents.values))
     other, _ = fit(state, pool._replace(x=jnp.where(observed, pool.x + 0.1, pool.x)), classes, 2, 2)
-    assert (other.latents != one.latents).any()
+    assert (other.latents.values != one.latents.values).any()
 
 
 def test_scalars_sweep_under_vmap(pool, classes):
@@ -239,7 +239,7 @@ def test_scalars_sweep_under_vmap(pool, classes):
         alone, _ = jax.jit(generator.fit)(
             state._replace(scalars=state.scalars._replace(sigma=sigma)), pool, classes, 1, 1
         )
-        np.testing.assert_allclose(together.latents[index], alone.latents, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(together.latents.values[index], alone.latents.values, rtol=1e-3, atol=1e-4)
 
 
 def test_samples_are_the_generator_of_a_normal_latent_and_noise(pool, classes):
@@ -267,7 +267,7 @@ def test_latents_of_several_minibatches_are_inferred_by_the_same_weights(pool, c
     end, metrics = jax.jit(together.fit)(state, pool, classes, 1, 1)
     still = state._replace(scalars=state.scalars._replace(learning_rate=jnp.float32(0)))
     unmoved, _ = jax.jit(together.fit)(still, pool, classes, 1, 1)
-    np.testing.assert_array_equal(end.latents, unmoved.latents)
+    np.testing.assert_array_equal(end.latents.values, unmoved.latents.values)
     assert int(end.optimizer.count) == -(-used // 8)
     one, found = jax.jit(SMALL.build().fit)(state, pool, classes, 1, 1)
     assert int(one.optimizer.count) == int(end.optimizer.count)
@@ -333,7 +333,8 @@ def test_the_step_shrinks_with_learning_steps(pool, classes):
     state = generator.init(jax.random.key(0), pool, classes)
     old = state._replace(optimizer=state.optimizer._replace(count=jnp.int32(8000)))
     moved = [
-        np.abs(jax.jit(generator.fit)(s, pool, classes, 1, 1)[0].latents - state.latents).max() for s in (state, old)
+        np.abs(jax.jit(generator.fit)(s, pool, classes, 1, 1)[0].latents.values - state.latents.values).max()
+        for s in (state, old)
     ]
     assert moved[0] > 0.1
     assert moved[1] < 1e-5

@@ -1,0 +1,47 @@
+"""What a method reads of a pool: its labelled samples, and the samples of a minibatch in float32."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Num
+
+from jzsl.devices.mesh import over_data
+from jzsl.types import Pool
+
+
+class Minibatch(NamedTuple):
+    """Some samples of a pool.
+
+    Attributes:
+        x: in float32; uint8 images in [0, 1].
+        observed: which entries of `x` were observed; None: all.
+        y: classes.
+    """
+
+    x: Float[Array, "b *s"]
+    observed: Bool[Array, "b *s"] | None
+    y: Int[Array, " b"]
+
+
+def scaled(x: Num[Array | np.ndarray, "b *s"]) -> Float[Array, "b *s"]:
+    """Samples in float32; uint8 images are divided by 255."""
+    values = jnp.asarray(x).astype(jnp.float32)
+    return values / 255 if x.dtype == jnp.uint8 else values
+
+
+def minibatch(pool: Pool, indices: Int[Array, " b"]) -> Minibatch:
+    """The samples of a pool at these indices, cut over the data axis of a mesh."""
+    indices = over_data(indices)
+    observed = None if pool.observed is None else jnp.asarray(pool.observed)[indices]
+    return Minibatch(scaled(jnp.asarray(pool.x)[indices]), observed, jnp.asarray(pool.y)[indices])
+
+
+def labelled(pool: Pool) -> Pool:
+    """The pool in which samples without a label are absent: w = 0 and y = 0 for them.
+
+    Methods that learn from labels alone call it once, where a pool comes in.
+    """
+    y = jnp.asarray(pool.y)
+    known = y >= 0
+    return pool._replace(y=jnp.where(known, y, 0), w=jnp.where(known, pool.w, 0))
