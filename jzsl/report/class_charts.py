@@ -58,7 +58,7 @@ def _accuracy(run: RunArtifacts, metrics: ClassMetrics) -> Chart:
             axes.plot(mean[order], range(len(order)), color=COLOURS[0])
         else:
             bars = axes.barh(range(len(order)), mean[order], color=colours, height=0.72)
-            for bar, index, name in zip(bars, order, names, strict=True):
+            for bar, index, name in zip(bars, order.tolist(), names, strict=True):
                 tip(bar, f"{name}: {mean[index]:.1f} %, {_count(run, metrics, index)} samples")
         if len(metrics.accuracy) > 1 and len(order) <= _SINGLY:
             for values in metrics.accuracy:
@@ -114,9 +114,9 @@ def _shares(run: RunArtifacts, metrics: ClassMetrics) -> Chart:
         _name_axis(axes, names)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
-    caption = "Training never used the true shares; they are shown for comparison."
+    caption = "The true shares are shown for comparison; training never used them."
     if len(metrics.predicted) > 1:
-        caption += " Predicted and estimated shares are means over seeds."
+        caption += " All others are means over seeds."
     return Chart("class-share", "How often each class is predicted", caption, draw, (4.6, _height(len(order)) + 0.3))
 
 
@@ -172,7 +172,7 @@ def class_table(run: RunArtifacts) -> tuple[list[str], list[list[str | float]]]:
     rows: list[list[str | float]] = []
     order, half = np.argsort(-metrics.accuracy.mean(0), kind="stable"), MOST_CLASSES // 2
     shown = np.arange(len(order)) if len(order) <= MOST_CLASSES else np.concatenate([order[:half], order[-half:]])
-    for index, number in zip(shown, metrics.classes[shown], strict=True):
+    for index, number in zip(shown.tolist(), metrics.classes[shown], strict=True):
         column = int(np.flatnonzero(metrics.candidates == number)[0])
         confused = metrics.confusion
         row: list[str | float] = [

@@ -24,7 +24,7 @@ METRICS = {
     "S": "mean per-class accuracy of seen classes, classified among all classes",
     "H": "harmonic mean of U and S",
     "AUSUC": "area under the seen-unseen curve",
-    "A": "mean per-class accuracy in the target domain",
+    "A": "mean per-class accuracy on the test samples, classified among seen classes",
     "AUROC_test": "out-of-distribution detection: area under the ROC curve of unseen against seen test samples",
     "FPR95_test": "out-of-distribution detection: share of the seen test samples predicted as unseen at the threshold "
     "that detects 95 % of the unseen ones",

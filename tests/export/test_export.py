@@ -91,10 +91,10 @@ print(*[names[column] for column in scores.argmax(1)], sep="\\n")
 def test_an_added_class_is_what_a_new_prediction_would_make_of_it(run_dir, exported, features, random):
     """The first class added, against the method's own predictor with one class more in its table."""
     trained = saved(run_dir, ZSL())
-    semantics = random.uniform(size=trained.classes.semantics.shape[1]).astype(np.float32)
+    semantics = random.uniform(size=trained.classes.required_semantics.shape[1]).astype(np.float32)
     method = trained.method.build(ZSL())
-    number = len(trained.classes.semantics)
-    table = ClassTable(np.vstack([trained.classes.semantics, semantics]), np.append(trained.classes.seen, False))
+    number = len(trained.classes.required_semantics)
+    table = ClassTable(np.vstack([trained.classes.required_semantics, semantics]), np.append(trained.classes.seen, False))
     empty = Pool(jnp.zeros((1, features.shape[1])), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
     unseen = jnp.append(jnp.asarray(trained.unseen), number)
     predictor = method.predictor(jax.tree.map(jnp.asarray, trained.state), empty, table, unseen)

@@ -14,12 +14,15 @@ from scipy.stats import ttest_rel
 
 from jzsl.cli import main
 from jzsl.config import Experiment, Train
+from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import predictions
 from jzsl.driver.runner import run
 from jzsl.methods.eszsl import ESZSL
+from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.metrics.accuracy import per_class_accuracy
+from jzsl.nets.small_cnn import SmallCNN
 from jzsl.report.class_charts import class_table
 from jzsl.report.class_metrics import class_metrics
 from jzsl.report.comparison import differences
@@ -27,6 +30,7 @@ from jzsl.report.page import write_report
 from jzsl.report.run_artifacts import read
 from jzsl.report.sample_charts import ranked_samples
 from jzsl.report.words import badges
+from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
@@ -261,6 +265,25 @@ def test_without_the_data_the_page_says_what_is_missing(runs, tmp_path):
     assert "the data have changed" in text
     assert '<figure id="features"' not in text
     assert '<figure id="confusion"' in text
+
+
+def test_images_without_semantics_or_unseen_classes(tmp_path, random):
+    """A complete page of one seed: pictures of samples, no features of classes that nothing describes, no deviation."""
+    labels = np.repeat(np.arange(3), 20)
+    images = random.integers(0, 60, (60, 6, 6, 3), dtype=np.uint8)
+    images[np.arange(60), :, :, labels] += 150
+    order = random.permutation(60)
+    np.savez(tmp_path / "a.npz", images=images, labels=labels, train=order[:40], test_seen=order[40:])
+    method = ImageClassifier(SmallCNN((4,)))
+    experiment = Experiment(Arrays(tmp_path / "a.npz"), method, Train(epochs=1), tasks=(Adaptation(),), seeds=1)
+    run(experiment, tmp_path / "run", False, Console(quiet=True))
+    text = write_report([tmp_path / "run"]).read_text()
+    for name in ("progress", "class-accuracy", "class-share", "confusion", "hardest-easiest"):
+        assert f'<figure id="{name}"' in text
+    assert '<figure id="features"' not in text
+    assert "±" not in text
+    assert "no class semantics; 3 classes" in text
+    assert "Confusion of classes" in text
 
 
 def test_very_many_classes(tmp_path):
