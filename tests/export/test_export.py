@@ -16,8 +16,9 @@ from jzsl.cli import main
 from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
-from jzsl.export.read import of_run, read_exported
+from jzsl.export.read import DeployedModel, of_run, read_exported
 from jzsl.interfaces import Task
+from jzsl.problem.transforms import Transform
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool
@@ -94,7 +95,9 @@ def test_an_added_class_is_what_a_new_prediction_would_make_of_it(run_dir, expor
     semantics = random.uniform(size=trained.classes.required_semantics.shape[1]).astype(np.float32)
     method = trained.method.build(ZSL())
     number = len(trained.classes.required_semantics)
-    table = ClassTable(np.vstack([trained.classes.required_semantics, semantics]), np.append(trained.classes.seen, False))
+    table = ClassTable(
+        np.vstack([trained.classes.required_semantics, semantics]), np.append(trained.classes.seen, False)
+    )
     empty = Pool(jnp.zeros((1, features.shape[1])), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
     unseen = jnp.append(jnp.asarray(trained.unseen), number)
     predictor = method.predictor(jax.tree.map(jnp.asarray, trained.state), empty, table, unseen)
@@ -149,6 +152,16 @@ def test_classes_trained_together_take_no_other(run_dir, exported):
 def test_semantics_that_are_none(exported, name, semantics, message):
     with pytest.raises(InputError, match=message):
         read_exported(exported[ZSL()]).with_class(name, semantics)
+
+
+def test_a_model_without_semantics_takes_no_other_class():
+    transform = Transform(np.zeros((6, 6, 3), np.uint8), np.ones((6, 6, 3), np.uint8))
+    model = DeployedModel(("a", "b"), transform, lambda x: np.zeros((len(x), 2)), None, np.zeros(2), 0.0, None, 0)
+    with pytest.raises(InputError, match="trained without class semantics"):
+        model.with_class("new", np.ones(4))
+    with pytest.raises(InputError, match="expected images of uint8"):
+        model.scores(np.zeros((1, 6, 6, 3), np.float32))
+    assert model.scores(np.zeros((5, 6, 6, 3), np.uint8)).shape == (5, 2)
 
 
 def test_mistakes_at_the_command_line(run_dir, exported, features, tmp_path, capsys):
