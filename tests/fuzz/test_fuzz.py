@@ -211,7 +211,7 @@ def test_foreign_bytes_in_a_run(run_dir, tmp_path, name, count):
 
     def load(folder: Path):
         experiment = recorded(folder)[0]
-        return saved_model.load(folder / "checkpoints" / "seed-0", experiment.method, experiment.tasks)
+        return saved_model.load(folder / "checkpoints" / "seed-0", experiment)
 
     def check(content: bytes):
         (copy / name).write_bytes(content)
