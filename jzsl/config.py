@@ -131,11 +131,8 @@ class Experiment:
         names = ", ".join(task.name for task in self.tasks)
         if self.self_training and self.train.epochs is None:
             raise InputError("train.epochs: None found, expected a number: self-training trains that many per round")
-        if (
-            self.self_training
-            and self.self_training.strict
-            and (len(self.tasks) > 1 or not (self.tasks[0].seen and self.tasks[0].unseen))
-        ):
+        generalized = [task.seen and task.unseen for task in self.tasks]
+        if self.self_training and self.self_training.strict and generalized != [True]:
             raise InputError(f"tasks: {names} found, but the strict setting has the task gzsl alone")
         if getattr(self.method, "needs_unlabelled", False):
             if self.self_training is None or self.self_training.strict:

@@ -63,12 +63,14 @@ class Task(Protocol):
 # Methods
 
 
+@runtime_checkable
 class Init(Protocol):
     def __call__(self, key: Key[Array, ""], pool: Pool, classes: ClassTable, /) -> State:
         """The state before training."""
         ...
 
 
+@runtime_checkable
 class Fit(Protocol):
     def __call__(
         self,
@@ -91,42 +93,49 @@ class Fit(Protocol):
         ...
 
 
+@runtime_checkable
 class MakePredictor(Protocol):
     def __call__(self, state: Any, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"], /) -> Any:
         """Whatever `logits` needs, as a pytree of arrays; `unseen` are the classes without labelled samples."""
         ...
 
 
+@runtime_checkable
 class Logits(Protocol):
     def __call__(self, predictor: Any, x: Num[Any, "m *s"], candidates: Int[Any, " k"], /) -> Float[Array, "m k"]:
         """Scores, one column a candidate, in the order of `candidates`."""
         ...
 
 
+@runtime_checkable
 class Relabel(Protocol):
     def __call__(self, key: Key[Array, ""], state: Any, changed: Bool[Any, " n"], /) -> Any:
         """The state without any trace of the samples whose label changed."""
         ...
 
 
+@runtime_checkable
 class SampleMethod(Protocol):
     def __call__(self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], /) -> Float[Array, "m *s"]:
         """One generated sample for each row of semantics."""
         ...
 
 
+@runtime_checkable
 class Adopt(Protocol):
     def __call__(self, key: Key[Array, ""], state: Any, earlier: Any, /) -> Any:
         """The state before training, with variables of the state with which the stage before ended."""
         ...
 
 
+@runtime_checkable
 class Embed(Protocol):
     def __call__(self, predictor: Any, x: Num[Any, "m *s"], candidates: Int[Any, " k"], /) -> Embedding:
         """Samples and class weights in the space in which the last layer compares them."""
         ...
 
 
+@runtime_checkable
 class MakeHead(Protocol):
     def __call__(self, predictor: Any, candidates: Int[Any, " k"], /) -> Head:
         """A plain classifier that gives the same scores as `logits`."""
@@ -176,6 +185,7 @@ class MethodConfig(Protocol):
 # Generators
 
 
+@runtime_checkable
 class Decode(Protocol):
     def __call__(self, z: Float[Array, " z"], /) -> Float[Array, " d"]:
         """g(C, z) of one class."""
@@ -196,6 +206,7 @@ class LatentModel(NamedTuple):
     sigma: float | Float[Array, ""]
 
 
+@runtime_checkable
 class SampleGenerator(Protocol):
     def __call__(
         self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], noise: bool, /
@@ -208,6 +219,7 @@ class SampleGenerator(Protocol):
         ...
 
 
+@runtime_checkable
 class MakeLatentModel(Protocol):
     def __call__(self, state: Any, semantics: Float[Any, " a"], /) -> LatentModel:
         """The model of one class."""
@@ -241,6 +253,7 @@ class GeneratorConfig(Protocol):
 # Classifiers
 
 
+@runtime_checkable
 class FitClassifier(Protocol):
     def __call__(
         self,
@@ -255,12 +268,14 @@ class FitClassifier(Protocol):
         ...
 
 
+@runtime_checkable
 class Draw(Protocol):
     def __call__(self, key: Key[Array, ""], source: Any, y: Int[Any, " b"], /) -> Float[Array, "b *s"]:
         """One sample of each class of `y`, drawn from `source`."""
         ...
 
 
+@runtime_checkable
 class FitStreamed(Protocol):
     def __call__(self, key: Key[Array, ""], source: Any, unseen: Int[Any, " u"], /) -> Any:
         """Parameters; `source` is whatever draws samples."""
@@ -274,6 +289,7 @@ class StreamedClassifier(NamedTuple):
     logits: Logits
 
 
+@runtime_checkable
 class MakeStreamed(Protocol):
     def __call__(self, draw: Draw, per_class: int, classes_per_block: int, /) -> StreamedClassifier:
         """The same classifier, of `per_class` samples a class drawn for so many classes at a time."""
@@ -306,18 +322,21 @@ class ClassifierConfig(Protocol):
 # Samplers
 
 
+@runtime_checkable
 class Potential(Protocol):
     def __call__(self, position: Float[Array, " z"], /) -> Float[Array, ""]:
         """Minus the logarithm of an unnormalised density."""
         ...
 
 
+@runtime_checkable
 class InitKernel(Protocol):
     def __call__(self, position: Float[Array, " z"], potential: Potential, /) -> Any:
         """The kernel state, whose field `position` is the chain's position."""
         ...
 
 
+@runtime_checkable
 class StepKernel(Protocol):
     def __call__(self, key: Key[Array, ""], state: Any, potential: Potential, /) -> tuple[Any, Any]:
         """The next kernel state, and its `jzsl.sampling.info.Info`."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Shaped
 
-from jzsl.interfaces import Method
+from jzsl.interfaces import Fit, Method
 from jzsl.types import Candidates, ClassTable, Metrics, Pool, State
 
 
@@ -24,7 +24,7 @@ class Begin(Protocol):
     def __call__(self, state: State, pool: Pool, classes: ClassTable, candidates: Candidates) -> State: ...
 
 
-class Fit(Protocol):
+class FitRound(Protocol):
     """Trains `epochs` epochs further, of `total` in the round."""
 
     def __call__(
@@ -63,7 +63,7 @@ class Procedure(NamedTuple):
     """
 
     init: Init
-    fit: Fit
+    fit: FitRound | Fit
     model: Callable[[State], State]
     pool: Callable[[State, Pool], Pool]
     begin: Begin | None = None

@@ -4,13 +4,14 @@ Sizes: `n` rows, `d` features, `a` semantic dimensions, `c` classes, `u` unseen 
 """
 
 import enum
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, Num
+from jaxtyping import Array, Bool, Float, Int, Num
+
+from jzsl.errors import InputError
 
 UNLABELLED = -1
 """The label of a sample whose class training must not know, or nobody knows."""
@@ -79,10 +80,14 @@ class Pool(NamedTuple):
 
 
 class ClassTable(NamedTuple):
-    """The classes of a problem: `semantics` describes each one, if anything does, `seen` marks those with labelled
-    samples."""
+    """The classes of a problem.
 
-    semantics: Float[Array | np.ndarray, "c a"] | None
+    Attributes:
+        semantics: describes each class; None where a problem describes none.
+        seen: which classes have labelled samples.
+    """
+
+    semantics: Float[Any, "c a"]
     seen: Bool[Array | np.ndarray, " c"]
 
     @property
@@ -217,7 +222,3 @@ class SelectionRequest(NamedTuple):
 
     prior: Float[Array, " k"]
     n: int | Int[Array, ""]
-
-
-Selector = Callable[[Key[Array, ""], Predictions, SelectionRequest], Selected]
-"""Its multiplicities add up to n, or about n where whole shares of classes are taken."""

@@ -52,13 +52,14 @@ def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: Cla
 
     Each is the mean of its own group (eq. 2 of the detector's authors), however many rows the two have. Minibatches
     mix the groups; a row counts by the inverse of its group's share, so that an epoch is the sum of the two means.
-    A row is unlabelled if its label is missing (-1) or, as a pseudo-label, an unseen class. The threshold is the one
-    that best tells held-out labelled rows from unlabelled ones: no test label takes part.
+    A sample is unlabelled if it has no label or, as a pseudo-label, an unseen class; absent ones (w = 0) are neither.
+    The threshold is the one that best tells held-out labelled rows from unlabelled ones: no test label takes part.
     """
     seen = jnp.asarray(classes.seen)
     y = jnp.asarray(pool.y)
-    labelled = (y >= 0) & seen[y]
-    unlabelled = (y == -1) | ((y >= 0) & ~seen[y])
+    present = jnp.asarray(pool.w) > 0
+    labelled = present & (y >= 0) & seen[y]
+    unlabelled = present & ~labelled
     chosen = jax.random.uniform(stream(key, "held out"), y.shape) < hyper.held_out
     held_out, training = labelled & chosen, (labelled & ~chosen) | unlabelled
     net = embedding_classifier(classes.count, hyper.hidden)

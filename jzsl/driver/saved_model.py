@@ -146,7 +146,8 @@ def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model
     if task not in saved:
         raise InputError(f"{folder}: task {task} was not run, only {', '.join(saved)}")
     model = read_model(folder, _abstract_model(experiment.method, record, [by_name[name] for name in saved]))
-    classes = [None if part is None else np.asarray(part) for part in model["classes"]]
+    semantics, seen = model["classes"]
+    classes = ClassTable(None if semantics is None else np.asarray(semantics), np.asarray(seen))
     return Model(
         experiment.method,
         by_name[task],
@@ -154,7 +155,7 @@ def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model
         model["predictors"][task],
         Transform(*map(np.asarray, model["transform"])),
         np.array(record["candidates"][task], np.int32),
-        ClassTable(*classes),
+        classes,
         tuple(record["class_names"]),
         np.array(record["unseen"], np.int32),
         record["offset"],

@@ -154,7 +154,7 @@ def _on_fold(
     tell: Callable[[str], None],
 ) -> Iterator[tuple[Setting, list[_Outcome]]]:
     """Every setting on one problem, and the outcome of each of its seeds."""
-    view = transductive(part, experiment.scaling)
+    view = transductive(part, experiment.transform)
     protocol = Protocol(part, view)
     arrays: tuple[Pool, ClassTable, Candidates] = jax.device_put((view.pool, view.classes, view.candidates))
     unlabelled = np.asarray(view.pool.x[view.labelled : view.labelled + view.unlabelled])

@@ -101,14 +101,15 @@ def image_classifier(hyper: ImageClassifier) -> Method:
                 learned, variables, samples, valid
             )
             update, moments = optimizer.update(gradient, moments)
-            params, weights = optax.apply_updates(learned, update)
+            params, weights = jax.tree.map(jnp.add, learned, update)
             metrics = {"loss": value * hyper.batch_size / jnp.sum(valid), "training_accuracy": accuracy}
             return ({**variables, "params": params}, weights, moments), metrics
 
         carry = (state.variables, state.weights, state.optimizer)
         key = stream(state.key, "training")
-        carry, metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
-        return ImageClassifierState(*carry, state.key, state.epoch + epochs), metrics
+        learned, metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
+        variables, weights, moments = learned
+        return ImageClassifierState(variables, weights, moments, state.key, state.epoch + epochs), metrics
 
     def predictor(
         state: ImageClassifierState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]

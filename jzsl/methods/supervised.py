@@ -17,7 +17,6 @@ from jzsl.hardness.angular import angles, angular_logits
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
-from jzsl.tasks.adaptation import Adaptation
 from jzsl.training.epochs import run_epochs
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
@@ -59,10 +58,8 @@ class Supervised:
             raise InputError(f"l2: {self.l2} found, expected zero or more")
 
     def build(self, task: Task) -> Method:
-        if task != Adaptation():
-            raise InputError(
-                f"method: supervised knows no class without rows, so it has no answer to the task {task.name}"
-            )
+        if task.unseen:
+            raise InputError(f"method: Supervised knows no unseen class, so it has no answer to the task {task.name}")
         return supervised(self)
 
 

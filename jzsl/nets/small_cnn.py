@@ -25,7 +25,7 @@ class SmallCNN:
     def build(self) -> Network:
         module = _SmallCNN(self.channels)
 
-        def init(key, x):
+        def init(key, x) -> Any:
             return module.init(key, x, True, None)
 
         def apply(variables, x, train, valid):

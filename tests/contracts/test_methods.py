@@ -13,6 +13,7 @@ from jzsl.export.heads import scores_of
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
+from jzsl.interfaces import Method
 from jzsl.methods.ale import ALE
 from jzsl.methods.devise import DeViSE
 from jzsl.methods.eszsl import ESZSL
@@ -20,8 +21,12 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.sae import SAE
 from jzsl.methods.sje import SJE
+from jzsl.methods.supervised import Supervised
+from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
+from jzsl.training.minibatch import labelled
+from jzsl.types import UNLABELLED
 
 # Full batches and latents that do not move: then a row's multiplicity enters through sums alone.
 STILL = ABP(hidden=8, latent=2, batch_size=256, langevin_steps=1, step_size=1e-20)
@@ -74,6 +79,63 @@ def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task)
         for rows in (pool, garbage)
     )
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("task", [ZSL(), GZSL()])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_unlabelled_samples_have_no_influence_on_supervised_methods(pool, classes, view, queries, name, task):
+    """They are there (w >= 1), and bit for bit as good as absent."""
+    assert_unlabelled_are_absent(CONFIGS[name].build(task), pool, classes, view, queries)
+
+
+def test_unlabelled_samples_have_no_influence_without_semantics(pool, classes, view, queries):
+    assert_unlabelled_are_absent(Supervised(hidden=8, batch_size=16).build(Adaptation()), pool, classes, view, queries)
+
+
+def assert_unlabelled_are_absent(method, pool, classes, view, queries):
+    hidden = jnp.arange(len(pool.x)) % 3 == 0
+    absent = pool._replace(w=jnp.where(hidden, 0, pool.w))
+    unlabelled = pool._replace(x=jnp.where(hidden[:, None], 1e6, pool.x), y=jnp.where(hidden, UNLABELLED, pool.y))
+    one, two = (
+        scores(method, trained(method, jax.random.key(0), part, classes), part, classes, view, queries)
+        for part in (absent, unlabelled)
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+def test_unlabelled_samples_have_influence_on_a_semi_supervised_method(pool, classes, view, queries):
+    """Class means after the mean of all samples, labelled or not, is taken away; absent samples still have none."""
+
+    def init(key, pool, classes):
+        del key
+        return jnp.zeros((classes.count + 1, pool.x.shape[1]))
+
+    def fit(state, pool, classes, epochs, total):
+        del state, epochs, total
+        middle = pool.w @ pool.x / pool.w.sum()
+        known = labelled(pool)
+        total_of = jax.ops.segment_sum(known.w[:, None] * (known.x - middle), known.y, classes.count)
+        return jnp.concatenate([middle[None], total_of]), {"loss": jnp.float32(0)}
+
+    def predictor(state, pool, classes, unseen):
+        del pool, classes, unseen
+        return state
+
+    def logits(state, x, candidates):
+        return (x - state[0]) @ state[1 + candidates].T
+
+    method = Method(init, fit, predictor, logits)
+    hidden = jnp.arange(len(pool.x)) % 3 == 0
+    seen = view._replace(unseen=view.seen)
+    unlabelled = pool._replace(y=jnp.where(hidden, UNLABELLED, pool.y))
+    moved = unlabelled._replace(x=jnp.where(hidden[:, None], pool.x + 1, pool.x))
+    gone = [part._replace(w=jnp.where(hidden, 0, pool.w)) for part in (unlabelled, moved)]
+    one, two, three, four = (
+        scores(method, trained(method, jax.random.key(0), part, classes), part, classes, seen, queries)
+        for part in (unlabelled, moved, *gone)
+    )
+    assert np.abs(one - two).max() > 1e-3
+    np.testing.assert_array_equal(three, four)
 
 
 @pytest.mark.parametrize("name", ["abp, prototype", "s2v", "eszsl", "sae", "ale"])

@@ -17,6 +17,7 @@ from jzsl.generators.observation_noise import ObservationNoise, variance_ema
 from jzsl.nets.conditional_generator import GeneratorShape, mlp
 from jzsl.problem.transforms import Unscaled
 from jzsl.sampling.chain import Langevin
+from jzsl.types import PerSample
 from tests.reference import abp_numpy
 
 SMALL = ABP(hidden=7, latent=3, batch_size=8, langevin_steps=4)
