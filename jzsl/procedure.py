@@ -1,7 +1,7 @@
 """A procedure: what the driver advances, in rounds of epochs. Inductive training is one round, self-training many."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Shaped
@@ -10,6 +10,7 @@ from jzsl.interfaces import Fit, Method
 from jzsl.types import Candidates, ClassTable, Metrics, Pool, State
 
 
+@runtime_checkable
 class Init(Protocol):
     """The state before the first round, a function of the key alone."""
 
@@ -18,12 +19,14 @@ class Init(Protocol):
     ) -> State: ...
 
 
+@runtime_checkable
 class Begin(Protocol):
     """What happens to the state before the first epoch of a round."""
 
     def __call__(self, state: State, pool: Pool, classes: ClassTable, candidates: Candidates) -> State: ...
 
 
+@runtime_checkable
 class FitRound(Protocol):
     """Trains `epochs` epochs further, of `total` in the round."""
 
@@ -32,6 +35,7 @@ class FitRound(Protocol):
     ) -> tuple[State, Metrics]: ...
 
 
+@runtime_checkable
 class End(Protocol):
     """What happens after the last epoch of a round: the next state, the predictor that was made for it, and metrics."""
 
@@ -40,6 +44,7 @@ class End(Protocol):
     ) -> tuple[State, Any, Metrics]: ...
 
 
+@runtime_checkable
 class Prepare(Protocol):
     """What is computed once per run, on the host, from the unlabelled samples and the number of their candidates."""
 

@@ -1,6 +1,6 @@
 """What happens in a run, as values: the driver yields them, sinks write and show them."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jzsl.config import Experiment
 
@@ -29,6 +29,7 @@ class Advanced(NamedTuple):
 Event = Started | Evaluated | Advanced
 
 
+@runtime_checkable
 class Sink(Protocol):
     """What takes events: a journal, a progress bar, TensorBoard, or a user's own."""
 

@@ -8,12 +8,14 @@ Variables = dict[str, Any]
 """Flax collections: "params", which descend, and others such as "batch_stats", which follow the minibatches."""
 
 
+@runtime_checkable
 class InitNetwork(Protocol):
     def __call__(self, key: Key[Array, ""], x: Float[Array, "b *s"], /) -> Variables:
         """The variables for samples of this shape."""
         ...
 
 
+@runtime_checkable
 class ApplyNetwork(Protocol):
     def __call__(
         self, variables: Variables, x: Float[Array, "b *s"], train: bool, valid: Float[Array, " b"] | None, /

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.types import Predictions, Selected, SelectionRequest
 
 
+@runtime_checkable
 class EstimatePrior(Protocol):
     """The share of each candidate class among the unlabelled samples, by predictions for them.
 
@@ -23,6 +24,7 @@ class EstimatePrior(Protocol):
     ) -> Float[Array, " k"]: ...
 
 
+@runtime_checkable
 class PreparePrior(Protocol):
     """Arrays that an estimator needs of the unlabelled samples, computed once per run on the host."""
 
@@ -45,6 +47,7 @@ class PriorEstimator(NamedTuple):
     name: str = "an estimate"
 
 
+@runtime_checkable
 class Select(Protocol):
     """Which unlabelled samples a round trains on, and under which pseudo-label.
 
@@ -57,6 +60,7 @@ class Select(Protocol):
     ) -> Selected: ...
 
 
+@runtime_checkable
 class SelectorParameters(Protocol):
     """Arrays that a study may sweep within one compiled program, for so many classes to select from."""
 
@@ -85,6 +89,7 @@ class Selector(NamedTuple):
     uses_angles: bool = False
 
 
+@runtime_checkable
 class Refine(Protocol):
     """Predictions for the unlabelled samples, refined before samples are selected by them.
 
@@ -96,6 +101,7 @@ class Refine(Protocol):
     ) -> Predictions: ...
 
 
+@runtime_checkable
 class PrepareRefiner(Protocol):
     """Arrays that a refiner needs of the unlabelled samples, such as a graph; compiled, once per run."""
 
@@ -116,6 +122,7 @@ class Refiner(NamedTuple):
     prior: PriorEstimator | None = None
 
 
+@runtime_checkable
 class CountSamples(Protocol):
     """How many of the eligible samples round t of T trains on; none in round 0."""
 
@@ -136,6 +143,7 @@ class PseudoLabelSchedule(NamedTuple):
     parameters: Any = ()
 
 
+@runtime_checkable
 class Clustering(Protocol):
     """The cluster of each sample, from 0."""
 

@@ -5,7 +5,7 @@ of them in the paper, selected by the predictions of round t - 1. A round rewrit
 pool, never a shape: one compilation serves all rounds.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +113,7 @@ class SelfTrainingState(NamedTuple):
         return self.labels.values.soft
 
 
+@runtime_checkable
 class Init(Protocol):
     """The state before round 0."""
 
@@ -127,6 +128,7 @@ class Init(Protocol):
     ) -> SelfTrainingState: ...
 
 
+@runtime_checkable
 class Begin(Protocol):
     """The state of a round whose samples are selected and whose model is restarted."""
 
@@ -135,6 +137,7 @@ class Begin(Protocol):
     ) -> SelfTrainingState: ...
 
 
+@runtime_checkable
 class Fit(Protocol):
     """Some epochs of a round, of `total`."""
 
@@ -148,6 +151,7 @@ class Fit(Protocol):
     ) -> tuple[SelfTrainingState, Metrics]: ...
 
 
+@runtime_checkable
 class End(Protocol):
     """The state of the next round with new predictions, and the predictor that made them."""
 
@@ -156,6 +160,7 @@ class End(Protocol):
     ) -> tuple[SelfTrainingState, Any, Metrics]: ...
 
 
+@runtime_checkable
 class Step(Protocol):
     """A whole round."""
 
@@ -169,6 +174,7 @@ class Step(Protocol):
     ) -> tuple[SelfTrainingState, Metrics]: ...
 
 
+@runtime_checkable
 class PoolOf(Protocol):
     """The pool with the labels and multiplicities of the round."""
 
