@@ -108,7 +108,7 @@ def measure(folder: Path, options: Options) -> dict[str, float]:
     predictor = method.predictor(state, pool, classes, view.unseen)
     logits = jax.jit(method.logits)
     columns = top_columns(lambda x: logits(predictor, x, view.unseen), protocol.chunks(ZSL()), 20)
-    numbers = protocol.score_top(columns, (5, 20))
+    numbers = protocol.score_top(ZSL(), columns, (5, 20))
     scored = time.perf_counter()
     return {
         "start GB": before,

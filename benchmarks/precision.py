@@ -25,7 +25,7 @@ from benchmarks.machine import describe
 from jzsl.data.locate import locate
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.problem.transforms import MinMax
+from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.studies.runs import Runs
 from jzsl.studies.study import StudySetup, compare
 from jzsl.tasks.zsl import ZSL
@@ -50,7 +50,7 @@ class Options:
     """of training"""
     seeds: int = 5
     """seeds of each precision"""
-    scaling: Scaling = MinMax()
+    transform: tyro.conf.Suppress[TransformConfig] = MinMax()
     """of the features"""
     out: Path | None = None
     """also write the numbers as JSON"""
@@ -78,8 +78,8 @@ def precision(name: str) -> Iterator[None]:
 def main(options: Options) -> None:
     problem = locate(options.data, options.features, options.splits).load()
 
-    base = Generative(ABP(hidden=options.hidden), noise=())
-    setup = StudySetup(problem, {"abp": base}, options.scaling, options.epochs, options.seeds)
+    base = Generative(ABP(hidden=options.hidden), zsl_noise=False)
+    setup = StudySetup(problem, {"abp": base}, options.transform, options.epochs, options.seeds)
     t1: dict[str, list[float]] = {}
     with Console(stderr=True).status("") as status:
         for name in MANTISSA:

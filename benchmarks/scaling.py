@@ -55,7 +55,7 @@ def measure(point: dict[str, int], hidden: int) -> dict[str, float]:
     from jzsl.classifiers.prototype import Prototype
     from jzsl.config import Experiment, Train
     from jzsl.data.arrays import Arrays
-    from jzsl.driver.trainer import Programs, Trainer
+    from jzsl.driver.plan import inductive_trainer
     from jzsl.generators.abp import ABP
     from jzsl.methods.generative import Generative
 
@@ -87,7 +87,7 @@ def measure(point: dict[str, int], hidden: int) -> dict[str, float]:
         )  # fmt: skip
         problem = experiment.load()
         before, start = resident_gb(), time.perf_counter()
-        trainer = Trainer(problem, experiment, Programs(experiment), rows)
+        trainer = inductive_trainer(problem, experiment)
         ready = time.perf_counter()
         state = jax.block_until_ready(trainer.init((0,)))
         times, loss = [], float("nan")

@@ -21,10 +21,10 @@ from benchmarks.machine import describe
 from jzsl.config import Experiment, Train
 from jzsl.data.arrays import Arrays
 from jzsl.driver.runner import run
-from jzsl.driver.timing import COMPILED, Stages
+from jzsl.driver.timing import COMPILED, Timing
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
-from jzsl.report.terminal import stage_table
+from jzsl.report.terminal import timing_table
 from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.sths import STHS
 
@@ -68,7 +68,7 @@ def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "awa2_sized.npz"
         make(source, options.shrink)
-        stages = Stages()
+        timing = Timing()
         sths = STHS(options.rounds, PNCFBS())
         experiment = Experiment(
             Arrays(source),
@@ -78,24 +78,24 @@ def main(options: Options) -> None:
             self_training=sths,
         )
         start = time.perf_counter()
-        result = run(experiment, Path(name) / "run", False, console, stages)
-        total, slowest = time.perf_counter() - start, stages.table(8)
+        result = run(experiment, Path(name) / "run", False, console, timing)
+        total, slowest = time.perf_counter() - start, timing.table(8)
         with np.load(source) as arrays:
             unlabelled = arrays["features"][arrays["test_unseen"]]
     start = time.perf_counter()
     sths.prepare(unlabelled, CLASSES - SEEN)
     clustering = time.perf_counter() - start
-    outside = total - sum(stages.seconds.get(stage, 0.0) for stage in COMPILED) - clustering
+    outside = total - sum(timing.seconds.get(stage, 0.0) for stage in COMPILED) - clustering
     found = {
         "total_s": total,
         "clustering_s": clustering,
-        "stages_s": stages.seconds,
+        "timing_s": timing.seconds,
         "outside_compiled_share": outside / total,
-        "outside_compiled_and_compiler_share": (outside - stages.seconds.get("compile", 0.0)) / total,
+        "outside_compiled_and_compiler_share": (outside - timing.seconds.get("compile", 0.0)) / total,
         "T1": result["T1"]["values"],
     }
     screen = Console()
-    screen.print(stage_table(slowest))
+    screen.print(timing_table(slowest))
     table = Table(title=f"STHS-ABP at AWA2's size, {options.rounds} rounds of {options.epochs} epochs")
     for heading in ("total s", "clustering s (part of prepare)", "outside compiled code %", "without the compiler %"):
         table.add_column(heading, justify="right")

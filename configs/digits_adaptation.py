@@ -3,7 +3,8 @@
     jzsl run configs/digits_adaptation.py
 
 `--selection CBST`, `CRST` and the others are the comparisons; `--self-training.rounds 0` is the source model alone.
-Expect A 79.4 ± 1.6 % over five seeds (source alone 78.5, `crst` 88.7 ± 0.9), some seconds on two cores.
+Expect A 79.4 ± 1.6 % over five seeds (source alone 78.5, `CRST` 88.7 ± 0.9), some seconds on two cores.
+Rounds go on with the last round's model and follow CBST's schedule because CBST's public code does.
 """
 
 from jzsl.config import Experiment, Train

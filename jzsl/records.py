@@ -73,4 +73,6 @@ def fits(value: Any, kind: Any) -> bool:
 
 def words(kind: Any) -> str:
     """An annotation as a reader would say it."""
+    if get_origin(kind) is Annotated:
+        return words(get_args(kind)[0])
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")

@@ -1,8 +1,10 @@
 """Configs: exchange with JSON, differences, and the files in configs/."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jzsl.config import Experiment, Train
@@ -10,10 +12,11 @@ from jzsl.data.digits import Digits
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError
-from jzsl.exchange import decode, differences, encode
+from jzsl.exchange import classes_of, decode, differences, encode
 from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.problem.transforms import Transform
 from jzsl.sampling.chain import Langevin
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
@@ -64,6 +67,27 @@ def test_differences_name_the_field():
 def test_foreign_json_runs_nothing_and_is_refused(change, culprit):
     with pytest.raises(InputError, match=culprit):
         decode({**encode(ABP()), **change})
+
+
+@dataclass(frozen=True)
+class Halved:
+    """A transform of a user's own."""
+
+    by: float = 2.0
+
+    def fit(self, samples, observed=None, indices=None):
+        shape = samples.shape[1:]
+        return Transform(np.zeros(shape, np.float32), np.full(shape, self.by, np.float32))
+
+
+def test_a_config_brings_its_own_transform():
+    config = Experiment(Digits(), Generative(), transform=Halved(4.0))
+    document = json.loads(json.dumps(encode(config)))
+    assert decode(document, own=classes_of(config)) == config
+    with pytest.raises(InputError, match="--config"):
+        decode(document)
+    with pytest.raises(InputError, match=r"transform: 'MinMax' found, expected TransformConfig$"):
+        decode({**document, "transform": "MinMax"})
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ COMMANDS = [
 ]
 SMALL = {
     "run": ["--seeds", "1", "--train.epochs", "1"],
-    "tune": ["--seeds", "1", "--grid.rounds", "1", "--grid.selection", "cfbs", "--grid.refinement", "none"],
+    "tune": ["--seeds", "1", "--grid.rounds", "1", "--grid.selections", "CFBS", "--grid.refinements", "None"],
 }
 """What makes a command a matter of seconds; later options win."""
 
@@ -54,6 +54,7 @@ def workplace(tmp_path_factory) -> Path:
         exec(compile(example("eight.npy"), "README.md", "exec"), {})
     (folder / "mine.py").write_text(re.sub(r"np.savez.*\n", "", mine))
     (folder / "ridge.py").write_text(example("class Ridge"))
+    (folder / "entropy.py").write_text(example("class LowestEntropy"))
     texts = {f"class {digit}": f"the digit {digit}" for digit in range(10)}
     (folder / "texts.json").write_text(json.dumps(texts))
     np.savez(folder / "semantics.npz", semantics=problem.required_semantics, class_names=list(texts))
@@ -77,10 +78,10 @@ def smaller(arguments: list[str]) -> list[str]:
     added = SMALL.get(arguments[0], [])
     if arguments[0] in SMALL and arguments[1] == "--from":
         return arguments
-    if arguments[0] in SMALL and "ridge" not in arguments[1]:
+    if arguments[0] in SMALL and arguments[1] not in ("ridge.py", "entropy.py"):
         added = [*added, "--method.generator.hidden", "32", "--method.per-class", "40"]
-    if any("sths" in argument for argument in arguments) and arguments[0] in SMALL:
-        added = [*added, "--self-training.clustering", "pca_kmeans"]
+    if "ThreeC" in arguments:
+        added = [*added, "--self-training.selection.prior.clustering", "PCAKMeans"]
     return [*arguments, *added]
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Key
 from jzsl.errors import InputError, require_positive
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
-from jzsl.training.epochs import run_epochs
+from jzsl.training.descent import descend
 from jzsl.training.minibatch import minibatch
 from jzsl.types import ClassTable, Pool
 
@@ -68,25 +68,21 @@ def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: Cla
     of_labelled = size / jnp.maximum(jnp.sum(labelled & training), 1)
     of_unlabelled = hyper.exposure * size / jnp.maximum(jnp.sum(unlabelled), 1)
 
-    def loss(params, rows, valid):
+    def loss(params, step_key, rows, valid):
+        del step_key
         x, _, label = minibatch(pool, rows)
         log_p = _log_share(net.embed(params, x), seen)
         right = jnp.take_along_axis(log_p, jnp.where(labelled[rows], label, 0)[:, None], 1)[:, 0]
         uniform = jnp.sum(jnp.where(seen, log_p, 0.0), 1) / jnp.sum(seen)
         log_likelihood = jnp.where(labelled[rows], of_labelled * right, of_unlabelled * uniform)
-        return -jnp.sum(valid * log_likelihood) / hyper.batch_size
-
-    def step(carry, step_key, rows, valid):
-        del step_key
-        params, moments = carry
-        value, gradient = jax.value_and_grad(loss)(params, rows, valid)
-        update, moments = optimizer.update(gradient, moments)
-        return (optax.apply_updates(params, update), moments), {"loss": value}
+        total = -jnp.sum(valid * log_likelihood) / hyper.batch_size
+        return total, {"loss": total}
 
     params = net.init(stream(key, "parameters"), jnp.asarray(pool.x[0]).astype(jnp.float32))
-    carry = (params, optimizer.init(params))
     w = training.astype(jnp.int32)
-    (params, _), _ = run_epochs(step, carry, key, w, jnp.int32(0), hyper.epochs, hyper.batch_size)
+    params, _, _ = descend(
+        loss, optimizer, params, optimizer.init(params), key, w, jnp.int32(0), hyper.epochs, hyper.batch_size
+    )
     detector = Detector(params, seen, jnp.float32(0))
     score = outlyingness(hyper, detector, jnp.asarray(pool.x))
     return detector._replace(threshold=best_threshold(score, held_out, unlabelled))

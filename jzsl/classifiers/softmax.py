@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.interfaces import Classifier, StreamedClassifier
-from jzsl.training.epochs import run_epochs
+from jzsl.training.descent import descend
 from jzsl.types import ClassTable, Embedding, LinearHead
 
 
@@ -44,7 +44,7 @@ def softmax(hyper: Softmax) -> Classifier:
     """Cross-entropy over all classes of the table; weights start at zero. A row counts as often as w says."""
     optimizer = optax.adam(hyper.learning_rate, b1=0.5)
 
-    def descend(
+    def train(
         key: Key[Array, ""],
         take: Callable[..., tuple[Float[Array, "b d"], Int[Array, " b"]]],
         w: Int[Array, " n"],
@@ -53,20 +53,16 @@ def softmax(hyper: Softmax) -> Classifier:
     ) -> Linear:
         """Trains on minibatches that `take` gets from (key, rows)."""
 
-        def loss(linear, x, column, valid):
+        def loss(linear, step_key, rows, valid):
+            x, column = take(step_key, rows)
             entropy = optax.softmax_cross_entropy_with_integer_labels(x @ linear.weight + linear.bias, column)
-            return jnp.sum(valid * entropy) / hyper.batch_size
-
-        def step(carry, step_key, rows, valid):
-            linear, moments = carry
-            value, gradient = jax.value_and_grad(loss)(linear, *take(step_key, rows), valid)
-            update, moments = optimizer.update(gradient, moments)
-            return (optax.apply_updates(linear, update), moments), {"loss": value}
+            total = jnp.sum(valid * entropy) / hyper.batch_size
+            return total, {"loss": total}
 
         start = Linear(jnp.zeros((features, columns)), jnp.zeros(columns))
-        carry = (start, optimizer.init(start))
-        (linear, _), _ = run_epochs(step, carry, key, w, jnp.int32(0), hyper.epochs, hyper.batch_size)
-        return linear
+        return descend(
+            loss, optimizer, start, optimizer.init(start), key, w, jnp.int32(0), hyper.epochs, hyper.batch_size
+        )[0]
 
     def fit(
         key: Key[Array, ""],
@@ -79,7 +75,7 @@ def softmax(hyper: Softmax) -> Classifier:
             del step_key
             return x[rows].astype(jnp.float32), y[rows]
 
-        return descend(key, take, w, x.shape[1], classes.count)
+        return train(key, take, w, x.shape[1], classes.count)
 
     def logits(linear: Linear, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
         return x @ linear.weight[:, candidates] + linear.bias[candidates]
@@ -101,7 +97,7 @@ def softmax(hyper: Softmax) -> Classifier:
 
             one = jax.eval_shape(draw, key, source, unseen[:1])
             w = jnp.ones(len(unseen) * per_class, jnp.int32)
-            return descend(key, take, w, one.shape[1], len(unseen)), unseen
+            return train(key, take, w, one.shape[1], len(unseen)), unseen
 
         def logits_stream(
             trained: tuple[Linear, Int[Array, " u"]], x: Float[Array, "m d"], candidates: Int[Array, " k"]

@@ -19,7 +19,7 @@ from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import GeneratorShape, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
-from jzsl.training.epochs import run_epochs
+from jzsl.training.descent import descend
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Metrics, Pool
 
@@ -131,7 +131,7 @@ def cvae(hyper: CVAE) -> Generator:
                 x = jnp.where(observed, x, 0.0)
             posterior = encoder_net.apply(params.encoder, x, semantics)
             preactivation = decoder_net.class_preactivation(params.decoder, semantics)
-            noise = jax.random.normal(key, posterior.mean.shape)
+            noise = jax.random.normal(stream(key, "latents"), posterior.mean.shape)
             bound = elbo(
                 lambda z: decoder_net.decode(params.decoder, preactivation, z),
                 x,
@@ -147,20 +147,9 @@ def cvae(hyper: CVAE) -> Generator:
             }
             return -jnp.sum(valid * bound) / hyper.batch_size, metrics
 
-        def step(carry, key, rows, valid):
-            params, moments = carry
-            gradient, metrics = jax.grad(loss, has_aux=True)(params, stream(key, "latents"), rows, valid)
-            update, moments = optimizer.update(gradient, moments)
-            return (optax.apply_updates(params, update), moments), metrics
-
-        (params, moments), metrics = run_epochs(
-            step,
-            (state.params, state.optimizer),
-            stream(state.key, "training"),
-            pool.w,
-            state.epoch,
-            epochs,
-            hyper.batch_size,
+        key = stream(state.key, "training")
+        params, moments, metrics = descend(
+            loss, optimizer, state.params, state.optimizer, key, pool.w, state.epoch, epochs, hyper.batch_size
         )
         return CVAEState(params, moments, state.key, state.epoch + epochs), metrics
 

@@ -17,7 +17,7 @@ from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method
 from jzsl.keys import stream
-from jzsl.training.epochs import run_epochs
+from jzsl.training.descent import descend, per_valid
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
@@ -81,27 +81,16 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         semantics, count = unit(jnp.asarray(classes.required_semantics)), classes.count
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
 
-        def loss(bilinear, rows, valid):
+        def loss(bilinear, key, rows, valid):
+            del key
             x, _, y = minibatch(pool, rows)
             scores = unit(x) @ bilinear @ semantics.T
-            return jnp.sum(valid * loss_of(hinges(scores, y, present, hyper.margin))) / hyper.batch_size
+            total = jnp.sum(valid * loss_of(hinges(scores, y, present, hyper.margin))) / hyper.batch_size
+            return total, per_valid(total, valid, hyper.batch_size)
 
-        def step(carry, key, rows, valid):
-            del key
-            bilinear, moments = carry
-            value, gradient = jax.value_and_grad(loss)(bilinear, rows, valid)
-            update, moments = optimizer.update(gradient, moments)
-            metrics = {"loss": value * hyper.batch_size / jnp.sum(valid)}
-            return (optax.apply_updates(bilinear, update), moments), metrics
-
-        (bilinear, moments), metrics = run_epochs(
-            step,
-            (state.bilinear, state.optimizer),
-            stream(state.key, "training"),
-            pool.w,
-            state.epoch,
-            epochs,
-            hyper.batch_size,
+        key = stream(state.key, "training")
+        bilinear, moments, metrics = descend(
+            loss, optimizer, state.bilinear, state.optimizer, key, pool.w, state.epoch, epochs, hyper.batch_size
         )
         return CompatibilityState(bilinear, moments, state.key, state.epoch + epochs), metrics
 

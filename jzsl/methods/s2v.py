@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
@@ -13,7 +12,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.semantic_projector import projector
-from jzsl.training.epochs import run_epochs
+from jzsl.training.descent import descend, per_valid
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
@@ -70,24 +69,19 @@ def s2v(hyper: S2V) -> Method:
         pool = labelled(pool)
         net = projector(pool.x.shape[1], hyper.hidden)
 
-        def loss(params, rows, valid):
+        def loss(params, key, rows, valid):
+            del key
             x, observed, y = minibatch(pool, rows)
             residual = x - net.apply(params, classes.required_semantics[y])
             if observed is not None:
                 residual = jnp.where(observed, residual, 0.0)
-            return jnp.sum(valid * jnp.sum(residual**2, -1)) / hyper.batch_size
+            total = jnp.sum(valid * jnp.sum(residual**2, -1)) / hyper.batch_size
+            return total, per_valid(total, valid, hyper.batch_size)
 
-        def step(carry, key, rows, valid):
-            del key
-            params, moments = carry
-            value, gradient = jax.value_and_grad(loss)(params, rows, valid)
-            update, moments = optimizer.update(gradient, moments, params)
-            scaled = value * hyper.batch_size / jnp.sum(valid)
-            return (optax.apply_updates(params, update), moments), {"loss": scaled}
-
-        carry = (state.params, state.optimizer)
         key = stream(state.key, "training")
-        (params, moments), metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
+        params, moments, metrics = descend(
+            loss, optimizer, state.params, state.optimizer, key, pool.w, state.epoch, epochs, hyper.batch_size
+        )
         return S2VState(params, moments, state.key, state.epoch + epochs), metrics
 
     def predictor(state: S2VState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "c d"]:

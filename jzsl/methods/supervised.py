@@ -17,7 +17,7 @@ from jzsl.hardness.angular import angles, angular_logits
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.embedding_classifier import embedding_classifier
-from jzsl.training.epochs import run_epochs
+from jzsl.training.descent import descend, per_valid
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
@@ -104,23 +104,18 @@ def supervised(hyper: Supervised) -> Method:
         count = classes.count
         net = embedding_classifier(count, hyper.hidden)
 
-        def loss(params, rows, valid):
+        def loss(params, key, rows, valid):
+            del key
             x, _, y = minibatch(pool, rows)
             target = jax.nn.one_hot(y, count) if pool.soft is None else jnp.asarray(pool.soft)[rows]
             entropy = -jnp.sum(target * jax.nn.log_softmax(logits_of(net.embed(params, x))), -1)
-            return jnp.sum(valid * entropy) / hyper.batch_size
+            total = jnp.sum(valid * entropy) / hyper.batch_size
+            return total, per_valid(total, valid, hyper.batch_size)
 
-        def step(carry, key, rows, valid):
-            del key
-            params, moments = carry
-            value, gradient = jax.value_and_grad(loss)(params, rows, valid)
-            update, moments = optimizer.update(gradient, moments, params)
-            metrics = {"loss": value * hyper.batch_size / jnp.sum(valid)}
-            return (optax.apply_updates(params, update), moments), metrics
-
-        carry = (state.params, state.optimizer)
         key = stream(state.key, "training")
-        (params, moments), metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
+        params, moments, metrics = descend(
+            loss, optimizer, state.params, state.optimizer, key, pool.w, state.epoch, epochs, hyper.batch_size
+        )
         return SupervisedState(params, moments, state.key, state.epoch + epochs), metrics
 
     def predictor(

@@ -17,16 +17,7 @@ from jzsl.keys import stream
 from jzsl.procedure import Prepare, Procedure
 from jzsl.self_training.parts import PriorEstimator, PseudoLabelSchedule, Refiner, Selector, uniform_prior
 from jzsl.self_training.priors.bbse import confusion_matrix
-from jzsl.types import (
-    UNLABELLED,
-    Candidates,
-    ClassTable,
-    Metrics,
-    PerSample,
-    Pool,
-    Predictions,
-    SelectionRequest,
-)
+from jzsl.types import UNLABELLED, Candidates, ClassTable, Metrics, PerSample, Pool, Predictions, SelectionRequest
 
 _GENERATED_PER_CLASS = 50
 """Samples generated of each class to see how the base confuses them."""

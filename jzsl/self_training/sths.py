@@ -40,7 +40,8 @@ class STHS:
     ] = None
     """how the base's predictions are refined before samples are selected; None takes them as they are"""
     warm: bool = False
-    """go on with the last round's model; by default it is trained again from scratch, as algorithm 1 does"""
+    """go on with the last round's model, as CBST does; by default it is trained again from scratch, as algorithm 1 of
+    STHS does"""
     strict: bool = False
     """one unlabelled pool of seen and unseen test samples mixed (STHS, section 4.5); else the unseen ones are
     separate"""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jzsl.driver.load import load_config
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
@@ -16,13 +15,13 @@ from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
-from jzsl.tasks.gzsl import GZSL
+from jzsl.studies.runs import method_of_config
 
 GENERATORS = ("abp", "cvae", "wgan")
 NAMED: dict[str, MethodConfig] = {
     "s2v": S2V(),
-    "abp": Generative(ABP(), noise=(GZSL(),)),
-    "cvae": Generative(CVAE(latent=10), noise=(GZSL(),)),
+    "abp": Generative(ABP(), zsl_noise=False),
+    "cvae": Generative(CVAE(latent=10), zsl_noise=False),
     "wgan": Generative(WGAN()),
     "supervised": Supervised(),
 }
@@ -41,7 +40,7 @@ def base_named(name: str, hidden: int | None = None) -> tuple[str, MethodConfig]
         InputError: if there is no such method.
     """
     if name.endswith(".py"):
-        name, base = Path(name).stem, load_config(Path(name)).method
+        name, base = Path(name).stem, method_of_config(Path(name))
     else:
         base = NAMED[name] if name in NAMED else _by_class(name)
     if hidden is None or not isinstance(base, Generative):

@@ -24,7 +24,7 @@ SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 def cost(setup: StudySetup) -> StudyResult:
     """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
     problem = setup.problem
-    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.semantics.shape[1])}
+    sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.required_semantics.shape[1])}
     rows = []
     for name, base in only_generative(setup).items():
         generator, batch = base.generator.build(), getattr(base.generator, "batch_size", 64)
@@ -83,9 +83,11 @@ def costs(generator: Generator, features: int, dimensions: int, batch: int) -> d
     state = jax.eval_shape(generator.init, key, pool, classes)
     networks = (state.params, getattr(state, "critic", ()))
     weights = sum(leaf.size for leaf in jax.tree.leaves(networks) if leaf.ndim == 2)
-    training = product_operations(lambda *arguments: generator.fit(*arguments, 1)[0], state, pool, classes)
+    training = product_operations(
+        lambda state, pool, classes: generator.fit(state, pool, classes, 1, 1)[0], state, pool, classes
+    )
     semantics = jax.ShapeDtypeStruct((batch, dimensions), jnp.float32)
-    compiled = jax.jit(lambda *arguments: generator.sample(*arguments, False)).lower(state, key, semantics).compile()
+    compiled = jax.jit(generator.sample, static_argnums=3).lower(key, state, semantics, False).compile()
     analysis: Any = compiled.cost_analysis()
     return {
         "parameters M": round(weights / 1e6, 2),

@@ -16,26 +16,37 @@ from jzsl.errors import InputError
 from jzsl.hardness.scores import Hardness, hardness
 from jzsl.interfaces import MethodConfig
 from jzsl.report.figures import COLOURS
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.parts import SelectorConfig
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.schedules.portion import PortionSchedule
+from jzsl.self_training.selection.all import AllSamples
+from jzsl.self_training.selection.cbst import CBST
+from jzsl.self_training.selection.cbst_avh import CBSTAVH
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.crst import CRST
+from jzsl.self_training.selection.hard_classes import with_hard_classes
+from jzsl.self_training.selection.pn_cfbs_avc import PNCFBSAVC
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.studies.runs import Runs
 from jzsl.studies.study import Study, StudyResult, StudySetup, claim, compare, deviation
 from jzsl.tasks.adaptation import Adaptation
 
-PORTION = (0.2, 0.05, 0.5)
-"""Of CBST's public code: the share in the first round, its growth, its limit."""
-_VARIANTS = {
-    "RS": Selection.random_sampling,
-    "all": Selection.everything,
-    "confidence": Selection.top_confidence,
-    "CFBS": Selection.cfbs,
-    "CFBS-AVC": Selection.pn_cfbs_avc,
-    "CBST": Selection.cbst,
-    "CBST+AVH": Selection.cbst_avh,
-    "CRST, MRKLD": Selection.crst_mrkld,
-    "CRST, LRENT": Selection.crst_lrent,
-    "CRST": Selection.crst,
+PORTION = PortionSchedule()
+_VARIANTS: dict[str, SelectorConfig] = {
+    "RS": RandomSampling(),
+    "all": AllSamples(),
+    "confidence": TopConfidence(),
+    "CFBS": CFBS(),
+    "CFBS-AVC": PNCFBSAVC(prior=Uniform()),
+    "CBST": CBST(),
+    "CBST+AVH": CBSTAVH(),
+    "CRST, MRKLD": CRST(lrent=0.0),
+    "CRST, LRENT": CRST(mrkld=0.0),
+    "CRST": CRST(),
 }
+
 _RIVALS = ("CBST", "CRST")
 _Curves = dict[tuple[str, str], Float[np.ndarray, "seeds rounds"]]
 
@@ -53,9 +64,7 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
     for name, base in setup.bases.items():
         for variant, selection in _VARIANTS.items():
             setup.progress(f"{name}: {variant}")
-            sths = STHS(
-                setup.rounds, selection, Prior.uniform, hard=setup.hard_class_fraction, portion=PORTION, warm=True
-            )
+            sths = STHS(setup.rounds, with_hard_classes(selection, setup.hard_class_fraction), PORTION, warm=True)
             curves[name, variant], first = _train(setup, base, sths)
             rows.append({"base": name, "selection": variant, **_columns(curves[name, variant], first)})
     differences = compare(
@@ -76,8 +85,8 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         lambda figure: _draw(figure, setup, curves),
         (
             f"{setup.rounds} rounds of {setup.epochs} epochs, each continuing with the model of the one before, as in "
-            f"CBST; {PORTION[0]:.0%} of the target's samples, {PORTION[1]:.0%} more each round, at most "
-            f"{PORTION[2]:.0%}",
+            f"CBST; {PORTION.first:.0%} of the target's samples, {PORTION.growth:.0%} more each round, at most "
+            f"{PORTION.limit:.0%}",
             "right labels, AVH, confidence, norm: means over the samples of the first round, by the source model",
         ),
         ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
@@ -97,8 +106,8 @@ def _train(
             if t == 1 and by_source is not None:
                 first.append(_selected(runs, state, by_source))
             if t == 0 and embed is not None:
-                predictor, scores, x = runs.scored(state)
-                embedding = embed(predictor, x, runs.candidates)
+                predictor, scores = runs.scored(state)
+                embedding = embed(predictor, runs.x, runs.candidates)
                 by_source = hardness(scores, embedding, jnp.argmax(scores, 1).astype(jnp.int32))
             accuracies.append(runs.metrics(state)["A"])
         curves.append(accuracies)

@@ -12,36 +12,44 @@ from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.gated import Gated
 from jzsl.report.figures import horizontal_bars
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.parts import SelectorConfig
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.selection.cbst import CBST
+from jzsl.self_training.selection.cbst_avh import CBSTAVH
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.crst import CRST
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
+from jzsl.self_training.selection.pn_cfbs_avc import PNCFBSAVC
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
-from jzsl.studies.harness import METRICS
 from jzsl.studies.runs import Runs, calibration_offset
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, deviation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
 INDUCTIVE, SEPARATE, STRICT = "inductive", "separate pool", "strict"
-_SHOWN = ("T1", *METRICS[GZSL()])
+_SHOWN = ("T1", *GZSL().numbers)
 _PAIRS = (("CFBS", "RS"), ("CFBS-AVC", "CFBS"))
 
 
 def selections(rounds: int, hard: float, strict: bool) -> dict[str, STHS]:
     """Self-training of each selection by name."""
 
-    def by(selection: Selection, prior: Prior = Prior.uniform) -> STHS:
-        return STHS(rounds, selection, prior, hard=hard, strict=strict)
+    def by(selection: SelectorConfig) -> STHS:
+        return STHS(rounds, selection, strict=strict)
 
     return {
-        "none (base)": STHS(0, prior=Prior.uniform, strict=strict),
-        "RS": by(Selection.random_sampling),
-        "confidence": by(Selection.top_confidence),
-        "CFBS": by(Selection.cfbs),
-        "PN-CFBS, 3C": by(Selection.pn_cfbs, Prior.three_c_edges),
-        "CBST": by(Selection.cbst),
-        "CBST+AVH": by(Selection.cbst_avh),
-        "CRST": by(Selection.crst),
-        "CFBS-AVC": by(Selection.pn_cfbs_avc),
-        "PN-CFBS-AVC, 3C": by(Selection.pn_cfbs_avc, Prior.three_c_edges),
+        "none (base)": STHS(0, strict=strict),
+        "RS": by(RandomSampling()),
+        "confidence": by(TopConfidence()),
+        "CFBS": by(CFBS(hard)),
+        "PN-CFBS, 3C": by(PNCFBS(hard)),
+        "CBST": by(CBST()),
+        "CBST+AVH": by(CBSTAVH()),
+        "CRST": by(CRST()),
+        "CFBS-AVC": by(PNCFBSAVC(hard, Uniform())),
+        "PN-CFBS-AVC, 3C": by(PNCFBSAVC(hard)),
     }
 
 

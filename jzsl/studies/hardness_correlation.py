@@ -110,8 +110,8 @@ class _Scored:
         for seed in range(setup.seeds):
             setup.progress(f"{name}: seed {seed}")
             (state,) = runs.states(seed)
-            predictor, scores, x = runs.scored(state)
-            embedding = embed(predictor, x, candidates)
+            predictor, scores = runs.scored(state)
+            embedding = embed(predictor, runs.x, candidates)
             predicted = np.asarray(scores).argmax(1).astype(np.int32)
             votes.append(predicted)
             for by, label in (("predicted", predicted), ("true", truth)):

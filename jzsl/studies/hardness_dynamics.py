@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jzsl.report.figures import COLOURS
-from jzsl.self_training.selection.choice import Selection
+from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.sths import STHS
 from jzsl.studies.harness import Harness
 from jzsl.studies.study import Study, StudyResult, StudySetup, defined_mean, verdict
@@ -53,7 +53,7 @@ def hardness_dynamics(setup: StudySetup) -> StudyResult:
 def _group_means(setup: StudySetup, harness: Harness, name: str) -> dict[str, Float[np.ndarray, "t 2"]]:
     """Accuracy and precision of each group after each round, means over seeds."""
     values: dict[str, list[list[tuple[float, float]]]] = {group: [] for group in _GROUPS}
-    sths = STHS(setup.rounds, Selection.cfbs, hard=setup.hard_class_fraction)
+    sths = STHS(setup.rounds, CFBS(setup.hard_class_fraction))
     for seed, rounds in enumerate(harness.self_train(sths)):
         setup.progress(f"{name}: seed {seed}")
         of_seed: dict[str, list[tuple[float, float]]] = {group: [] for group in _GROUPS}

@@ -11,23 +11,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
-from jzsl.evaluation.protocol import NUMBERS, Protocol, Queries
-from jzsl.evaluation.views import inductive, transductive
+from jzsl.evaluation.protocol import Protocol
+from jzsl.evaluation.views import inductive, queries_of, transductive
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.keys import stream
 from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.metrics.curve import SeenUnseenCurve
 from jzsl.problem.problem import Problem
-from jzsl.self_training.priors.three_c import Clustering
+from jzsl.self_training.parts import PreparePrior
+from jzsl.self_training.rounds import Prepared
 from jzsl.self_training.sths import STHS
 from jzsl.studies.study import StudySetup
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import ClassTable, Pool, Predictions, State
-
-METRICS = NUMBERS
-"""Names of the metrics of each task."""
+from jzsl.types import Candidates, ClassTable, Pool, Predictions, State
 
 
 class Epoch(NamedTuple):
@@ -52,15 +50,15 @@ class Training:
 
     def trained(self, key: Any, pool: Pool, classes: ClassTable, epochs: int) -> State:
         """The state after all epochs, in one call."""
-        return self._fit(self._init(key, pool, classes), pool, classes, epochs)[0]
+        return self._fit(self._init(key, pool, classes), pool, classes, epochs, epochs)[0]
 
     def by_epoch(self, key: Any, pool: Pool, classes: ClassTable, epochs: int) -> Iterator[Epoch]:
         """The state after each epoch."""
         state = self._init(key, pool, classes)
-        jax.block_until_ready(self._fit(state, pool, classes, 0)[0])  # compiles outside the clock
+        jax.block_until_ready(self._fit(state, pool, classes, 0, epochs)[0])  # compiles outside the clock
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
-            state, _ = jax.block_until_ready(self._fit(state, pool, classes, 1))
+            state, _ = jax.block_until_ready(self._fit(state, pool, classes, 1, epochs))
             yield Epoch(epoch, state, time.perf_counter() - start)
 
 
@@ -94,17 +92,17 @@ class Harness:
     ):
         self._setup, self._base, self._task, self._unlabelled = setup, base, task, unlabelled
         problem = setup.problem if problem is None else problem
-        self._view = (transductive if unlabelled else inductive)(problem, setup.scaling)
+        self._view = (transductive if unlabelled else inductive)(problem, setup.transform)
         self._protocol = Protocol(problem, self._view)
         self._training = Training(base, task)
         self._classifiers: dict[MethodConfig, tuple[Any, Any]] = {}
-        self._clusters: dict[Clustering, Int[np.ndarray, " m"]] = {}
-        queries = self._protocol.queries(task)
-        self.method, self.x, self.candidates = self._training.method, queries.x, queries.candidates
+        self._prepared: dict[PreparePrior, Any] = {}
+        self.method, self.x = self._training.method, self._protocol.samples(task)
+        self.candidates = self._protocol.candidates(task)
         self.pool, self.classes = jax.device_put((self._view.pool, self._view.classes))
-        self.seen, self.unseen, self.setting = self._view.seen, self._view.unseen, self._view.setting
+        self.seen, self.unseen, self.setting = self._view.seen, self._view.unseen, self._view.setting.value
         self.samples, labels = self._protocol.truth(task)
-        self.truth = columns_of(np.asarray(self.candidates), labels)
+        self.truth = columns_of(self.candidates, labels)
         self.names = tuple(problem.class_names[index] for index in self.candidates)
 
     def scaled(self, samples: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -130,17 +128,19 @@ class Harness:
         base: MethodConfig | None = None,
         pool: Pool | None = None,
         classes: ClassTable | None = None,
-        queries: Queries | None = None,
+        x: Shaped[np.ndarray, "n *s"] | None = None,
+        candidates: Int[np.ndarray, " k"] | None = None,
     ) -> Float[np.ndarray, "n k"]:
-        """Scores of the test samples, or of other queries, when `base` classifies, which may differ from the one
-        that trained."""
-        base, queries = base or self._base, queries or Queries(self.x, self.candidates)
+        """Scores of the test samples, or of others, when `base` classifies, which may differ from the one that
+        trained."""
+        base, x = base or self._base, self.x if x is None else x
+        candidates = self.candidates if candidates is None else candidates
         if base not in self._classifiers:
             method = base.build(self._task)
             self._classifiers[base] = (jax.jit(method.predictor), jax.jit(method.logits))
         predictor, logits = self._classifiers[base]
         prepared = predictor(state, pool or self.pool, classes or self.classes, self.unseen)
-        return np.asarray(logits(prepared, queries.x, queries.candidates))
+        return np.asarray(logits(prepared, x, candidates))
 
     def metrics(self, state: State, base: MethodConfig | None = None, pool: Pool | None = None) -> dict[str, float]:
         """The task's metrics in percent, from `scores`."""
@@ -152,12 +152,15 @@ class Harness:
 
     def metrics_on(self, problem: Problem, state: State, pool: Pool, classes: ClassTable) -> dict[str, float]:
         """The task's metrics in percent on the test samples of a part of the problem, scaled as here."""
-        protocol = Protocol(problem, self._view)
-        return protocol.score(self._task, self.scores(state, None, pool, classes, protocol.queries(self._task)))
+        queries = queries_of(problem, self._task)
+        view = self._view._replace(queries={self._task.name: queries}, seen=problem.seen_classes)
+        protocol = Protocol(problem, view)
+        scores = self.scores(state, None, pool, classes, protocol.samples(self._task), queries.candidates)
+        return protocol.score(self._task, scores)
 
     def curve(self, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
         """The seen-unseen curve, in the generalized task."""
-        return self._protocol.curve(scores)
+        return self._protocol.curve(self._task, scores)
 
     def predict(
         self,
@@ -172,35 +175,33 @@ class Harness:
             column: of each one's label; None adds no samples.
             multiplicity: how often each counts in an epoch.
         """
-        pool = self.pool
-        if column is not None and multiplicity is not None:
-            part = slice(self._view.labelled, self._view.labelled + self._view.unlabelled)
-            pool = pool._replace(
-                y=jnp.asarray(pool.y).at[part].set(self.unseen[column]),
-                w=jnp.asarray(pool.w).at[part].set(jnp.int32(multiplicity)),
-            )
+        part, none = self._view.unlabelled_samples, np.zeros(self._view.unlabelled, np.int32)
+        column, multiplicity = none if column is None else column, none if multiplicity is None else multiplicity
+        pool = self.pool._replace(
+            y=jnp.asarray(self.pool.y).at[part].set(self.unseen[column]),
+            w=jnp.asarray(self.pool.w).at[part].set(jnp.int32(multiplicity)),
+        )
         return self.scores(self.trained(seed, pool), pool=pool).argmax(1)
 
-    def self_train(self, sths: STHS) -> Iterator[list[tuple[Predictions, Float[Array, "k k"]]]]:
-        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix."""
+    def self_train(self, sths: STHS) -> Iterator[list[tuple[Predictions, Float[Array, "k k"] | None]]]:
+        """For each seed the predictions after every round, round 0 first, with the base's confusion matrix where a
+        class prior needs it."""
         training = sths.build(self.method, self._view.labelled, self._view.unlabelled)
-        clusters = self.clusters(sths.clustering) if sths.needs_clusters else np.zeros(self._view.unlabelled)
-        candidates, step = jax.device_put(self._view.candidates), jax.jit(training.step)
-        arrays: Any = (self.pool, self.classes, candidates)
+        prepared, parameters = self.prepared(sths), sths.parameters(len(self.candidates))
+        step: Any = jax.jit(training.step)
+        candidates: Candidates = jax.device_put(self._view.candidates)
         for seed in range(self._setup.seeds):
-            schedule = sths.schedule(len(self.candidates))
-            state, rounds = training.init(jax.random.key(seed), *arrays, jnp.int32(clusters), schedule), []
+            start = training.init(jax.random.key(seed), self.pool, self.classes, candidates, prepared, parameters)
+            state, rounds = start, []
             for _ in range(sths.rounds + 1):
-                state, _ = step(state, *arrays, self._setup.epochs)
+                state, _ = step(state, self.pool, self.classes, candidates, self._setup.epochs)
                 rounds.append((state.predictions, state.confusion))
             yield rounds
 
-    def clusters(self, clustering: Clustering) -> Int[np.ndarray, " m"]:
-        """Cluster of each unlabelled sample, as many clusters as unseen classes; computed once."""
-        if clustering not in self._clusters:
-            unlabelled = np.asarray(self._view.pool.x[self._view.labelled :])
-            self._clusters[clustering] = clustering.value(unlabelled, len(self.candidates), 0)
-        return self._clusters[clustering]
+    def prepared(self, sths: STHS) -> Prepared:
+        """What its class priors prepare of the unlabelled samples; each clustering is computed once."""
+        unlabelled = np.asarray(self._view.pool.x[self._view.unlabelled_samples])
+        return sths.prepare(unlabelled, len(self.candidates), self._prepared)
 
     def accuracies(self, predicted: Int[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
         """Accuracy of each candidate class, in percent."""

@@ -3,16 +3,31 @@
 Columns: base, group (the estimate), distance (total variation in percent, mean over seeds), std, values (one per seed).
 """
 
-import jax.numpy as jnp
 import numpy as np
 
 from jzsl.report.figures import grouped_bars
-from jzsl.self_training.priors.three_c import Clustering
-from jzsl.self_training.selection.choice import Prior
-from jzsl.self_training.selection.hardness import class_frequency
+from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
+from jzsl.self_training.clustering.tsne_mixture import TSNEMixture
+from jzsl.self_training.priors.bbse import BBSE
+from jzsl.self_training.priors.saerens import Saerens
+from jzsl.self_training.priors.three_c import ThreeC
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.selection.hard_classes import class_frequency
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.sths import STHS
 from jzsl.studies.harness import Harness
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, group_rows, verdict
+
+PRIORS = {
+    "uniform": Uniform(),
+    **{
+        f"3C ({reading}), {name}": ThreeC(reading, clustering)
+        for reading in ("edges", "dominant")
+        for name, clustering in {"t-SNE and mixture": TSNEMixture(), "PCA and k-means": PCAKMeans()}.items()
+    },
+    "Saerens": Saerens(),
+    "BBSE": BBSE(),
+}
 
 
 def prior_error(setup: StudySetup) -> StudyResult:
@@ -24,17 +39,16 @@ def prior_error(setup: StudySetup) -> StudyResult:
         notes = (*harness.notes, "clusterings are computed once, with as many clusters as unseen classes")
         truth = np.bincount(harness.truth, minlength=len(harness.candidates)) / len(harness.truth)
         setup.progress("clustering")
-        clusters = {clustering: harness.clusters(clustering) for clustering in Clustering}
-        for seed, rounds in enumerate(harness.self_train(STHS(0))):
+        generates = harness.method.sample is not None
+        priors = {title: prior for title, prior in PRIORS.items() if generates or not prior.build().needs_generated}
+        prepared = {title: harness.prepared(STHS(0, PNCFBS(prior=prior))).selection for title, prior in priors.items()}
+        base_alone = STHS(0, PNCFBS(prior=BBSE())) if generates else STHS(0)
+        for seed, rounds in enumerate(harness.self_train(base_alone)):
             setup.progress(f"{name}: seed {seed}")
             predictions, confusion = rounds[0]
             estimates = {"class frequency": class_frequency(predictions)}
-            for prior in Prior:
-                if prior is Prior.known or (prior is Prior.bbse and harness.method.sample is None):
-                    continue
-                for clustering in Clustering if prior.needs_clusters else (Clustering.pca_kmeans,):
-                    title = f"{prior.name}, {clustering.name}" if prior.needs_clusters else prior.name
-                    estimates[title] = prior.value(predictions, jnp.int32(clusters[clustering]), confusion)
+            for title, prior in priors.items():
+                estimates[title] = prior.build().estimate(prepared[title], predictions, confusion)
             for title, estimate in estimates.items():
                 distance = 50 * float(np.abs(np.asarray(estimate) - truth).sum())
                 values.setdefault((name, title), []).append(distance)
@@ -46,7 +60,7 @@ def prior_error(setup: StudySetup) -> StudyResult:
         for name in setup.bases
     )
     held = all(
-        min(np.mean(values[name, title]) for title in titles[name] if title.startswith("three_c"))
+        min(np.mean(values[name, title]) for title in titles[name] if title.startswith("3C"))
         < np.mean(values[name, "uniform"])
         for name in setup.bases
     )

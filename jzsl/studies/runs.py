@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jzsl.config import Experiment, Train
-from jzsl.driver.round_trainer import RoundTrainer
-from jzsl.driver.trainer import Programs, Trainer
+from jzsl.driver.load import load_config
+from jzsl.driver.plan import inductive_trainer, self_trainer
+from jzsl.evaluation.protocol import Protocol
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
 from jzsl.self_training.sths import STHS
@@ -41,7 +44,7 @@ class Runs:
 
     Attributes:
         method: what the base builds for the first task.
-        candidates, samples, truth: of the first task, as in `Harness`.
+        x, candidates, samples, truth: of the first task, as in `Harness`.
     """
 
     def __init__(
@@ -60,22 +63,22 @@ class Runs:
             Train(epochs=setup.epochs),
             tasks,
             validation,
-            setup.scaling,
+            setup.transform,
             setup.seeds,
             parallel_seeds=1,
             self_training=sths,
         )
         self._epochs, self._seeds, self._task = setup.epochs, setup.seeds, tasks[0]
-        programs = Programs(experiment)
-        self.method = programs.methods[self._task]
         self._trainer = (
-            Trainer(problem, experiment, programs, len(problem.splits.train), choosing=validation)
-            if sths is None
-            else RoundTrainer(problem, experiment, programs, sths)
+            inductive_trainer(problem, experiment, validation) if sths is None else self_trainer(problem, experiment)
         )
-        self._trainer.factor = offset
-        self.candidates = self._trainer.candidates[self._task]
-        self.samples, labels = self._trainer.truth(self._task)
+        self._trainer.offset = offset
+        self.method = self._trainer.programs.methods[self._task]
+        self._logits: Any = jax.jit(self.method.logits)
+        scoring = self._trainer.scoring
+        self.candidates = scoring.candidates[self._task.name]
+        self.samples, labels = scoring.truth(self._task)
+        self.x = Protocol(problem, self._trainer.view).samples(self._task)
         self.truth = columns_of(self.candidates, labels)
 
     def states(self, seed: int) -> Iterator[Any]:
@@ -88,7 +91,7 @@ class Runs:
 
     def metrics(self, state: Any) -> dict[str, float]:
         """The tasks' metrics in percent."""
-        return self._trainer.score(state, self._trainer.predictors(state))
+        return self._trainer.scores(state).numbers()
 
     def last_metrics(self) -> list[dict[str, float]]:
         """For each seed the metrics at the end."""
@@ -98,19 +101,23 @@ class Runs:
             values.append(self.metrics(state))
         return values
 
-    def scored(self, state: Any) -> tuple[Any, Float[Array, "n k"], Float[Array, "n d"]]:
-        """The predictor of the first task, the scores of its test samples, and these."""
-        predictor = self._trainer.predictors(state)[self._task]
-        return predictor, *self._trainer.scores(self._task, predictor)
+    def scored(self, state: Any) -> tuple[Any, Float[Array, "n k"]]:
+        """The predictor of the first task, and the scores of its test samples before calibration."""
+        predictor = self._trainer.scores(state).predictors()[self._task]
+        return predictor, self._logits(predictor, self.x, self.candidates)
 
     def pseudo_labels(self, state: Any) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
         """Of each unlabelled sample the class that it was trained with, and how often it counted (0: not selected)."""
-        view = self._trainer.view
-        part = slice(view.labelled, view.labelled + view.unlabelled)
+        part = self._trainer.view.unlabelled_samples
         return np.asarray(state.y)[0, part], np.asarray(state.w)[0, part]
+
+
+def method_of_config(path: Path) -> MethodConfig:
+    """The method of a config file."""
+    return load_config(path).method
 
 
 def calibration_offset(setup: StudySetup, base: MethodConfig) -> float:
     """The median over seeds of the offsets with the best H on validation classes after inductive training."""
     runs = Runs(setup, base, (GZSL(),), validation=True)
-    return float(np.median([metrics["factor"] for metrics in runs.last_metrics()]))
+    return float(np.median([metrics["offset"] for metrics in runs.last_metrics()]))

@@ -7,8 +7,19 @@ seed).
 import numpy as np
 
 from jzsl.report.figures import horizontal_bars
-from jzsl.self_training.refinement.choice import Refinement
-from jzsl.self_training.selection.choice import Prior, Selection
+from jzsl.self_training.parts import PriorConfig
+from jzsl.self_training.priors.bbse import BBSE
+from jzsl.self_training.priors.known import Known
+from jzsl.self_training.priors.saerens import Saerens
+from jzsl.self_training.priors.three_c import ThreeC
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.refinement.spherical_kmeans import SphericalKMeans
+from jzsl.self_training.selection.all import AllSamples
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.pn_cfbs import PNCFBS
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.studies.harness import Harness
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, group_rows
@@ -30,7 +41,7 @@ def sampling_ablation(setup: StudySetup) -> StudyResult:
         )
         prior = np.bincount(harness.truth, minlength=len(harness.candidates)) / len(harness.truth)
         for variant, sths in _variants(setup.rounds, setup.hard_class_fraction, tuple(prior.tolist())).items():
-            if sths.class_prior is Prior.bbse and harness.method.sample is None:
+            if sths.class_prior == "BBSE" and harness.method.sample is None:
                 continue
             setup.progress(f"{name}: {variant}")
             values[name, variant] = [harness.t1(np.asarray(rounds[-1][0].label)) for rounds in harness.self_train(sths)]
@@ -53,27 +64,27 @@ def sampling_ablation(setup: StudySetup) -> StudyResult:
 def _variants(rounds: int, hard: float, prior: tuple[float, ...]) -> dict[str, STHS]:
     """Self-training of each variant by name; `prior` is the true one."""
 
-    def normalised(estimator: Prior, known: tuple[float, ...] = ()) -> STHS:
-        return STHS(rounds, Selection.pn_cfbs, estimator, hard=hard, known=known)
+    def normalised(estimator: PriorConfig) -> STHS:
+        return STHS(rounds, PNCFBS(hard, estimator))
 
-    mass = {"refinement": Refinement.mass_label_propagation, "prior": Prior.uniform}
+    mass = LabelPropagation(mass=Uniform())
     return {
         "inductive": STHS(0),
-        "label propagation": STHS(0, refinement=Refinement.label_propagation),
-        "label propagation, mass": STHS(0, **mass),
-        "spherical k-means": STHS(0, refinement=Refinement.spherical_kmeans),
-        "RS": STHS(rounds, Selection.random_sampling),
-        "all": STHS(rounds, Selection.everything),
-        "confidence": STHS(rounds, Selection.top_confidence),
-        "CFBS": STHS(rounds, Selection.cfbs, hard=hard),
-        "PN-CFBS, 3C": normalised(Prior.three_c_edges),
-        "PN-CFBS, 3C dominant": normalised(Prior.three_c_dominant),
-        "PN-CFBS, Saerens": normalised(Prior.saerens),
-        "PN-CFBS, BBSE": normalised(Prior.bbse),
-        "PN-CFBS, true prior": normalised(Prior.known, prior),
-        "RS on mass": STHS(rounds, Selection.random_sampling, **mass),
-        "confidence on mass": STHS(rounds, Selection.top_confidence, **mass),
-        "CFBS on mass": STHS(rounds, Selection.cfbs, hard=hard, **mass),
+        "label propagation": STHS(0, refinement=LabelPropagation()),
+        "label propagation, mass": STHS(0, refinement=mass),
+        "spherical k-means": STHS(0, refinement=SphericalKMeans()),
+        "RS": STHS(rounds, RandomSampling()),
+        "all": STHS(rounds, AllSamples()),
+        "confidence": STHS(rounds, TopConfidence()),
+        "CFBS": STHS(rounds, CFBS(hard)),
+        "PN-CFBS, 3C": normalised(ThreeC()),
+        "PN-CFBS, 3C dominant": normalised(ThreeC("dominant")),
+        "PN-CFBS, Saerens": normalised(Saerens()),
+        "PN-CFBS, BBSE": normalised(BBSE()),
+        "PN-CFBS, true prior": normalised(Known(prior)),
+        "RS on mass": STHS(rounds, RandomSampling(), refinement=mass),
+        "confidence on mass": STHS(rounds, TopConfidence(), refinement=mass),
+        "CFBS on mass": STHS(rounds, CFBS(hard), refinement=mass),
     }
 
 

@@ -14,7 +14,7 @@ from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
 from jzsl.report.figures import COLOURS
 from jzsl.studies.bases import GENERATORS
-from jzsl.studies.harness import METRICS, Harness
+from jzsl.studies.harness import Harness
 from jzsl.studies.study import (
     Seeds,
     Study,
@@ -80,7 +80,7 @@ def _train(setup: StudySetup) -> _Values:
                 setup.progress(f"{name}: seed {seed}, {count} seen classes")
                 part = with_seen(problem, order[:count])
                 pool = harness.pool._replace(w=np.where(np.isin(y, order[:count]), w, 0).astype(np.int32))
-                classes = harness.classes._replace(seen=np.isin(np.arange(len(problem.semantics)), order[:count]))
+                classes = harness.classes._replace(seen=np.isin(np.arange(len(problem.class_names)), order[:count]))
                 state = harness.trained(seed, pool, classes)
                 values.setdefault((name, count), []).append(harness.metrics_on(part, state, pool, classes))
     return values
@@ -95,7 +95,7 @@ def _means(values: _Values, name: str, metric: str) -> list[float]:
 def _rows(values: _Values) -> list[dict[str, Any]]:
     rows = []
     for (name, count), of_seeds in values.items():
-        columns = {metric: [metrics[metric] for metrics in of_seeds] for metric in METRICS[GZSL()]}
+        columns = {metric: [metrics[metric] for metrics in of_seeds] for metric in GZSL().numbers}
         means = {metric: round(float(np.mean(column)), 2) for metric, column in columns.items()}
         spread = {f"{metric} std": deviation(column) for metric, column in columns.items()}
         rows.append({"base": name, "seen classes": count, **means, **spread})

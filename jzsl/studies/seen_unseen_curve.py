@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jzsl.metrics.calibration import calibrated
+from jzsl.metrics.calibration import column_offsets
 from jzsl.report.figures import COLOURS
 from jzsl.studies.harness import Harness
 from jzsl.studies.runs import calibration_offset
@@ -40,7 +40,7 @@ def seen_unseen_curve(setup: StudySetup) -> StudyResult:
             # S at each U: the curve runs from small to large U.
             of_seeds.append(np.interp(_AXIS, curve.unseen, curve.seen, right=0.0))
             for kind, added in (("uncalibrated", 0.0), ("calibrated", offset)):
-                metrics[kind].append(harness.metrics_of(np.asarray(calibrated(scores, added, is_seen))))
+                metrics[kind].append(harness.metrics_of(scores + column_offsets(added, is_seen)))
         curves[name] = np.mean(of_seeds, 0)
         for kind, added in (("uncalibrated", 0.0), ("calibrated", offset)):
             rows.append({"base": name, "scores": kind, "offset": round(added, 4), **_columns(metrics[kind])})

@@ -15,6 +15,7 @@ from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
 from jzsl.problem.problem import Problem
+from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
 
 SIGNIFICANT = 0.05
@@ -50,7 +51,7 @@ class StudySetup:
     Attributes:
         problem: the data.
         bases: name and configuration of each base method.
-        scaling: feature scaling.
+        transform: of the samples.
         epochs: epochs of each training.
         seeds: number of seeds.
         rounds: T, where a study self-trains.
@@ -62,7 +63,7 @@ class StudySetup:
 
     problem: Problem
     bases: dict[str, MethodConfig]
-    scaling: Scaling
+    transform: TransformConfig
     epochs: int
     seeds: int
     rounds: int = 4

@@ -6,14 +6,16 @@ then offers their fields. Classes are looked up in the config file first, then a
 which the field's part is defined, so that nothing has to be registered.
 """
 
+import contextlib
 import dataclasses
 import enum
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import NoneType, UnionType
+from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import tyro
@@ -86,7 +88,7 @@ def parse(options: type[T], default: T, arguments: list[str], prog: str, namespa
         description += "\n\nParts by their class names, before their own options:\n\n" + "\n\n".join(
             f"--{path} {' | '.join(names)}" for path, names in choices(value.experiment, namespace)
         )
-    with REGISTRY:
+    with REGISTRY, _source_of(namespace):
         return tyro.cli(
             options,
             default=value,
@@ -97,6 +99,22 @@ def parse(options: type[T], default: T, arguments: list[str], prog: str, namespa
         )
 
 
+@contextlib.contextmanager
+def _source_of(namespace: Mapping[str, Any]) -> Iterator[None]:
+    """Lets the parser read the comments of the config file's classes, whose module is gone once the file has run."""
+    name = namespace.get("__name__")
+    if not isinstance(name, str) or name in sys.modules:
+        yield
+        return
+    module = ModuleType(name)
+    module.__dict__.update(namespace)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 def with_parts(root: T, arguments: list[str], namespace: Mapping[str, Any], prefix: str = "") -> tuple[T, list[str]]:
     """`root` with the parts that the command line names, and the other arguments.
 
@@ -104,9 +122,9 @@ def with_parts(root: T, arguments: list[str], namespace: Mapping[str, Any], pref
     """
     options, rest = _grouped(arguments), []
     named = []
-    for number, (option, values) in enumerate(options):
+    for number, (option, _) in enumerate(options):
         path = option.removeprefix("--").replace("-", "_")
-        if option.startswith("--") and path.startswith(prefix) and values and all(map(str.isidentifier, values)):
+        if option.startswith("--") and path.startswith(prefix):
             named.append((path.removeprefix(prefix).split("."), number))
     taken = set()
     for path, number in sorted(named, key=lambda item: len(item[0])):
@@ -206,9 +224,10 @@ def _grouped(arguments: list[str]) -> list[tuple[str, list[str]]]:
     """Each option with the values that follow it; aliases by their full paths."""
     groups: list[tuple[str, list[str]]] = []
     for argument in arguments:
-        if argument.startswith("--"):
+        if argument.startswith("-") and not argument[1:2].isdigit():
             option, equals, value = argument.partition("=")
-            groups.append((ALIASES.get(option, option), [value] if equals else []))
+            short, dot, inner = option.partition(".")
+            groups.append((f"{ALIASES.get(short, short)}{dot}{inner}", [value] if equals else []))
         elif groups:
             groups[-1][1].append(argument)
         else:
@@ -248,7 +267,7 @@ def _value(part: Part, owner: Any, name: str, values: list[str], option: str, na
     if part.several:
         return tuple(made)
     if len(made) != 1:
-        raise InputError(f"{option}: {' '.join(values)} found, expected one name")
+        raise InputError(f"{option}: {len(made)} names found, expected one of {', '.join(classes)}")
     return made[0]
 
 
@@ -276,7 +295,7 @@ def _candidates(part: Part, owner: Any, name: str, namespace: Mapping[str, Any])
         if isinstance(cls, type) and dataclasses.is_dataclass(cls) and _suits(cls, part)
     }
     for package in _packages(part, owner, name):
-        for cls in _dataclasses_in(package):
+        for cls in classes_in(package):
             if _suits(cls, part):
                 classes.setdefault(cls.__name__, cls)
     return dict(sorted(classes.items()))
@@ -293,8 +312,8 @@ def _packages(part: Part, owner: Any, name: str) -> list[str]:
     return list(dict.fromkeys([*([part.package] if part.package else []), *packages]))
 
 
-def _dataclasses_in(package: str) -> Iterator[type]:
-    """Those that the modules of a package define themselves."""
+def classes_in(package: str) -> Iterator[type]:
+    """The dataclasses that the modules of a package define themselves."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
         if not module.ispkg:
             members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
@@ -320,4 +339,4 @@ def _meets(cls: type, protocol: Any) -> bool:
 def _returns_alike(method: Any, expected: Any) -> bool:
     """Whether two methods are annotated to return one type, where both say so: a prior builds no selector."""
     given, wanted = (getattr(of, "__annotations__", {}).get("return") for of in (method, expected))
-    return not (isinstance(given, type) and isinstance(wanted, type)) or issubclass(given, wanted)
+    return not (isinstance(given, type) and isinstance(wanted, type)) or wanted in given.__mro__

@@ -1,5 +1,6 @@
 """`jzsl study`: answer one question with a table (CSV, JSON) and a figure."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ from jzsl.data.locate import locate
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.exchange import encode
-from jzsl.problem.transforms import MinMax
+from jzsl.problem import transforms
+from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
+from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.bases import base_named
 from jzsl.studies.catalogue import studies, study_named
 from jzsl.studies.study import Study, StudySetup, write
@@ -52,8 +55,8 @@ class StudyOptions:
     """T, where a study self-trains (4)"""
     hard_class_fraction: float | None = None
     """K there, as a share of the unseen classes (0.8)"""
-    scaling: Scaling | None = None
-    """feature scaling (minmax)"""
+    transform: str | None = None
+    """of the samples: MinMax (the default) or Unscaled"""
     frequency: Path | None = None
     """how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]: a .npy file"""
 
@@ -97,24 +100,37 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         "epochs": chosen.epochs,
         "rounds": 4,
         "hard_class_fraction": 0.8,
-        "scaling": MinMax(),
+        "transform": MinMax(),
     }
     if options.config is not None:
         experiment = load_config(options.config)
         bases = {options.config.stem: experiment.method}
-        values |= {"scaling": experiment.scaling}
+        values |= {"transform": experiment.transform}
         if experiment.train.epochs is not None:
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
             sths = experiment.self_training
-            values |= {"rounds": sths.rounds, "hard_class_fraction": sths.hard}
+            values |= {"rounds": sths.rounds}
+            fraction = hard_class_fraction(sths.selection)
+            values |= {} if fraction is None else {"hard_class_fraction": fraction}
     values |= {name: getattr(options, name) for name in values if getattr(options, name) is not None}
+    if options.transform is not None:
+        values["transform"] = _transform(options.transform)
     for name in ("epochs", "rounds", "hard_class_fraction"):
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
     problem = locate(options.data, options.features, options.splits).load()
     frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
+
+
+def _transform(name: str) -> TransformConfig:
+    """The class of that name in `jzsl.problem.transforms`."""
+    cls = getattr(transforms, name, None)
+    if not dataclasses.is_dataclass(cls) or not hasattr(cls, "fit"):
+        raise InputError(f"transform: {name} found, expected MinMax or Unscaled")
+    transform: Any = cls()  # type: ignore[operator]
+    return transform
 
 
 def _frequency(path: Path, samples: int) -> np.ndarray:

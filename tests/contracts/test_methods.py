@@ -3,17 +3,20 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
+from jzsl.cosine import unit
 from jzsl.errors import InputError
 from jzsl.export.heads import scores_of
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
 from jzsl.interfaces import Method
+from jzsl.keys import stream
 from jzsl.methods.ale import ALE
 from jzsl.methods.devise import DeViSE
 from jzsl.methods.eszsl import ESZSL
@@ -288,3 +291,44 @@ def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
         head = jax.tree.map(np.asarray, method.head(predictor, jnp.asarray(candidates)))
         expected = np.asarray(method.logits(predictor, queries, jnp.asarray(candidates)))
         np.testing.assert_allclose(scores_of(head, np.asarray(queries), len(candidates)), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("make", [S2V, Supervised])
+def test_weight_decay_is_the_gradient_of_half_the_squared_weights(pool, classes, make):
+    """Read off Adam's first moment after one full-batch step, with and without it."""
+    moments, start = [], None
+    for l2 in (0.0, 0.5):
+        config = make(hidden=8, l2=l2, batch_size=len(pool.x))
+        method = config.build(Adaptation())
+        start = method.init(jax.random.key(0), pool, classes)
+        end, _ = jax.jit(method.fit)(start, pool, classes, 1)
+        moments.append(optax.tree_utils.tree_get(end.optimizer, "mu"))
+    assert start is not None
+    jax.tree.map(
+        lambda with_l2, without, weight: np.testing.assert_allclose(
+            with_l2 - without, 0.1 * 0.5 * weight, rtol=1e-3, atol=1e-4
+        ),
+        moments[1],
+        moments[0],
+        start.params,
+    )
+
+
+@pytest.mark.parametrize("noisy", [(), ("zsl",), ("gzsl",), ("zsl", "gzsl")])
+def test_generated_features_carry_noise_for_the_tasks_that_ask_for_it(pool, classes, view, noisy):
+    """The features that a neighbour classifier of each task gets, and those that the method draws for others."""
+    config = Generative(
+        ABP(hidden=8, latent=2, sigma=0.5), zsl=KNN(3), gzsl=KNN(3), per_class=4,
+        zsl_noise="zsl" in noisy, gzsl_noise="gzsl" in noisy,
+    )  # fmt: skip
+    generator = config.generator.build()
+    for task in (ZSL(), GZSL()):
+        method = config.build(task)
+        state = method.init(jax.random.key(0), pool, classes)
+        y = np.repeat(view.unseen, 4)
+        key = stream(state.key, "generated")
+        expected = generator.sample(key, state.generator, classes.semantics[y], task.name in noisy)
+        references = method.predictor(state, pool, classes, jnp.asarray(view.unseen))
+        np.testing.assert_allclose(references.x[-len(y) :], unit(expected), rtol=1e-5, atol=1e-6)
+        assert method.sample is not None
+        np.testing.assert_array_equal(method.sample(key, state, classes.semantics[y]), expected)

@@ -20,7 +20,7 @@ from jzsl.devices.replicas import replica, replicate
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
-from jzsl.evaluation.views import inductive
+from jzsl.evaluation.views import inductive, view_of
 from jzsl.generators.abp import ABP
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
@@ -38,7 +38,7 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
     """Two epochs for four seeds, `each` devices sharing the rows of one, against the single runs."""
     config = config or load_config(TINY)
     problem = config.data.load()
-    view = inductive(problem, multiple=ROWS_MULTIPLE)
+    view = view_of(problem, multiple=ROWS_MULTIPLE)
     method = config.method.build(ZSL())
     mesh = device_mesh(4, each, jax.devices()[:devices])
     assert mesh.size == devices

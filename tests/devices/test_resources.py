@@ -1,4 +1,4 @@
-"""What a run needs and takes: predicted memory, refusals, compilations, stages of time, and a trace."""
+"""What a run needs and takes: predicted memory, refusals, compilations, timing of time, and a trace."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from jzsl.cli import main
 from jzsl.devices import memory
 from jzsl.devices.program import Program
 from jzsl.driver.load import load_config
-from jzsl.driver.timing import COMPILE, Stages
+from jzsl.driver.timing import COMPILE, Timing
 from jzsl.errors import InputError
 from jzsl.evaluation.views import inductive
 
@@ -66,19 +66,19 @@ def test_the_machine_has_memory():
     assert memory.available(2.0) == 2_000_000_000
 
 
-def test_stages_add_up_and_compilation_is_one_of_its_own():
-    with Stages() as stages:
-        with stages("train"):
+def test_timing_add_up_and_compilation_is_one_of_its_own():
+    with Timing() as timing:
+        with timing("train"):
             jax.jit(lambda x: jnp.sin(x) @ x.T)(np.ones((64, 64), np.float32))
-        with stages("train"):
+        with timing("train"):
             pass
-        total = stages.total
-    assert set(stages.seconds) == {"train", COMPILE}
-    assert 0 < sum(stages.seconds.values()) <= total
-    before = dict(stages.seconds)
+        total = timing.total
+    assert set(timing.seconds) == {"train", COMPILE}
+    assert 0 < sum(timing.seconds.values()) <= total
+    before = dict(timing.seconds)
     jax.jit(lambda x: x + 2)(1.0)
-    assert stages.seconds == before
-    table = stages.table(3)
+    assert timing.seconds == before
+    table = timing.table(3)
     assert {row[0] for row in table} == {"train", COMPILE, "other"}
     assert [row[1] for row in table] == sorted((row[1] for row in table), reverse=True)
     assert sum(row[2] for row in table) == pytest.approx(100, abs=1)
@@ -101,7 +101,7 @@ def test_profile_writes_a_trace_and_a_table(tmp_path, capsys):
     ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "most expensive stages" in printed
+    assert "most expensive timing" in printed
     assert "compile" in printed
     (trace,) = out.glob("profile/plugins/profile/*/perfetto_trace.json.gz")
     names = {event.get("name", "") for event in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}

@@ -12,12 +12,15 @@ from jzsl.config import Train
 from jzsl.data.arrays import Arrays
 from jzsl.driver import saved_model
 from jzsl.driver.load import load_config
+from jzsl.driver.plan import inductive_trainer
+from jzsl.driver.pools import BlockedPool
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.evaluation.views import inductive
 from jzsl.methods.eszsl import ESZSL
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
+from jzsl.types import PerSample
 from tests.driver.test_runner import TINY, assert_same_run, stopping_after
 
 QUIET = Console(quiet=True)
@@ -45,10 +48,12 @@ def test_one_block_is_the_resident_training(config, problem):
     count = len(problem.splits.train)
     streamed, resident = streaming(config, problem, count - 1), inductive_trainer(problem, config)
     states = [trainer.fit(trainer.init((3,)), 0, 2, 2)[0] for trainer in (streamed, resident)]
-    rows = states[0].generator.latents.shape[1]
+    rows = states[0].generator.latents.values.shape[1]
     assert rows == count
     trimmed = states[1]._replace(
-        generator=states[1].generator._replace(latents=states[1].generator.latents[:, :rows])
+        generator=states[1].generator._replace(
+            latents=PerSample(states[1].generator.latents.values[:, :rows])
+        )
     )  # fmt: skip
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(plain(a), plain(b)), states[0], trimmed)
 
@@ -57,16 +62,17 @@ def test_blocks_hold_their_rows_and_every_row_is_visited_once_an_epoch(config, p
     trainer = streaming(config, problem, 64)
     view = inductive(problem)
     index = np.array([3, 5, 40])
+    assert isinstance(trainer._pool, BlockedPool)
     block = trainer._pool.read(index)
     np.testing.assert_array_equal(block.x[:3], view.pool.x[index])
     np.testing.assert_array_equal(block.y[:3], view.pool.y[index])
     assert block.w.tolist() == [1, 1, 1] + [0] * 61
     assert not block.x[3:].any()
     state = trainer.init((0,))
-    before = state.generator.latents.copy()
+    before = state.generator.latents.values.copy()
     assert len(np.unique(before[0, :, 0])) == len(before[0])
     state, metrics = trainer.fit(state, 0, 1, 1)
-    assert (state.generator.latents != before).any(2).all()
+    assert (state.generator.latents.values != before).any(2).all()
     assert np.isfinite(metrics["loss"]).all()
     blocks = -(-len(problem.splits.train) // 64)
     minibatches = sum(-(-min(64, len(problem.splits.train) - 64 * number) // 16) for number in range(blocks))

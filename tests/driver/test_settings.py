@@ -19,6 +19,7 @@ from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import runner, saved_model
 from jzsl.driver.load import load_config
+from jzsl.driver.plan import self_trainer
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.evaluation.views import strict_transductive, transductive
@@ -130,7 +131,7 @@ def test_soft_labels_reach_the_loss_or_are_drawn():
         DigitsShift(), Supervised(32), Train(epochs=3), (Adaptation(),), transform=Unscaled(), seeds=1,
         self_training=STHS(2, CRST(), PortionSchedule(0.3, 0.1, 0.5)),
     )  # fmt: skip
-    trainer = runner._trainers(problem, experiment)[runner.FINAL]
+    trainer = self_trainer(problem, experiment)
     state = trainer.init((0,))
     for done in range(0, 9, 3):
         state, _ = trainer.fit(state, done, 3, 3)
@@ -161,15 +162,15 @@ def test_strict_run_with_calibration(base, tmp_path):
     )  # fmt: skip
     result = run(experiment, tmp_path / "run", False, QUIET)
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    factors = [row["factor"] for row in rows if row["phase"] == "validation" and row["epoch"] == 3]
-    assert result["factor"] == pytest.approx(np.median(factors))
+    offsets = [row["offset"] for row in rows if row["phase"] == "validation" and row["epoch"] == 3]
+    assert result["offset"] == pytest.approx(np.median(offsets))
     assert result["setting"] == "transductive (strict)"
     last = [row for row in rows if row["phase"] == "final" and row["round"] == 2]
     assert result["H"]["values"] == [row["H"] for row in last]
-    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, experiment.tasks)
+    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment)
     view = strict_transductive(DATA.load())
-    assert set(saved.bonus[np.isin(saved.candidates, view.unseen)]) == {np.float32(result["factor"])}
-    assert not saved.bonus[np.isin(saved.candidates, view.seen)].any()
+    assert set(saved.offsets[np.isin(saved.candidates, view.unseen)]) == {np.float32(result["offset"])}
+    assert not saved.offsets[np.isin(saved.candidates, view.seen)].any()
 
 
 @pytest.mark.parametrize("saves", [1, 3, 5])
@@ -218,7 +219,7 @@ def test_separate_pool_run_reports_both_tasks(tmp_path):
     result = run(experiment, tmp_path / "run", False, QUIET)
     assert {"H", "AUROC_test", "FPR95_test", "H_group_known", "T1"} <= set(result)
     assert result["setting"] == "transductive (unseen pool separate)"
-    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment.method, experiment.tasks, "gzsl")
+    saved = saved_model.load(tmp_path / "run" / "checkpoints" / "seed-0", experiment, "gzsl")
     problem = DATA.load()
     scores = saved.scores(problem.samples[problem.splits.test_seen])
     assert scores.shape == (len(problem.splits.test_seen), 9)

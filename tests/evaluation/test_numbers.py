@@ -56,7 +56,7 @@ def brute_point(scores, y, candidates, is_seen, bonus):
 def test_curve_is_the_brute_force_sweep(case):
     scores, y, candidates, is_seen = case
     curve = seen_unseen_curve(scores, y, candidates, is_seen)
-    ends = np.concatenate([[curve.factor[0] - 1], curve.factor, [curve.factor[-1] + 1]])
+    ends = np.concatenate([[curve.offset[0] - 1], curve.offset, [curve.offset[-1] + 1]])
     swept = np.array([brute_point(scores, y, candidates, is_seen, bonus) for bonus in (ends[:-1] + ends[1:]) / 2])
     np.testing.assert_allclose(np.stack([curve.seen, curve.unseen], 1), swept, atol=1e-12)
     area = sum((swept[i, 1] - swept[i - 1, 1]) * (swept[i, 0] + swept[i - 1, 0]) / 2 for i in range(1, len(swept)))
@@ -86,12 +86,12 @@ def test_area_of_a_perfect_and_of_a_useless_classifier():
 def test_protocol_scores_what_it_hands_out(problem, random):
     protocol = Protocol(problem, inductive(problem))
     for task in (ZSL(), GZSL(), Adaptation()):
-        queries = protocol.queries(task)
-        scores = random.normal(size=(len(queries.x), len(queries.candidates)))
+        queries, samples = protocol.queries(task), protocol.samples(task)
+        scores = random.normal(size=(len(samples), len(queries.candidates)))
         numbers = protocol.score(task, scores)
         # Brute force: find each query's row by its features, and hence its label.
         scaled = inductive(problem).transform(problem.samples)
-        rows = [int(np.flatnonzero((scaled == x).all(1))[0]) for x in queries.x]
+        rows = [int(np.flatnonzero((scaled == x).all(1))[0]) for x in samples]
         y = problem.labels[rows]
         predicted = queries.candidates[scores.argmax(1)]
         if task != GZSL():
@@ -111,8 +111,8 @@ def test_a_perfect_prediction_scores_100(problem):
     protocol = Protocol(problem, inductive(problem))
     scaled = inductive(problem).transform(problem.samples)
     for task in (ZSL(), GZSL(), Adaptation()):
-        queries = protocol.queries(task)
-        y = [problem.labels[np.flatnonzero((scaled == x).all(1))[0]] for x in queries.x]
+        queries, samples = protocol.queries(task), protocol.samples(task)
+        y = [problem.labels[np.flatnonzero((scaled == x).all(1))[0]] for x in samples]
         scores = (np.array(y)[:, None] == queries.candidates).astype(float)
         numbers = protocol.score(task, scores)
         assert numbers.pop("FPR95_test", 0) == 0
@@ -122,6 +122,6 @@ def test_a_perfect_prediction_scores_100(problem):
 def test_without_test_seen_rows_there_is_no_generalized_task(problem):
     poor = dataclasses.replace(problem, splits=problem.splits._replace(test_seen=np.zeros(0, int)))
     protocol = Protocol(poor, inductive(poor))
-    assert len(protocol.queries(ZSL()).x)
+    assert len(protocol.samples(ZSL()))
     with pytest.raises(InputError, match="test_seen"):
         protocol.queries(GZSL())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler
 
-from jzsl.evaluation.views import inductive, strict_transductive, transductive
+from jzsl.evaluation.views import inductive, strict_transductive, transductive, view_of
 from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
@@ -73,11 +73,11 @@ def test_unlabelled_rows_are_in_no_order_of_class(problem):
 
 
 def test_capacity_pads_with_absent_rows(problem):
-    view = inductive(problem, capacity=200)
+    view = view_of(problem, capacity=200)
     assert len(view.pool.x) == 200
     assert view.pool.w.sum() == view.labelled
     with pytest.raises(ValueError, match="capacity"):
-        inductive(problem, capacity=3)
+        view_of(problem, capacity=3)
 
 
 def test_transform_is_fitted_on_the_views_own_rows(problem):

@@ -61,9 +61,19 @@ def sources(tmp_path_factory) -> dict[str, Path]:
     scipy.io.savemat(folder / "mat" / "att_splits.mat", matlab)
     features = {"features": problem.samples.T, "labels": problem.labels[:, None] + 1.0}
     scipy.io.savemat(folder / "mat" / "res101.mat", features, do_compression=True)
-    return {"npz": folder / "arrays.npz", "compressed npz": folder / "small.npz", "h5": folder / "arrays.h5",
-            "npy": folder / "npy" / "labels.npy", "mat splits": folder / "mat" / "att_splits.mat",
-            "mat features": folder / "mat" / "res101.mat"}  # fmt: skip
+    images = {**entries, "images": (problem.samples.astype(int) % 256).astype(np.uint8)[:, :, None, None],
+              "domains": problem.labels % 2, "domain_names": np.array(["photo", "sketch"]),
+              "unlabelled": splits.test_seen[:5], "test_seen": splits.test_seen[5:]}  # fmt: skip
+    np.savez(folder / "images.npz", **{name: value for name, value in images.items() if name != "features"})
+    return {
+        "npz": folder / "arrays.npz",
+        "images npz": folder / "images.npz",
+        "compressed npz": folder / "small.npz",
+        "h5": folder / "arrays.h5",
+        "npy": folder / "npy" / "labels.npy",
+        "mat splits": folder / "mat" / "att_splits.mat",
+        "mat features": folder / "mat" / "res101.mat",
+    }
 
 
 def load(path: Path):
@@ -106,7 +116,7 @@ def tally(outcomes: Counter, count: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("count", EXAMPLES)
-@pytest.mark.parametrize("name", ["npz", "compressed npz", "h5", "npy", "mat splits", "mat features"])
+@pytest.mark.parametrize("name", ["npz", "images npz", "compressed npz", "h5", "npy", "mat splits", "mat features"])
 def test_foreign_bytes_in_data_files(sources, tmp_path, name, count):
     source = sources[name]
     folder = tmp_path / "copy"
@@ -141,12 +151,13 @@ def test_foreign_configs(count):
 
 _FIELDS = ["seeds", "train.epochs", "train.max-epochs", "tasks", "method.per-class", "method.generator.sigma",
            "method.generator.kernel", "method.zsl.neighbours", "data.classes", "data.rows-per-class", "memory-gb",
-           "at-once", "transform", "calibration", "self-training.rounds", "selection", "out", "nonsense"]  # fmt: skip
+           "parallel-seeds", "transform", "calibration", "self-training.rounds", "selection", "out",
+           "nonsense"]  # fmt: skip
 _VALUES = st.one_of(
     st.integers(-2, 3).map(str),
     st.floats().map(str),
     st.sampled_from(
-        ["zsl", "gzsl", "True", "None", "metropolis", "minmax", "", "--", "nan", "1e400", "０", "$(reboot)"]
+        ["zsl", "gzsl", "True", "None", "metropolis", "MinMax", "", "--", "nan", "1e400", "０", "$(reboot)"]
     ),
     st.text(max_size=5).filter(lambda text: "\x00" not in text),
 )

@@ -131,6 +131,21 @@ def test_classification_asks_about_seen_classes_only(pool, classes):
     assert max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, ends), strict=True)) > 1e-6
 
 
+def test_classification_lowers_the_cross_entropy_of_generated_features(pool, classes, view):
+    """Under a weight that drowns the critic, the frozen softmax gets surer of the class that was asked for."""
+    generator = dataclasses.replace(SMALL, classification=1e3, learning_rate=1e-3).build()
+    start = generator.init(jax.random.key(0), pool, classes)
+    end, _ = jax.jit(generator.fit)(start, pool, classes, 20)
+    y = jnp.repeat(jnp.asarray(view.seen), 40)
+
+    def entropy(state):
+        x = generator.sample(state, jax.random.key(1), classes.semantics[y], False)
+        scores = x @ start.classifier.weight + start.classifier.bias
+        return float(optax.softmax_cross_entropy_with_integer_labels(scores, y).mean())
+
+    assert entropy(end) < entropy(start) - 0.05
+
+
 def test_generated_features_find_their_class(problem, pool, classes, view):
     """On the linear-Gaussian problem generated rows of a seen class lie nearest to its real mean."""
     generator = dataclasses.replace(SMALL, hidden=64, critic_steps=5, learning_rate=1e-3).build()

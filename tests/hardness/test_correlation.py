@@ -59,7 +59,7 @@ def test_dependent_test_on_ranks_by_simulation(noise):
     rng, samples, repeats = np.random.default_rng(0), 100, 6000
     measured, shared = rng.normal(size=(2, repeats, samples))
     scores = [measured + noise * (0.8 * shared + 0.6 * rng.normal(size=measured.shape)) for _ in range(2)]
-    ranks = [stats.zscore(stats.rankdata(values, axis=1), axis=1) for values in (measured, *scores)]
+    ranks = [np.asarray(stats.zscore(stats.rankdata(values, axis=1), axis=1)) for values in (measured, *scores)]
     r = [np.mean(ranks[i] * ranks[j], 1) for i, j in ((0, 1), (0, 2), (1, 2))]
     kind = Coefficient.spearman
     rejected = np.mean([dependent_difference(a, b, c, samples, kind).p < 0.05 for a, b, c in np.stack(r, 1).tolist()])

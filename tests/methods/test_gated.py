@@ -120,13 +120,13 @@ def test_the_detector_tells_the_groups_and_no_pseudo_label_matters(problem, view
 def test_scores_are_the_experts_behind_the_gate(problem, view, trained):
     method, predictor, state = trained
     protocol = Protocol(problem, view)
-    queries = protocol.queries(GZSL())
-    scores = np.asarray(method.logits(predictor, jnp.array(queries.x), queries.candidates))
+    queries, x = protocol.queries(GZSL()), jnp.array(protocol.samples(GZSL()))
+    scores = np.asarray(method.logits(predictor, x, queries.candidates))
     is_seen = np.isin(queries.candidates, view.seen)
-    gate = np.asarray(outlyingness(HYPER, predictor.detector, jnp.array(queries.x)))
+    gate = np.asarray(outlyingness(HYPER, predictor.detector, x))
     np.testing.assert_array_equal(is_seen[scores.argmax(1)], gate <= 0)
     expert = S2V(hidden=32, batch_size=32).build(ZSL())
-    alone = np.asarray(expert.logits(predictor.unseen, jnp.array(queries.x), jnp.array(view.unseen)))
+    alone = np.asarray(expert.logits(predictor.unseen, x, jnp.array(view.unseen)))
     np.testing.assert_array_equal(scores[:, ~is_seen].argmax(1), alone.argmax(1))
     numbers = protocol.score(GZSL(), scores)
     assert numbers["AUROC_test"] > 95
@@ -134,7 +134,7 @@ def test_scores_are_the_experts_behind_the_gate(problem, view, trained):
     zsl = CONFIG.build(ZSL())
     pool, classes = jax.device_put((view.pool, view.classes))
     ready = zsl.predictor(state, pool, classes, view.unseen)
-    np.testing.assert_allclose(zsl.logits(ready, queries.x, view.unseen), alone, rtol=1e-5)
+    np.testing.assert_allclose(zsl.logits(ready, x, view.unseen), alone, rtol=1e-5)
 
 
 def test_it_asks_for_a_separate_pool():

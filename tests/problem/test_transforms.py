@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.evaluation.views import inductive
+from jzsl.data.digits_images import DigitImages
+from jzsl.evaluation.views import inductive, view_of
 from jzsl.problem.transforms import MinMax, Transform, TransformConfig, Unscaled
 
 KINDS = [MinMax(), Unscaled()]
@@ -45,6 +46,17 @@ def test_arrays_alone_make_the_same_transform(random):
     np.testing.assert_array_equal(again(x), transform(x))
     result = jax.jit(lambda t, x: t.traced(x))(jax.tree.map(jnp.asarray, transform), x)
     np.testing.assert_allclose(result, transform(x), rtol=1e-6)
+
+
+def test_a_pool_of_images_stays_uint8_and_is_padded():
+    problem = DigitImages().load()
+    view = view_of(problem, multiple=64)
+    train = problem.splits.train
+    assert view.pool.x.dtype == np.uint8
+    assert view.pool.x.shape == (1024, 8, 8, 1)
+    np.testing.assert_array_equal(view.pool.x[: len(train)], problem.samples[train])
+    assert not view.pool.x[len(train) :].any()
+    np.testing.assert_array_equal(view.transform(problem.samples[:3]), problem.samples[:3])
 
 
 class Standard:

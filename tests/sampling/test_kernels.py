@@ -174,3 +174,15 @@ def test_a_runner_traces_once(name):
     second = go(jax.random.key(1), jnp.zeros(3))
     assert len(traces) == 1
     assert (first != second).any()
+
+
+@pytest.mark.parametrize("make", [unadjusted, preconditioned])
+def test_temperature_scales_the_variance_of_the_noise(make):
+    """From the same key a step at temperature 1/4 lies half-way between those at 0 and at 1."""
+
+    def end(temperature):
+        kernel = make(0.3, temperature)
+        start = kernel.init(jnp.array([1.0, -2.0]), lambda z: jnp.sum(z**2))
+        return kernel.step(jax.random.key(0), start, lambda z: jnp.sum(z**2))[0].position
+
+    np.testing.assert_allclose(end(0.25), (end(0.0) + end(1.0)) / 2, rtol=1e-5)

@@ -73,7 +73,7 @@ def test_half_of_a_hundred_thousand_samples_is_taken():
     margin = jnp.linspace(1, 2, 50_000)
     scores = jnp.concatenate([jnp.stack([margin, -margin], 1), jnp.stack([-margin, margin], 1)])
     predictions = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32))
-    found = jax.jit(cbst)(jax.random.key(0), predictions, SelectionRequest(jnp.full(2, 0.5), 1, 50_000))
+    found = jax.jit(cbst)(jax.random.key(0), (), predictions, SelectionRequest(jnp.full(2, 0.5), 50_000))
     taken = np.asarray(found.multiplicity)
     np.testing.assert_array_equal(taken[:50_000], taken[50_000:])
     assert taken[25_000:50_000].all()

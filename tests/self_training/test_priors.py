@@ -71,7 +71,6 @@ def test_three_c_counts_cells_of_more_classes_than_32_bits_index(estimate):
     np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("clustering", list(Clustering))
 @pytest.mark.parametrize("clustering", [TSNEMixture(), PCAKMeans()])
 def test_clusterings_find_separated_groups(random, clustering):
     truth = random.choice(3, 150, p=[0.6, 0.3, 0.1])

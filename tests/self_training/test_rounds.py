@@ -16,7 +16,7 @@ from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
-from jzsl.driver import round_trainer, runner
+from jzsl.driver import runner
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
@@ -50,7 +50,7 @@ from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import UNLABELLED, Predictions
+from jzsl.types import UNLABELLED, PerSample, Predictions
 
 QUIET = Console(quiet=True)
 BASES = {
@@ -90,7 +90,7 @@ def make(view, base="s2v", warm=False) -> Any:
 
 def start(training, view, arrays, seed=0, rounds=3, hard=2):
     del view
-    parameters = RoundParameters(jnp.int32(rounds), jnp.int32(hard), (), jnp.float32(0))
+    parameters = RoundParameters(jnp.int32(rounds), jnp.int32(hard), ())
     return training.init(jax.random.key(seed), *arrays, Prepared(), parameters)
 
 
@@ -172,7 +172,8 @@ def test_cold_restart_trains_anew_and_warm_goes_on(view, arrays):
         # Between rounds 1 and 2 one row's label changes.
         state = training.step(state, *arrays, 2)[0]
         label = state.predictions.label
-        frozen = state._replace(y=state.y.at[view.labelled :].set(view.unseen[np.asarray(label)]))
+        y = state.y.at[view.labelled :].set(view.unseen[np.asarray(label)])
+        frozen = state._replace(labels=PerSample(state.labels.values._replace(y=y)))
         frozen = frozen._replace(predictions=state.predictions._replace(label=label.at[5].set((label[5] + 1) % 4)))
         before, after = frozen.model.generator, training.begin(frozen, *arrays).model.generator
         moved = np.flatnonzero((np.asarray(before.latents) != np.asarray(after.latents)).any(1))
@@ -344,7 +345,7 @@ def test_each_stage_of_a_run_compiles_once(config, tmp_path, monkeypatch):
 
         return training._replace(**{name: counting(name) for name in traces})
 
-    monkeypatch.setattr(round_trainer.STHS, "build", counted)
+    monkeypatch.setattr(STHS, "build", counted)
     run(config, tmp_path / "run", False, QUIET)
     assert traces == {"begin": 1, "fit": 1, "end": 1}
 

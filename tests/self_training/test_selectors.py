@@ -49,9 +49,9 @@ def test_the_budget_is_exact(name, n, seed):
 
 @pytest.mark.parametrize("name", sorted(SELECTORS))
 def test_one_class_is_enough(name):
-    request = Ask(jnp.ones(1), 1, 3)
-    found = jax.jit(SELECTORS[name])(jax.random.key(0), predictions_of(np.zeros(7, int), classes=1), request)
-    assert found.multiplicity.sum() == (7 if name == "everything" else 3)
+    predictions = predictions_of(np.zeros(7, int), classes=1)
+    found = jax.jit(SELECTORS[name])(jax.random.key(0), 1, predictions, Ask(jnp.ones(1), 3))
+    assert found.multiplicity.sum() == (7 if name == "all" else 3)
     np.testing.assert_array_equal(found.label, 0)
 
 

@@ -30,10 +30,11 @@ from jzsl.studies.study import StudySetup
 from jzsl.studies.synthetic_count import synthetic_count
 
 SOURCE = LinearGaussian(classes=11, unseen=4, rows_per_class=20, features=8, semantics=4, latents=2)
+MEAN = {"zsl_noise": False, "gzsl_noise": False}
 HEADS = {"zsl": KNN(5), "gzsl": Softmax(epochs=2), "per_class": 20}
 BASES: dict[str, MethodConfig] = {
-    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), noise=(), **HEADS),
-    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), noise=(), **HEADS),
+    "abp": Generative(ABP(hidden=16, latent=2, batch_size=32, langevin_steps=2), **MEAN, **HEADS),
+    "cvae": Generative(CVAE(hidden=16, latent=2, batch_size=32), **MEAN, **HEADS),
     "wgan": Generative(WGAN(hidden=16, latent=2, batch_size=32, critic_steps=2), **HEADS),
 }
 

@@ -17,7 +17,7 @@ from jzsl.data.sphere import overlap, two_on_a_sphere
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.views import inductive, target_queries
+from jzsl.evaluation.views import inductive
 from jzsl.hardness.angular import angles, avh
 from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
@@ -25,10 +25,10 @@ from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import hardness_correlation
+from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere_surface
-from jzsl.studies.study import StudySetup
+from jzsl.studies.study import StudySetup, write
 from jzsl.studies.training_dynamics import recognition_frequency, training_dynamics
 from jzsl.tasks.adaptation import Adaptation
 
@@ -36,7 +36,7 @@ SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, sem
 
 
 def setup_with(problem=None, **changes):
-    fields = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "scaling": MinMax(), "epochs": 3, "seeds": 3}
+    fields = {"bases": {"s2v": S2V(hidden=16, batch_size=32)}, "transform": MinMax(), "epochs": 3, "seeds": 3}
     fields["rounds"] = 2
     return StudySetup(SOURCE.load() if problem is None else problem, **(fields | changes))
 
@@ -44,8 +44,8 @@ def setup_with(problem=None, **changes):
 def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random):
     """The scan's numbers are those of one-epoch fits measured one after another; it is traced once."""
     method = Supervised(hidden=12, batch_size=16).build(Adaptation())
-    queries = Protocol(problem, view).queries(Adaptation())
-    label = np.searchsorted(view.seen, problem.labels[target_queries(problem)]).astype(np.int32)
+    test = Protocol(problem, view).samples(Adaptation())
+    label = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)]).astype(np.int32)
     group = random.integers(0, 3, len(label)).astype(np.int32)
     start, traces = method.init(jax.random.key(0), pool, classes), []
     run = dynamics(method, 4, 3)
@@ -55,14 +55,14 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
         traces.append(1)
         return run(*arguments)
 
-    arguments = (jnp.array(queries.x), jnp.array(label), jnp.array(group), jnp.array(view.seen))
+    arguments = (jnp.array(test), jnp.array(label), jnp.array(group), jnp.array(view.seen))
     _, found = counted(start, pool, classes, *arguments)
     counted(start, pool, classes, *arguments)
     assert len(traces) == 1
     assert method.embedding is not None
     state = start
     for epoch in range(4):
-        state, _ = method.fit(state, pool, classes, 1)
+        state, _ = method.fit(state, pool, classes, 1, 1)
         predictor = method.predictor(state, pool, classes, view.unseen)
         embedding = method.embedding(predictor, arguments[0], arguments[3])
         hard = np.asarray(avh(angles(embedding), arguments[1]))
@@ -99,7 +99,7 @@ def test_frequency_is_given_or_measured_by_models(problem):
     given = np.linspace(0, 1, len(problem.labels))
     frequency, note = recognition_frequency(setup_with(problem, frequency=given))
     assert "as measured" in note
-    np.testing.assert_array_equal(frequency, given[target_queries(problem)])
+    np.testing.assert_array_equal(frequency, given[Adaptation().queries(problem)])
     bins = training_dynamics(setup_with(problem, bases={"supervised": Supervised(8)}, frequency=given, seeds=2))
     assert {row["frequency"] for row in bins.rows} <= {
         "0.0 to 0.2",
@@ -119,9 +119,9 @@ def test_hardness_correlations_see_a_planted_frequency():
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
     method = base["supervised"].build(Adaptation())
-    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60)
-    rows = target_queries(problem)
-    x = Protocol(problem, view).queries(Adaptation()).x
+    state, _ = method.fit(method.init(jax.random.key(0), view.pool, view.classes), view.pool, view.classes, 60, 60)
+    rows = Adaptation().queries(problem)
+    x = Protocol(problem, view).samples(Adaptation())
     assert method.embedding is not None
     embedding = method.embedding(method.predictor(state, view.pool, view.classes, view.unseen), x, view.seen)
     label = np.searchsorted(view.seen, problem.labels[rows]).astype(np.int32)
@@ -140,6 +140,35 @@ def test_hardness_correlations_see_a_planted_frequency():
     assert all(abs(row["spearman"]) < 0.4 for row in noise.rows)
     with pytest.raises(InputError, match="seeds: 2"):
         hardness_correlation(setup_with(problem, seeds=2))
+
+
+def test_the_headline_leaves_each_seed_s_own_errors_out(problem):
+    """Models of which one alone errs: its score is compared with the others' frequency, which is constant."""
+    base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
+    scored = _Scored(setup_with(problem, bases=base), "supervised")
+    scored.wrong = np.zeros_like(scored.wrong)
+    scored.wrong[0, ::2] = 1
+    frequency = scored.frequency
+    np.testing.assert_array_equal(frequency[0], 1)
+    np.testing.assert_array_equal(frequency[1:, ::2], 0.5)
+    row = scored.row("true", "avh")
+    assert row["error"] is not None
+    scored.wrong[:] = 0
+    assert scored.row("true", "avh")["spearman"] is None
+
+
+def test_a_model_without_errors_makes_the_answer_undefined(problem, tmp_path):
+    """Every frequency is 1: no correlation, no verdict, and a figure all the same."""
+    base = {"supervised": Supervised(hidden=None, batch_size=16)}
+    constant = setup_with(problem, bases=base, frequency=np.ones(len(problem.labels)))
+    result = hardness_correlation(constant)
+    assert "is undefined here" in result.answer
+    assert all(row["spearman"] is None for row in result.rows)
+    write("Which?", result, tmp_path / "out", {})
+    assert (tmp_path / "out" / "figure.svg").is_file()
+    for row in result.rows:
+        row["error"] = None  # as of a model that makes no error
+    write("Which?", result, tmp_path / "again", {})
 
 
 def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
@@ -181,7 +210,7 @@ def test_domain_adaptation_table(monkeypatch):
 def test_studies_on_the_command_line(tmp_path, capsys):
     frequency = tmp_path / "f.npy"
     np.save(frequency, np.random.default_rng(0).uniform(size=1797))
-    arguments = ["--epochs", "2", "--seeds", "3", "--scaling", "none"]
+    arguments = ["--epochs", "2", "--seeds", "3", "--transform", "Unscaled"]
     out = tmp_path / "correlation"
     assert main(["study", "hardness-correlation", "--base", "s2v", "--frequency", str(frequency), "--out", str(out),
                  *arguments]) == 0  # fmt: skip

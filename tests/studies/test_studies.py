@@ -150,8 +150,8 @@ def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
     config = tmp_path / "tiny.py"
     config.write_text(
         "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
-        "from jzsl.self_training.sths import STHS\n"
-        "CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train(epochs=2), self_training=STHS(3, hard=0.4))\n"
+        "from jzsl.self_training.selection.cfbs import CFBS\nfrom jzsl.self_training.sths import STHS\n"
+        "CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train(epochs=2), self_training=STHS(3, CFBS(0.4)))\n"
     )
     arguments = ["study", "hardness-dynamics", "--data", "synthetic", "--config", str(config), "--seeds", "2"]
     assert main([*arguments, "--rounds", "2", "--out", str(tmp_path / "out")]) == 0
@@ -167,8 +167,8 @@ def test_prior_error_includes_bbse_for_a_base_that_generates():
     base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
     result = prior_error(StudySetup(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, MinMax(), 3, 2))
     groups = {(row["base"], row["group"]) for row in result.rows}
-    assert ("abp", "bbse") in groups
-    assert ("eszsl", "bbse") not in groups
+    assert ("abp", "BBSE") in groups
+    assert ("eszsl", "BBSE") not in groups
 
 
 def test_without_matplotlib_a_study_says_so_before_it_works(tmp_path, capsys, monkeypatch):
