@@ -57,7 +57,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
         "s, the Langevin step size (default: 0.3)",
         "--resume",
         "--seeds",
-        "--transform {MinMax,Unscaled}",
+        "--transform MinMax | Unscaled",
         "--data.rows-per-class",
     ):
         assert words in text
@@ -188,8 +188,14 @@ MISTAKES = {
     "source of no known kind": (["data", "check", "{tmp}/empty.py"], "unknown kind of file"),
     "run missing": (["predict", "{tmp}", "x.npy", "--out", "y.csv"], "config.json: no such file"),
     "features missing": (["predict", "{run}", "{tmp}/none.npy", "--out", "y.csv"], "none.npy: no such file"),
-    "features of another size": (["predict", "{run}", "{tmp}/wide.npy", "--out", "y.csv"], "expected 6 features per sample"),
-    "features not finite": (["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"], "sample 1, feature 2 is not finite"),
+    "features of another size": (
+        ["predict", "{run}", "{tmp}/wide.npy", "--out", "y.csv"],
+        "expected 6 features per sample",
+    ),
+    "features not finite": (
+        ["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"],
+        "sample 1, feature 2 is not finite",
+    ),
     "features of text": (["predict", "{run}", "{tmp}/text.npy", "--out", "y.csv"], "expected real numbers"),
     "no such seed": (["predict", "{run}", "{tmp}/fine.npy", "--out", "y.csv", "--seed", "7"], "no such saved model"),
     "output in no folder": (["predict", "{run}", "{tmp}/fine.npy", "--out", "{tmp}/none/y.csv"], "cannot be written"),
