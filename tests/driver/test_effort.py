@@ -1,4 +1,4 @@
-"""What a run must not do twice: train a round's predictor, score what the rounds score, move scores, compile a model."""
+"""What a run must not do twice: train a predictor, score what the rounds score, move scores, compile a model."""
 
 import dataclasses
 
