@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "jzsl"
 ROOMS = [
     "errors",
+    "packages",
     "keys",
     "cosine",
     "types",
