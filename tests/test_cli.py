@@ -194,7 +194,7 @@ MISTAKES = {
     ),
     "features not finite": (
         ["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"],
-        "sample 1, feature 2 is not finite",
+        "sample 1, feature 2 is nan, expected a finite number",
     ),
     "features of text": (["predict", "{run}", "{tmp}/text.npy", "--out", "y.csv"], "expected real numbers"),
     "no such seed": (["predict", "{run}", "{tmp}/fine.npy", "--out", "y.csv", "--seed", "7"], "no such saved model"),

@@ -57,6 +57,8 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     """
     programs = Programs(experiment)
     validates = experiment.train.epochs is None or experiment.calibration
+    if validates:
+        _require_validation_samples(problem, experiment)
     phases = {VALIDATION: problem.validation()} if validates else {}
     trainers: dict[tuple[str, str | None], Trainer] = {}
     staged = {stage.name: _stage_programs(experiment, stage, programs) for stage in experiment.stages}
@@ -88,6 +90,16 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
     procedure = sths.procedure(experiment.method.build(task), view.labelled, view.unlabelled, classes)
     methods = {asked: experiment.method.build(asked) for asked in experiment.tasks}
     return Trainer(problem, view, experiment, Programs(experiment, methods, procedure), unlabelled=task)
+
+
+def _require_validation_samples(problem: Problem, experiment: Experiment) -> None:
+    """Raises an InputError if a task asks about seen classes and none of their training samples is held out."""
+    if any(task.seen and task.unseen for task in experiment.tasks) and not len(problem.splits.validation_seen):
+        chosen = "the calibration offset" if experiment.calibration else "the number of epochs"
+        raise InputError(
+            f"{problem.provenance.origin}: splits.validation_seen: no samples found, expected some of seen classes: "
+            f"{chosen} is chosen on them"
+        )
 
 
 def _inductive(

@@ -17,6 +17,8 @@ from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.metrics.calibration import column_offsets
+from jzsl.metrics.scores import require_scores
+from jzsl.problem.checks import require_samples
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Transform
 from jzsl.records import require_record
@@ -78,26 +80,13 @@ class Model:
         """Scores of samples as they are in the data, before the transform.
 
         Raises:
-            InputError: if these are no finite numbers, or of another shape or kind than those trained on.
+            InputError: if these are no finite numbers, of another shape or kind than those trained on, or if a score
+                is NaN.
         """
-        require_samples(samples, self.transform)
-        return np.asarray(self._logits(self.predictor, self.transform(samples), self.candidates)) + self.offsets
-
-
-def require_samples(samples: np.ndarray, transform: Transform) -> None:
-    """Raises an InputError unless these are samples of the shape and kind that a transform takes, of finite numbers."""
-    shape, images = transform.low.shape, transform.low.dtype == np.uint8
-    if images and samples.dtype != np.uint8:
-        raise InputError(f"samples: {samples.dtype} found, expected images of uint8")
-    if not np.issubdtype(samples.dtype, np.floating) and not np.issubdtype(samples.dtype, np.integer):
-        raise InputError(f"features: {samples.dtype} found, expected real numbers")
-    if samples.shape[1:] != shape or samples.ndim == 0:
-        expected = f"{shape[0]} features per sample" if len(shape) == 1 else f"samples of shape {shape}"
-        raise InputError(f"features: shape {samples.shape} found, expected {expected}")
-    bad = np.argwhere(~np.isfinite(samples.astype(np.float32, copy=False)))
-    if len(bad):
-        where = f"feature {bad[0][1]}" if len(shape) == 1 else f"entry {tuple(map(int, bad[0][1:]))}"
-        raise InputError(f"features: sample {bad[0][0]}, {where} is not finite in single precision")
+        require_samples(samples, self.shape, self.transform.low.dtype)
+        scores = np.asarray(self._logits(self.predictor, self.transform(samples), self.candidates)) + self.offsets
+        require_scores(scores)
+        return scores
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:

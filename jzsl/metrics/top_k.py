@@ -7,6 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from jzsl.metrics.scores import require_scores
+
 
 def top_columns(
     logits: Callable[[Float[np.ndarray, "b d"]], Any], chunks: Iterator[Float[np.ndarray, "_ d"]], k: int
@@ -17,15 +19,20 @@ def top_columns(
         logits: rows to scores; it always gets as many rows as the first chunk has, so that it compiles once.
         chunks: rows in chunks, none larger than the first.
         k: how many columns to keep; at most as many as there are.
+
+    Raises:
+        InputError: if a score is NaN.
     """
-    found, size = [], None
+    columns, size, done = [], None, 0
     for chunk in chunks:
         size = len(chunk) if size is None else size
         padded = np.pad(chunk, ((0, size - len(chunk)), (0, 0)))
         scores = logits(padded)
-        best = jax.lax.top_k(scores, min(k, scores.shape[1]))[1]
-        found.append(np.asarray(best)[: len(chunk)])
-    return np.concatenate(found)
+        values, best = jax.lax.top_k(scores, min(k, scores.shape[1]))  # a NaN counts as the largest
+        require_scores(np.asarray(values)[: len(chunk)], np.arange(done, done + len(chunk)))
+        columns.append(np.asarray(best)[: len(chunk)])
+        done += len(chunk)
+    return np.concatenate(columns)
 
 
 def hit_rates(

@@ -31,7 +31,9 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def config() -> Experiment:
-    return load_config(TINY)
+    """Eight seen classes, two of them for validation."""
+    tiny = load_config(TINY)
+    return dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, classes=11))
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +76,13 @@ def test_run_writes_what_it_promises(whole, config):
     assert [last[seed]["T1"] for seed in (0, 1)] == result["T1"]["values"]
 
 
-def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole):
+def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole, config):
     out, result = whole
     curves = [[r["T1"] for r in rows(out) if r["phase"] == "validation" and r["seed"] == s] for s in (0, 1)]
-    assert result["epochs"] == np.mean(curves, axis=0).argmax() + 1
+    mean = np.mean(curves, axis=0)
+    assert np.ptp(mean) > 0, "a flat curve chooses nothing"
+    assert result["epochs"] == mean.argmax() + 1
+    assert len(config.data.load().validation().unseen_classes) == 2
     assert result["epochs_chosen"]
 
 
