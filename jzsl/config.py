@@ -8,7 +8,7 @@ import tyro
 
 from jzsl.data.described import described
 from jzsl.data.source import SourceConfig
-from jzsl.devices.mesh import ROWS_MULTIPLE
+from jzsl.devices.mesh import SAMPLES_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
@@ -103,8 +103,9 @@ class Experiment:
                 raise InputError(f"{name}: {value} found, expected at least 1")
         if self.memory_gb is not None and not self.memory_gb > 0:
             raise InputError(f"memory_gb: {self.memory_gb} found, expected a positive number")
-        if self.devices_per_seed < 1 or ROWS_MULTIPLE % self.devices_per_seed:
-            raise InputError(f"devices_per_seed: {self.devices_per_seed} found, expected a divisor of {ROWS_MULTIPLE}")
+        devices = self.devices_per_seed
+        if devices < 1 or SAMPLES_MULTIPLE % devices:
+            raise InputError(f"devices_per_seed: {devices} found, expected a divisor of {SAMPLES_MULTIPLE}")
         self._check_tasks()
         self._check_self_training()
         self._check_stages()

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jzsl.config import Experiment, Stage
-from jzsl.devices.mesh import ROWS_MULTIPLE
+from jzsl.devices.mesh import SAMPLES_MULTIPLE
 from jzsl.driver.programs import Programs
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
@@ -83,7 +83,7 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
     assert sths is not None
     task = experiment.unlabelled
     assert task is not None
-    view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=ROWS_MULTIPLE)
+    view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=SAMPLES_MULTIPLE)
     classes = int(view.candidates.open.sum())
     procedure = sths.procedure(experiment.method.build(task), view.labelled, view.unlabelled, classes)
     methods = {asked: experiment.method.build(asked) for asked in experiment.tasks}
@@ -103,7 +103,7 @@ def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity
     tasks = tuple(programs.methods)
     if experiment.samples_per_block is not None and experiment.samples_per_block < capacity:
         return view_of(problem, experiment.transform, tasks=tasks, resident=False)
-    return view_of(problem, experiment.transform, tasks=tasks, capacity=capacity, multiple=ROWS_MULTIPLE)
+    return view_of(problem, experiment.transform, tasks=tasks, capacity=capacity, multiple=SAMPLES_MULTIPLE)
 
 
 def _stage_programs(experiment: Experiment, stage: Stage, own: Programs) -> Programs:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, cut, layout, on_host, shapes
+from jzsl.devices.mesh import SAMPLES_MULTIPLE, by_samples, cut, layout, on_host, shapes
 from jzsl.errors import InputError
 from jzsl.evaluation.views import View
 from jzsl.keys import stream
@@ -36,7 +36,7 @@ class ResidentPool:
 
     def load(self) -> None:
         """Puts the pool on the devices."""
-        self.arrays = by_rows(self._pool, self._mesh)
+        self.arrays = by_samples(self._pool, self._mesh)
 
     def init(self, initialise: Initialise, keys: Any) -> Any:
         """The states before training."""
@@ -82,7 +82,7 @@ class BlockedPool:
         if jax.process_count() > 1:
             raise InputError("samples_per_block: given, but several processes cannot take samples in blocks")
         self._problem, self._view, self._mesh = problem, view, mesh
-        self._size = -(-min(size, capacity) // ROWS_MULTIPLE) * ROWS_MULTIPLE
+        self._size = -(-min(size, capacity) // SAMPLES_MULTIPLE) * SAMPLES_MULTIPLE
         self._count = view.labelled
         self._first = np.arange(min(self._size, self._count))
         self.abstract: Any = shapes(self.read(self._first), cut(mesh))
@@ -90,7 +90,7 @@ class BlockedPool:
 
     def load(self) -> None:
         """Puts the first block on the devices."""
-        self.arrays = by_rows(self.read(self._first), self._mesh)
+        self.arrays = by_samples(self.read(self._first), self._mesh)
 
     def read(self, index: Int[np.ndarray, " i"]) -> Pool:
         """A block of the pool's samples, filled up with absent ones."""
@@ -135,7 +135,7 @@ class BlockedPool:
                 blocks = [np.sort(order[start : start + self._size]) for start in range(0, self._count, self._size)]
                 coming = reader.submit(self.read, blocks[0])
                 for index, following in zip(blocks, [*blocks[1:], None], strict=True):
-                    pool = by_rows(coming.result(), self._mesh)
+                    pool = by_samples(coming.result(), self._mesh)
                     trained, metrics = advance(self._take(states, index), pool, 1)
                     if following is not None:
                         coming = reader.submit(self.read, following)

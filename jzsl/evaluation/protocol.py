@@ -12,7 +12,7 @@ from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.metrics.scores import require_scores
 from jzsl.metrics.top_k import hit_rates
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import CHUNK_ROWS
+from jzsl.problem.transforms import CHUNK
 
 
 class Protocol:
@@ -48,8 +48,8 @@ class Protocol:
     def chunks(self, task: Task) -> Iterator[Shaped[np.ndarray, "_ *s"]]:
         """The same, some thousand at a time: they may be memory-mapped and more than memory holds."""
         samples = self.queries(task).samples
-        for start in range(0, len(samples), CHUNK_ROWS):
-            yield self._transformed(samples[start : start + CHUNK_ROWS])
+        for start in range(0, len(samples), CHUNK):
+            yield self._transformed(samples[start : start + CHUNK])
 
     def _transformed(self, samples: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, "n *s"]:
         observed = self._problem.observed

@@ -13,7 +13,7 @@ from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
 from jzsl.interfaces import Task
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import CHUNK_ROWS, MinMax, Transform, TransformConfig
+from jzsl.problem.transforms import CHUNK, MinMax, Transform, TransformConfig
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
@@ -192,8 +192,8 @@ def _pool(
         bytes_needed = int(np.prod(shape)) * dtype.itemsize
         require_host(bytes_needed, f"{problem.provenance.origin}: a pool of {len(samples)} samples")
         x = np.zeros(shape, dtype)
-        for start in range(0, len(samples), CHUNK_ROWS):
-            chunk = slice(start, min(start + CHUNK_ROWS, len(samples)))
+        for start in range(0, len(samples), CHUNK):
+            chunk = slice(start, min(start + CHUNK, len(samples)))
             part = None if problem.observed is None else problem.observed[samples[chunk]]
             x[chunk] = transform(problem.samples[samples[chunk]], part)
     else:

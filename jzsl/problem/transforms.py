@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Shaped
 from sklearn.preprocessing import MinMaxScaler
 
-CHUNK_ROWS = 8192
+CHUNK = 8192
 """Samples that are read, transformed or scored at a time."""
 
 
@@ -72,8 +72,8 @@ class MinMax:
             return _of_images(shape)
         indices = np.arange(len(samples)) if indices is None else indices
         low, high = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-        for start in range(0, len(indices), CHUNK_ROWS):
-            chunk = indices[start : start + CHUNK_ROWS]
+        for start in range(0, len(indices), CHUNK):
+            chunk = indices[start : start + CHUNK]
             part = np.asarray(samples[chunk], np.float32)
             if observed is not None:
                 part = np.where(observed[chunk], part, np.float32(np.nan))

@@ -248,7 +248,7 @@ def test_without_the_data_the_page_says_what_is_missing(runs, tmp_path):
 
 def test_very_many_classes(tmp_path):
     """More than a table of confusions is for, and of each row the best columns alone."""
-    source = LinearGaussian(classes=2100, unseen=1050, rows_per_class=2, features=8, semantics=4, latents=1)
+    source = LinearGaussian(classes=2100, unseen=1050, samples_per_class=2, features=8, semantics=4, latents=1)
     experiment = Experiment(source, ESZSL(), Train(epochs=1), seeds=1, top=(5,))
     run(experiment, tmp_path / "run", False, Console(quiet=True))
     evidence = read(tmp_path / "run")
