@@ -62,8 +62,11 @@ class Cluster:
 
 
 def _report_abort() -> None:
-    """Starts a child that prints a message if this process is aborted, as JAX does when another one is silent for too long
-    and no collective has failed before. The child waits for the end of its input; an orderly end writes to it."""
+    """Starts a child that prints a message if this process is aborted.
+
+    JAX aborts a process when another one is silent for too long and no collective has failed before. The child waits
+    for the end of its input; an orderly end writes to it.
+    """
     message = (
         f"jzsl: process {jax.process_index()} of {jax.process_count()} was ended from outside, "
         f"or because another one was lost; {_RESUME}\n"

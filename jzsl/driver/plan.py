@@ -66,15 +66,15 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
         if phase == FINAL and experiment.self_training:
             trainers[phase, None] = self_trainer(part, experiment)
         else:
-            trainers[phase, None] = _inductive(part, experiment, programs, problem, choosing=phase == VALIDATION)
+            trainers[phase, None] = _inductive(part, experiment, programs, problem, tunes_offset=phase == VALIDATION)
     names = [*(stage.name for stage in experiment.stages), None]
     items = [Item(phase, name, seeds) for phase in (*phases, FINAL) for seeds in experiment.groups for name in names]
     return Plan(items, trainers)
 
 
-def inductive_trainer(problem: Problem, experiment: Experiment, choosing: bool = False) -> Trainer:
-    """A trainer of the experiment's method on a problem's labelled samples alone."""
-    return _inductive(problem, experiment, Programs(experiment), problem, choosing)
+def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bool = False) -> Trainer:
+    """A trainer of the experiment's method on a problem's labelled samples alone; see `Trainer` for `tunes_offset`."""
+    return _inductive(problem, experiment, Programs(experiment), problem, tunes_offset)
 
 
 def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
@@ -91,12 +91,12 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
 
 
 def _inductive(
-    problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, choosing: bool = False
+    problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, tunes_offset: bool = False
 ) -> Trainer:
     capacity, size = len(whole.splits.train), experiment.samples_per_block
     view = _view(problem, experiment, programs, capacity)
     blocks = None if size is None or size >= capacity else (size, capacity)
-    return Trainer(problem, view, experiment, programs, blocks=blocks, choosing=choosing)
+    return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset)
 
 
 def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity: int) -> View:
@@ -106,10 +106,10 @@ def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity
     return view_of(problem, experiment.transform, tasks=tasks, capacity=capacity, multiple=SAMPLES_MULTIPLE)
 
 
-def _stage_programs(experiment: Experiment, stage: Stage, own: Programs) -> Programs:
-    """Of a stage; its method is built for the first task, and its scores are not asked for."""
+def _stage_programs(experiment: Experiment, stage: Stage, programs: Programs) -> Programs:
+    """The programs of a stage. Its method is built for the first task; it is never scored."""
     task = experiment.tasks[0]
     method = stage.method.build(task)
-    if own.methods[task].adopt is None:
+    if programs.methods[task].adopt is None:
         raise InputError(f"stages: given, but {type(experiment.method).__name__} takes no variables over (no adopt)")
     return Programs(experiment, {task: method})

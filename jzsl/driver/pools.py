@@ -25,7 +25,7 @@ class ResidentPool:
     """The whole pool on the devices.
 
     Attributes:
-        abstract: shapes and places of the pool that programs are compiled for.
+        abstract: shapes and shardings of the pool that programs are compiled for.
         arrays: the pool on the devices, once `load` was called.
     """
 
@@ -93,7 +93,7 @@ class BlockedPool:
         self.arrays = by_samples(self.read(self._first), self._mesh)
 
     def read(self, index: Int[np.ndarray, " i"]) -> Pool:
-        """A block of the pool's samples, filled up with absent ones."""
+        """A block of the pool's samples, padded with absent ones."""
         problem, pool = self._problem, self._view.pool
         samples, free = problem.splits.train[index], self._size - len(index)
         observed = None if problem.observed is None else problem.observed[samples]
@@ -109,8 +109,8 @@ class BlockedPool:
         )
 
     def init(self, initialise: Initialise, keys: Any) -> Any:
-        """The states before training; for its samples each block draws with a key of its own, the first one with the
-        seed's."""
+        """The states before training; what belongs to single samples is drawn with one key per block, in the first one
+        with the seed's key."""
         first = initialise(keys, self.arrays)
         states = jax.tree.map(
             lambda leaf, of_samples: (
@@ -146,7 +146,8 @@ class BlockedPool:
         return states, total
 
     def on_devices(self, states: Any) -> Any:
-        """The states as programs take them, of the first block's samples: no method that takes blocks asks for them."""
+        """The states as programs take them. Their entries of single samples are those of the first block: predictors of
+        methods that take blocks do not read them."""
         return self._take(states, self._first)
 
     def stored(self, states: Any) -> Any:
@@ -154,11 +155,11 @@ class BlockedPool:
         return jax.tree.map(lambda leaf, of: np.array(leaf) if of else leaf, states, per_sample(states))
 
     def abstract_states(self, of: Callable[[Pool], Any]) -> Any:
-        """Shapes of the states between calls, which know every sample."""
+        """Shapes of the states between calls, with entries for every sample."""
         return of(self._view.pool)
 
     def _take(self, states: Any, index: Int[np.ndarray, " i"]) -> Any:
-        """States on the devices; what belongs to single samples, of a block."""
+        """States on the devices, with the entries of a block's samples."""
         free = self._size - len(index)
 
         def take(leaf, of_samples):

@@ -91,7 +91,7 @@ class Runs:
 
     def metrics(self, state: Any) -> dict[str, float]:
         """The tasks' metrics in percent."""
-        return self._trainer.scores(state).numbers()
+        return self._trainer.scores(state).metrics()
 
     def last_metrics(self) -> list[dict[str, float]]:
         """For each seed the metrics at the end."""

@@ -14,7 +14,7 @@ from jzsl.cli import main
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver.load import load_namespace
-from jzsl.driver.tune import Candidate, Grid, Setting, mutual_information, rank_correlations, tune
+from jzsl.driver.tune import Grid, GridPoint, Trial, mutual_information, rank_correlations, tune
 from jzsl.errors import InputError
 from jzsl.methods.s2v import S2V
 from jzsl.self_training.priors.uniform import Uniform
@@ -84,7 +84,7 @@ def test_mutual_information(random):
 def test_rank_correlations(random):
     t1, information = random.normal(size=(2, 6))
     candidates = [
-        Candidate(Setting(1, STHS(1, CFBS(0.5))), [t], [i], [1.0], [t**3]) for t, i in zip(t1, information, strict=True)
+        Trial(GridPoint(1, STHS(1, CFBS(0.5))), [t], [i], [1.0], [t**3]) for t, i in zip(t1, information, strict=True)
     ]
     found = rank_correlations(candidates)
     assert found["information"] == pytest.approx(spearmanr(information, t1)[0])
