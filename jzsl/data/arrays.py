@@ -34,7 +34,7 @@ class Arrays:
     path: Path = Path("data.npz")
     """the file or folder"""
     backbone: Backbone = Backbone.unstated
-    """what the network that made the features had seen of the unseen classes; results record it"""
+    """whether the network that made the features was trained on the unseen classes; results record it"""
 
     def load(self) -> Problem:
         """The problem.
@@ -60,8 +60,8 @@ class Arrays:
 
         samples, labels, train, notes = samples_of(entries, self.path), index("labels"), index("train"), []
         test_seen, unlabelled = optional("test_seen"), optional("unlabelled")
-        elsewhere = len(test_seen) > 0 or len(unlabelled) > 0
-        test_unseen = optional("test_unseen") if elsewhere else index("test_unseen")
+        has_others = len(test_seen) > 0 or len(unlabelled) > 0
+        test_unseen = optional("test_unseen") if has_others else index("test_unseen")
         classes = int(labels.max(initial=-1)) + 1
         if "semantics" in entries:
             semantics = np.asarray(entries["semantics"])
@@ -70,7 +70,7 @@ class Arrays:
             semantics = None
         elif not len(test_unseen) and labels.min(initial=0) >= 0:
             semantics = np.eye(classes)
-            notes.append("no semantics: each class stands for itself")
+            notes.append("no semantics: one-hot vectors instead")
         else:
             semantics = required("semantics")
         if "class_names" in entries:

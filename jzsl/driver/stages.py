@@ -20,8 +20,8 @@ from jzsl.problem.problem import Problem
 class StageStore:
     """The finished stages of a run.
 
-    A stage is the same where these agree: it and the stages before it, first task, data's hash, transform and phase; then
-    the final state of each seed is the same, too.
+    A stage is the same where these agree: it and the stages before it, first task, data, transform and phase. The final
+    state of each seed is then the same, too.
 
     Args:
         out: folder of the run.

@@ -149,7 +149,7 @@ class Trainer:
         )
 
     def template(self, seeds: Sequence[int], replicas: int) -> Any:
-        """Shapes and shardings of the states in a checkpoint, whose number of replicas may be another than this one's."""
+        """Shapes and shardings of the states in a checkpoint, which may hold another number of replicas."""
         states = self._pool.abstract_states(lambda pool: self._abstract(seeds, pool))
         states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((replicas, *leaf.shape[1:]), leaf.dtype), states)
         return self._placed(states)
