@@ -1,6 +1,6 @@
 """JSON that the library wrote, read back; an InputError names what is missing or of another type.
 
-`fits` stays beside beartype's `is_bearable`, which looks at one random item of a list and takes True for an integer.
+`fits` instead of beartype's `is_bearable`, which checks one random item of a list and accepts True as an integer.
 """
 
 import json

@@ -210,7 +210,7 @@ class Selected(NamedTuple):
 
 
 class SelectionRequest(NamedTuple):
-    """What a round asks of a selector.
+    """The input of a selector for one round.
 
     Attributes:
         prior: share of each column, as the selector's prior estimates it; uniform where it has none.

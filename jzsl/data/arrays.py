@@ -2,10 +2,10 @@
 
 features        float[n, *s], usually float[n, d]; or
 images          uint8[n, h, w, c]
-labels          int[n], index into the class table, from 0; -1 for samples of `unlabelled` whose class nobody knows
-semantics       float[c, a] (optional where no class is unseen, for images, and beside `unlabelled`)
+labels          int[n], index into the class table, from 0; -1 for samples of `unlabelled` whose class is unknown
+semantics       float[c, a] (optional where no class is unseen, for images, and with `unlabelled`)
 train           int, indices of samples from 0
-test_unseen     int, indices (optional where test_seen has samples: these are then of another domain; or beside
+test_unseen     int, indices (optional where test_seen has samples: these are then of another domain; or with
                 `unlabelled`)
 test_seen       int, indices (optional: without it there is no generalized task)
 unlabelled      int, indices of further samples to learn from without labels (optional)

@@ -86,7 +86,7 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
     view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=SAMPLES_MULTIPLE)
     classes = int(view.candidates.open.sum())
     procedure = sths.procedure(experiment.method.build(task), view.labelled, view.unlabelled, classes)
-    methods = {asked: experiment.method.build(asked) for asked in experiment.tasks}
+    methods = {each: experiment.method.build(each) for each in experiment.tasks}
     return Trainer(problem, view, experiment, Programs(experiment, methods, procedure), unlabelled=task)
 
 

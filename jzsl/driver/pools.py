@@ -131,7 +131,7 @@ class BlockedPool:
         with ThreadPoolExecutor(1) as reader:
             for epoch in range(done, done + epochs):
                 order = np.random.default_rng(epoch).permutation(self._count)
-                # Sorted within a block: files are read in their order, and training has an order of its own.
+                # Sorted within a block: files are read in order, and training shuffles the block anyway.
                 blocks = [np.sort(order[start : start + self._size]) for start in range(0, self._count, self._size)]
                 coming = reader.submit(self.read, blocks[0])
                 for index, following in zip(blocks, [*blocks[1:], None], strict=True):

@@ -32,7 +32,7 @@ class TaskPredictions(NamedTuple):
 
     @property
     def ranked(self) -> bool:
-        """Whether only the best columns are there, instead of scores."""
+        """Whether `scores` holds the best columns only, instead of scores."""
         return np.issubdtype(self.scores.dtype, np.integer)
 
     @property

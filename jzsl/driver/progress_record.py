@@ -1,4 +1,4 @@
-"""The progress of a run, with its metrics on validation classes so far; saved as JSON beside the arrays."""
+"""The progress of a run, with its metrics on validation classes so far; saved as JSON with the arrays."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -58,7 +58,7 @@ def run(
         like: the header of another run, which this one repeats; then the data must be the same.
         tensorboard: write event files into its folder `tensorboard`.
         stages_from: folder of a run whose finished stages are taken over where config, data and seed agree.
-        sinks: take the run's events beside the library's own sinks.
+        sinks: take the run's events besides the library's sinks.
 
     Raises:
         InputError: for a mistake in config, data or folder, or if the run needs more memory than there is.
@@ -279,15 +279,15 @@ class _Driver:
         """Saves at the end of an item, when the time has come, and when the user asks the run to stop."""
         now = time.monotonic()
         due = now - self.saved_at >= self.experiment.train.checkpoint_seconds
-        asked = agreed(self.interrupt.signum or 0)
-        if item_done or agreed(due) or asked:
+        signum = agreed(self.interrupt.signum or 0)
+        if item_done or agreed(due) or signum:
             self.record.seconds += now - self.clock
             self.clock = now
             with self.timing(SAVE):
                 self.store.save(state, dataclasses.asdict(self.record))
             self.saved_at, self.saved_epoch = time.monotonic(), self.record.epoch
-        if asked and self.record.item < len(self.plan.items):
-            raise Interrupted(asked)
+        if signum and self.record.item < len(self.plan.items):
+            raise Interrupted(signum)
 
 
 def _title(item: Item) -> str:

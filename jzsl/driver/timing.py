@@ -23,7 +23,7 @@ _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
 
 class Timing:
-    """Adds up the seconds of each part of a run while entered. Compilation is a part of its own, wherever it happens.
+    """Adds up the seconds of each part of a run while entered. Compilation is a separate part, wherever it happens.
 
     Attributes:
         seconds: of each part.

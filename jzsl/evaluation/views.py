@@ -83,7 +83,7 @@ def view_of(
 
     Args:
         problem: of which this is the view.
-        transform: of the samples, fitted on the view's own.
+        transform: of the samples, fitted on the view's samples.
         unlabelled: the task whose test samples are the unlabelled pool: `ZSL()` for the samples of unseen classes in a
             pool of their own (STHS, sections 4.2 and 4.3), `GZSL()` for seen and unseen classes mixed (section 4.5),
             `Adaptation()` for the seen classes in another domain (AVH paper, section 5.1). None: inductive.
@@ -97,8 +97,10 @@ def view_of(
         InputError: if the problem has no test samples for one of the tasks, or the pool exceeds this machine's memory.
     """
     possible = [task for task in (ZSL(), GZSL(), Adaptation()) if _has_samples(problem, task)]
-    asked = possible if tasks is None else list(tasks)
-    queries = {task.name: queries_of(problem, task) for task in (*asked, *([] if unlabelled is None else [unlabelled]))}
+    selected = possible if tasks is None else list(tasks)
+    queries = {
+        task.name: queries_of(problem, task) for task in (*selected, *([] if unlabelled is None else [unlabelled]))
+    }
     if unlabelled is None:
         extra, classes, setting = np.zeros(0, np.int64), problem.unseen_classes, Setting.inductive
     else:
@@ -132,7 +134,7 @@ def inductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
 
 
 def transductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
-    """Labelled samples, and those of the unseen classes without labels in a pool of their own."""
+    """Labelled samples, and those of the unseen classes without labels in a separate pool."""
     return view_of(problem, transform, ZSL())
 
 

@@ -43,7 +43,7 @@ def metropolis(step_size: float | Float[Array, ""]) -> Kernel:
         log_ratio = state.energy - proposal.energy + log_proposal(proposal, state) - log_proposal(state, proposal)
         acceptance = jnp.where(jnp.isnan(log_ratio), 0.0, jnp.exp(jnp.minimum(log_ratio, 0.0)))
         accepted = jax.random.uniform(accept_key) < acceptance
-        new = jax.tree.map(lambda there, here: jnp.where(accepted, there, here), proposal, state)
+        new = jax.tree.map(lambda proposed, current: jnp.where(accepted, proposed, current), proposal, state)
         return new, Info(state.energy, jnp.linalg.norm(state.gradient), acceptance)
 
     return Kernel(init, step)

@@ -1,4 +1,4 @@
-"""STHS, tables 2 and 4: generalized recognition by setting and selection (the AVH paper's selections beside them).
+"""STHS, tables 2 and 4: generalized recognition by setting and selection (with the AVH paper's selections).
 
 Columns: base, setting (inductive, separate pool, strict), selection, T1 (separate pool only), the metrics of the
 generalized task (%, means over seeds) with standard deviations of T1, U, S, H, AUSUC, values (H, one per seed).

@@ -151,7 +151,7 @@ class Harness:
         return self._protocol.score(self._task, scores)
 
     def metrics_on(self, problem: Problem, state: State, pool: Pool, classes: ClassTable) -> dict[str, float]:
-        """The task's metrics in percent on the test samples of a part of the problem, transformed as here."""
+        """The task's metrics in percent on the test samples of a part of the problem, transformed as the pool's."""
         queries = queries_of(problem, self._task)
         view = self._view._replace(queries={self._task.name: queries}, seen=problem.seen_classes)
         protocol = Protocol(problem, view)
