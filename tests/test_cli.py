@@ -58,7 +58,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
         "--resume",
         "--seeds",
         "--transform MinMax | Unscaled",
-        "--data.rows-per-class",
+        "--data.samples-per-class",
     ):
         assert words in text
     assert main(["-h"]) == 0

@@ -83,7 +83,7 @@ class Halved:
 def test_a_config_brings_its_own_transform():
     config = Experiment(Digits(), Generative(), transform=Halved(4.0))
     document = json.loads(json.dumps(encode(config)))
-    assert decode(document, own=classes_of(config)) == config
+    assert decode(document, users=classes_of(config)) == config
     with pytest.raises(InputError, match="--config"):
         decode(document)
     with pytest.raises(InputError, match=r"transform: 'MinMax' found, expected TransformConfig$"):

@@ -35,13 +35,13 @@ class Model:
     Attributes:
         method: the configuration that trained it.
         task: what it recognises.
-        state: the trained method's, as it was before classification.
-        predictor: the classifier's parameters.
+        state: of the trained method.
+        predictor: what the method's `logits` needs.
         transform: applied to samples first.
         candidates: class indices, one per column of the scores.
         classes: the class table.
-        class_names: of all its classes.
-        unseen: those without labelled samples.
+        class_names: names of all classes.
+        unseen: classes without labelled samples.
         offset: the calibration offset.
     """
 
@@ -63,17 +63,17 @@ class Model:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the candidates."""
+        """Names of the candidates."""
         return tuple(self.class_names[index] for index in self.candidates)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a sample."""
+        """The shape of a sample."""
         return self.transform.low.shape
 
     @cached_property
     def _logits(self) -> Callable[..., Any]:
-        """Compiled once per number of samples, however often the model is asked."""
+        """Compiled once per number of samples."""
         return jax.jit(self.method.build(self.task).logits)
 
     def scores(self, samples: Shaped[np.ndarray, "n *s"]) -> Float[np.ndarray, "n k"]:
@@ -90,7 +90,7 @@ class Model:
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
-    """Writes state, predictors and transform, with the sizes from which their structure is known."""
+    """Writes state, predictors and transform, with the sizes that determine their structure."""
     view = trainer.view
     semantics = view.classes.semantics
     record = {

@@ -1,7 +1,7 @@
-"""The conditional generator g(C, Z) of the ABP paper, section 3.1, split where the class half ends.
+"""The conditional generator g(C, Z) of the ABP paper, section 3.1, split after its class pre-activation.
 
-The first layer acts on the concatenation [C, Z], so its pre-activation is a sum of a class half and a latent
-half. The class half does not depend on Z: it is computed once per minibatch, not once per Langevin step.
+The first layer acts on the concatenation [C, Z], so its pre-activation is one term of C plus one of Z. The class
+pre-activation does not depend on Z: it is computed once per minibatch, not once per Langevin step.
 """
 
 import enum
@@ -20,7 +20,7 @@ class GeneratorNet(NamedTuple):
 
     Attributes:
         init: (key, semantics[a]) -> parameters.
-        class_preactivation: (parameters, semantics[..., a]) -> what g needs of the class.
+        class_preactivation: (parameters, semantics[..., a]) -> the class pre-activation of the first layer.
         decode: (parameters, class_preactivation[..., :], latents[..., z]) -> features[..., d].
     """
 
@@ -90,12 +90,12 @@ def _pure(module) -> GeneratorNet:
     return GeneratorNet(
         init=module.init,
         class_preactivation=lambda params, semantics: module.apply(params, semantics, method="class_preactivation"),
-        decode=lambda params, half, latents: module.apply(params, half, latents, method="decode"),
+        decode=lambda params, preactivation, latents: module.apply(params, preactivation, latents, method="decode"),
     )
 
 
 class GeneratorShape(enum.Enum):
-    """Which family g is taken from."""
+    """The architecture of g."""
 
     mlp = enum.member(mlp)
     linear = enum.member(linear)

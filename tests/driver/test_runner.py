@@ -123,7 +123,7 @@ def test_training_sees_no_test_label(config):
     for part in (problem, dataclasses.replace(problem, labels=labels)):
         trainer = inductive_trainer(part, config)
         state, _ = trainer.fit(trainer.init((0,)), 0, 2, 2)
-        ends.append((state.generator.params, trainer.scores(state).numbers()))
+        ends.append((state.generator.params, trainer.scores(state).metrics()))
     jax.tree.map(np.testing.assert_array_equal, ends[0][0], ends[1][0])
     assert ends[0][1] != ends[1][1]
 
