@@ -1,4 +1,4 @@
-"""Linear and neighbour heads in NumPy: their scores, their classes put together, and their files."""
+"""Linear and neighbour heads in NumPy: their scores, their concatenation, and their files."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def unit(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
 
 
 def scores_of(head: Head, x: Float[np.ndarray, "n d"], classes: int) -> Float[np.ndarray, "n k"]:
-    """The scores of scaled rows, a column each of so many classes."""
+    """The scores of transformed samples, one column per class."""
     if isinstance(head, LinearHead):
         return (unit(x) if head.unit_rows else x) @ head.weight + head.bias
     chunks = np.split(x, range(_QUERIES, len(x), _QUERIES))
@@ -40,7 +40,7 @@ def _votes(head: NeighbourHead, x: Float[np.ndarray, "n d"], classes: int) -> Fl
 
 
 def joined(head: Head, more: Head, classes: int) -> Head:
-    """A head of `classes` classes with those of another one after them.
+    """A head of `classes` classes, followed by those of another head.
 
     Raises:
         InputError: if the classes of either were trained together.

@@ -1,4 +1,4 @@
-"""Classifiers that are ready: exported folders read back, and saved runs as the same; both take new classes."""
+"""Trained models that classify new samples: exported folders and saved runs alike; both take new classes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,18 +38,18 @@ _RECORD = {
 }
 
 
-class Classifies(NamedTuple):
-    """A model that classifies samples.
+class DeployedModel(NamedTuple):
+    """A trained model that classifies samples.
 
     Attributes:
         names: of its classes, one per column.
         transform: of its samples.
         program: samples before the transform -> scores; None once classes were added.
-        head: the same as plain arrays, or None.
+        head: the same classifier as plain arrays, or None.
         offsets: calibration offset of each class.
-        offset: that of an unseen class.
-        new_class: semantics -> the head's part of one more class; None where none can be added.
-        semantics: size of a class's semantics.
+        offset: calibration offset of an unseen class.
+        new_class: semantics -> the head's part of a new class; None where none can be added.
+        semantics: size of a class's semantics; 0 where there are none.
     """
 
     names: tuple[str, ...]
@@ -73,14 +73,16 @@ class Classifies(NamedTuple):
         assert self.head is not None
         return scores_of(self.head, self.transform(samples), len(self.names)) + self.offsets
 
-    def with_class(self, name: str, semantics: Float[np.ndarray, " a"]) -> "Classifies":
-        """The model with one unseen class more, known by its semantics alone.
+    def with_class(self, name: str, semantics: Float[np.ndarray, " a"]) -> "DeployedModel":
+        """The model with another unseen class, known by its semantics alone.
 
         Raises:
-            InputError: if there is such a class, its semantics are none, or the classifier takes no more classes.
+            InputError: if there is such a class already, its semantics are unusable, or no class can be added.
         """
         if name in self.names:
             raise InputError(f"class {name!r} is there already")
+        if not self.semantics:
+            raise InputError(f"class {name!r} cannot be added: this model was trained without class semantics")
         if semantics.shape != (self.semantics,) or not np.issubdtype(semantics.dtype, np.number):
             raise InputError(
                 f"class {name!r}: semantics of shape {semantics.shape} and type {semantics.dtype} found, "
@@ -91,7 +93,7 @@ class Classifies(NamedTuple):
         if self.new_class is None or self.head is None:
             raise InputError(
                 f"class {name!r} cannot be added: this model's classifier was trained on all its classes together; "
-                "neighbours, prototypes and methods that map semantics take new ones"
+                "nearest neighbours, prototypes and methods that map semantics can add classes"
             )
         more = jax.tree.map(np.asarray, self.new_class(np.asarray(semantics, np.float32)))
         kind = LinearHead if isinstance(self.head, LinearHead) else NeighbourHead
@@ -104,11 +106,11 @@ class Classifies(NamedTuple):
         )
 
 
-def of_run(model: Model) -> Classifies:
-    """A saved run's model."""
+def of_run(model: Model) -> DeployedModel:
+    """The model of a saved run."""
     head = head_of_model(model)
     method = model.method.build(model.task)
-    return Classifies(
+    return DeployedModel(
         model.names,
         model.transform,
         model.scores,
@@ -121,11 +123,11 @@ def of_run(model: Model) -> Classifies:
 
 
 def is_exported(folder: Path) -> bool:
-    """Whether the folder holds an exported model, and not a run."""
+    """Whether the folder holds an exported model rather than a run."""
     return (folder / RECORD).is_file()
 
 
-def read_exported(folder: Path) -> Classifies:
+def read_exported(folder: Path) -> DeployedModel:
     """An exported model; nothing is unpickled, and its programs compute on arrays and do nothing else.
 
     Raises:
@@ -149,7 +151,7 @@ def read_exported(folder: Path) -> Classifies:
         head = head_of(entries, folder / HEAD)
         transform = Transform(entries["low"], entries["span"])
     scores = _program(folder / SCORES)
-    return Classifies(
+    return DeployedModel(
         names,
         transform,
         lambda x: np.asarray(scores(np.asarray(x, kind))),
@@ -164,10 +166,10 @@ def read_exported(folder: Path) -> Classifies:
 def _entries(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-        if missing := {"kind", "low", "span", "offset"} - set(found):
+            entries = {name: file[name] for name in file.files}
+        if missing := {"kind", "low", "span", "offset"} - set(entries):
             raise ValueError(f"{sorted(missing)[0]}: missing")
-        return found
+        return entries
     except Exception as error:  # foreign bytes raise many kinds
         raise InputError(f"{path}: not the head of a model ({' '.join(str(error).split())[:200]})") from error
 

@@ -1,4 +1,4 @@
-"""From a finished run to a folder that classifies without jzsl: StableHLO programs, a NumPy head, and their record."""
+"""From a finished run to a folder that classifies without jzsl: StableHLO programs, a NumPy head, and a record."""
 
 import importlib.metadata
 import importlib.util
@@ -34,13 +34,13 @@ def require_flatbuffers() -> None:
 def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequence[str] = PLATFORMS) -> list[str]:
     """Writes a model into the new folder `out`, and returns the names of its files.
 
-    model.json names classes and sizes and says where the model is from. scores.stablehlo maps samples x[b, *s] as they
-    are in the data (features in float32, images in uint8) to scores[b, k], for any b. head.npz has the same as plain
-    arrays, where the classifier is linear or votes by neighbours, and class.stablehlo then maps the semantics[a] of a
-    new class to its part of the head.
+    model.json names the classes and sizes, and the run that the model is from. scores.stablehlo maps samples x[b, *s]
+    as they are in the data (features in float32, images in uint8) to scores[b, k], for any b. head.npz has the same
+    classifier as plain arrays, where it is linear or votes by neighbours; class.stablehlo then maps the semantics[a] of
+    a new class to its part of the head.
 
     Raises:
-        InputError: if the folder is there already or cannot be made.
+        InputError: if the folder exists already or cannot be made.
     """
     require_flatbuffers()
     method = model.method.build(model.task)
@@ -94,20 +94,20 @@ def takes_classes(model: Model, head: Head | None) -> bool:
 
 
 def head_of_model(model: Model) -> Head | None:
-    """The model's classifier as plain arrays, if it is that plain."""
+    """The model's classifier as plain arrays, or None where it is not that simple."""
     head_of = model.method.build(model.task).head
     if head_of is None:
         return None
-    found = jax.jit(head_of)(_device(model.predictor), jnp.asarray(model.candidates))
-    return jax.tree.map(np.asarray, found)._replace(**_static(head_of(_device(model.predictor), model.candidates[:1])))
+    head = jax.jit(head_of)(_device(model.predictor), jnp.asarray(model.candidates))
+    return jax.tree.map(np.asarray, head)._replace(**_static(head_of(_device(model.predictor), model.candidates[:1])))
 
 
 def class_program(model: Model, method: Method) -> Callable[[Float[Array, " a"]], dict[str, Array]]:
-    """semantics[a] -> the arrays of the head of one more unseen class.
+    """semantics[a] -> the arrays of the head of a new unseen class.
 
-    It is recognised among one class more than the model has: a generator draws features for all unseen classes, of
-    which the last one's are kept. So the first class added gets the very features that a whole new prediction with it
-    would draw; later ones get the same noise.
+    The predictor is made for the model's unseen classes and the new one: a generator draws features of all of them, and
+    those of the new one are kept. So the first class added gets exactly the features that a predictor made with it from
+    the start would draw; later ones get the same noise.
     """
     known = model.classes.semantics
     assert method.head is not None
@@ -133,7 +133,7 @@ def class_program(model: Model, method: Method) -> Callable[[Float[Array, " a"]]
 
 
 def _static(head: Head) -> dict[str, Any]:
-    """The fields that are no arrays."""
+    """The fields that are not arrays."""
     return {name: value for name, value in head._asdict().items() if isinstance(value, bool | int)}
 
 
@@ -142,8 +142,7 @@ def _device(tree: Any) -> Any:
 
 
 def _scores(model: Model, method: Method) -> Callable[[Num[Array, "b *s"]], Float[Array, "b k"]]:
-    """Of samples as they are in the data, a block at a time: no program of a method needs to know that their number is
-    free."""
+    """Of samples as they are in the data, block by block, so that the method's own program has a fixed size."""
 
     def scores(x: Num[Array, "b *s"]) -> Float[Array, "b k"]:
         predictor, candidates = _device(model.predictor), jnp.asarray(model.candidates)

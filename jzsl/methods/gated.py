@@ -13,10 +13,11 @@ from jzsl.classifiers.outlier_exposure import Detector, OutlierExposure, detect,
 from jzsl.classifiers.softmax import Softmax
 from jzsl.interfaces import Classifier, ClassifierConfig, Method, MethodConfig, Task
 from jzsl.keys import stream
+from jzsl.methods.lift import lift
 from jzsl.methods.s2v import S2V
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
-from jzsl.types import ClassTable, Metrics, Pool
+from jzsl.types import ClassTable, Pool
 
 
 @dataclass(frozen=True)
@@ -55,28 +56,11 @@ class GatedPredictor(NamedTuple):
 
 def alone(expert: Method) -> Method:
     """The expert of unseen classes by itself, with the state of `gated`: what self-training trains."""
-
-    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> GatedState:
-        return GatedState(expert.init(key, pool, classes), key)
-
-    def fit(
-        state: GatedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
-    ) -> tuple[GatedState, Metrics]:
-        trained, metrics = expert.fit(state.expert, pool, classes, epochs, total)
-        return state._replace(expert=trained), metrics
-
-    def predictor(state: GatedState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Any:
-        return expert.predictor(state.expert, pool, classes, unseen)
-
-    def relabel(key: Key[Array, ""], state: GatedState, changed: Bool[Array, " n"]) -> GatedState:
-        return state._replace(expert=expert.relabel(key, state.expert, changed))
-
-    def sample(key: Key[Array, ""], state: GatedState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
-        assert expert.sample is not None
-        return expert.sample(key, state.expert, semantics)
-
-    return Method(
-        init, fit, predictor, expert.logits, relabel, None if expert.sample is None else sample, expert.embedding
+    return lift(
+        expert,
+        start=lambda key, inner: GatedState(inner, key),
+        inner=lambda state: state.expert,
+        replaced=lambda state, inner: state._replace(expert=inner),
     )
 
 
@@ -107,7 +91,7 @@ def gated(expert: Method, classifier: Classifier, hyper: OutlierExposure) -> Met
         unseen = _best_zero(expert.logits(predictor.unseen, x, candidates), ~is_seen)
         return jnp.where(is_seen, seen, unseen + outlying)
 
-    return base._replace(predictor=predictor, logits=logits, embedding=None)
+    return base._replace(predictor=predictor, logits=logits, embedding=None, head=None, whole_pool=True)
 
 
 def _best_zero(scores: Float[Array, "m k"], group: Bool[Array, " k"]) -> Float[Array, "m k"]:

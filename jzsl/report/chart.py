@@ -81,5 +81,5 @@ def _for_page(text: str, chart: Chart, prefix: str) -> str:
     root.set("width", "100%")
     root.set("role", "img")
     root.set("aria-label", chart.title)
-    found = ElementTree.tostring(root, encoding="unicode").replace(_INK, "currentColor")
-    return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", found)
+    svg = ElementTree.tostring(root, encoding="unicode").replace(_INK, "currentColor")
+    return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", svg)

@@ -1,38 +1,37 @@
-"""The seen-unseen curve of a run, with the point at which it decides."""
+"""The seen-unseen curve of a run, with the operating point of its predictions."""
 
 import numpy as np
 
+from jzsl.driver.predictions import TaskPredictions
 from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.report.chart import Chart, tip
-from jzsl.report.evidence import Evidence
 from jzsl.report.figures import COLOURS
-from jzsl.tasks.gzsl import GZSL
+from jzsl.report.run_artifacts import RunArtifacts
 
 
-def curve_charts(evidence: Evidence) -> list[Chart]:
-    """One, if the run has scores of seen and unseen classes."""
-    if GZSL() not in evidence.experiment.tasks or evidence.of(GZSL())[0].ranked:
+def curve_charts(run: RunArtifacts) -> list[Chart]:
+    """One, if the run has scores of seen and unseen classes together, and its result the metrics of the curve."""
+    tasks = [task for task in run.experiment.tasks if task.seen and task.unseen and "AUSUC" in task.numbers]
+    if not tasks or run.of_task(tasks[0])[0].ranked:
         return []
-    curves = [_curve(evidence, seed) for seed in range(len(evidence.predictions))]
-    return [_chart(evidence, curves)]
+    return [_chart(run, [_curve(run, predictions) for predictions in run.of_task(tasks[0])])]
 
 
-def _curve(evidence: Evidence, seed: int) -> SeenUnseenCurve:
-    found = evidence.of(GZSL())[seed]
-    seen = ~np.isin(found.candidates, evidence.unseen)
-    return seen_unseen_curve(found.scores, found.truth, found.candidates, seen)
+def _curve(run: RunArtifacts, predictions: TaskPredictions) -> SeenUnseenCurve:
+    seen = ~np.isin(predictions.candidates, run.unseen)
+    return seen_unseen_curve(predictions.scores, predictions.truth, predictions.candidates, seen)
 
 
-def _chart(evidence: Evidence, curves: list[SeenUnseenCurve]) -> Chart:
-    result = evidence.result
+def _chart(run: RunArtifacts, curves: list[SeenUnseenCurve]) -> Chart:
+    result = run.result
     seen, unseen = (result[name]["values"] for name in ("S", "U"))
 
     def draw(figure):
         axes = figure.subplots()
         for number, curve in enumerate(curves):
-            label = "every bonus on unseen classes" if number == 0 else None
+            label = "all calibration offsets" if number == 0 else None
             axes.plot(100 * curve.unseen, 100 * curve.seen, color=COLOURS[0], linewidth=1.2, alpha=0.7, label=label)
-        points = axes.plot(unseen, seen, "o", color=COLOURS[5], markersize=6, label="where the run decides")
+        points = axes.plot(unseen, seen, "o", color=COLOURS[5], markersize=6, label="this run")
         tip(points[0], f"U {np.mean(unseen):.1f} %, S {np.mean(seen):.1f} %, H {result['H']['mean']:.1f} %")
         grid = np.linspace(1, 100, 200)
         for level in (20, 40, 60, 80):
@@ -46,6 +45,6 @@ def _chart(evidence: Evidence, curves: list[SeenUnseenCurve]) -> Chart:
         axes.set_ylabel("accuracy of seen classes, S (%)")
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
-    lines = "A line a seed; dotted" if len(curves) > 1 else "Dotted"
-    caption = f"Area under it (AUSUC): {result['AUSUC']['mean']:.1f} %. {lines}: equal harmonic mean."
+    lines = "One line per seed. " if len(curves) > 1 else ""
+    caption = f"Area under the curve (AUSUC): {result['AUSUC']['mean']:.1f} %. {lines}Dotted: equal harmonic mean."
     return Chart("seen-unseen-curve", "Seen against unseen accuracy", caption, draw, (4.6, 3.8))

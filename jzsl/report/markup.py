@@ -11,20 +11,21 @@ _KINDS = {False: "text", True: "number"}
 
 def document(title: str, body: str) -> str:
     """A whole page with its style and its script in it."""
-    room = files("jzsl.report")
+    folder = files("jzsl.report")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{room.joinpath('page.css').read_text()}</style></head>"
-        f"<body><main>\n{body}\n</main><script>{room.joinpath('page.js').read_text()}</script></body></html>\n"
+        f"<title>{escape(title)}</title><style>{folder.joinpath('page.css').read_text()}</style></head>"
+        f"<body><main>\n{body}\n</main><script>{folder.joinpath('page.js').read_text()}</script></body></html>\n"
     )
 
 
 def table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str | float]], digits: int = 1) -> str:
     """A table that a click on a heading sorts; a column of numbers is flush right."""
-    columns = range(len(headings))
-    numeric = [bool(rows) and all(isinstance(row[place], int | float) for row in rows) for place in columns]
+    numeric = [
+        bool(rows) and all(isinstance(row[column], int | float) for row in rows) for column in range(len(headings))
+    ]
 
     def cell(value: str | float, is_number: bool) -> str:
         if not is_number:

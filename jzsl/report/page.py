@@ -9,19 +9,20 @@ from typing import Any
 from jzsl.errors import InputError, writing
 from jzsl.report.chart import Chart, inline_svg, save_chart
 from jzsl.report.class_charts import class_charts, class_table
+from jzsl.report.class_metrics import class_metrics
 from jzsl.report.comparison import Difference, comparison_chart, differences
 from jzsl.report.curve_chart import curve_charts
-from jzsl.report.evidence import Evidence, class_numbers, read
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.markup import document, table
 from jzsl.report.paper_table import rows_of
-from jzsl.report.sample_charts import hardness_name, ranked_rows, sample_charts
+from jzsl.report.run_artifacts import RunArtifacts, read
+from jzsl.report.sample_charts import RankedSample, hardness_name, ranked_samples, sample_charts
 from jzsl.report.training_charts import training_charts
-from jzsl.report.words import NUMBERS, SETTINGS, badges
+from jzsl.report.words import METRICS, badges, setting_text
 
 _EXTREMES = 10
 _LONG = 60
-_MARKS = {False: "plain", True: "caution"}
+_KINDS = {False: "plain", True: "caution"}
 
 
 def write_report(
@@ -29,24 +30,24 @@ def write_report(
     out: Path | None = None,
     config: Path | None = None,
     tsne: bool = False,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Writes the report of finished runs and returns its path.
 
     Args:
-        run_dirs: folders of the runs; later ones are compared with the first.
+        run_dirs: folders of the runs; the later ones are compared with the first.
         out: the file; None: report.html in the first run's folder. Figures go into a folder of its name beside it.
-        config: a config file, if runs are of classes of its own.
+        config: the config file of the runs, if it has classes of its own.
         tsne: embed features by t-SNE, else by principal components.
-        tell: is told what is going on.
+        progress: called with one line about each step.
 
     Raises:
-        InputError: if a folder is no finished run's, or the file cannot be written.
+        InputError: if a folder holds no finished run, or the file cannot be written.
     """
     require_matplotlib()
     runs = []
     for run_dir in run_dirs:
-        tell(f"reading {run_dir}")
+        progress(f"reading {run_dir}")
         runs.append(read(run_dir, config))
     out = out or run_dirs[0] / "report.html"
     figures = out.with_name(f"{out.stem}_figures")
@@ -60,7 +61,7 @@ def write_report(
     def shown(charts: list[Chart], prefix: str) -> str:
         parts = []
         for chart in charts:
-            tell(f"drawing {chart.title}")
+            progress(f"drawing {chart.title}")
             chart = chart._replace(name=prefix + chart.name)
             save_chart(chart, figures)
             parts.append(
@@ -84,125 +85,151 @@ def write_report(
 
 
 def _different(names: list[str]) -> list[str]:
-    """Names of folders; where two are alike they get their number."""
-    return [f"{name} ({place + 1})" if names.count(name) > 1 else name for place, name in enumerate(names)]
+    """Names of folders; equal ones are numbered."""
+    return [f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names, 1)]
 
 
-def _run(run: Evidence, shown: Callable[[list[Chart], str], str], prefix: str, alone: bool, tsne: bool) -> str:
+def _run(run: RunArtifacts, shown: Callable[[list[Chart], str], str], prefix: str, alone: bool, tsne: bool) -> str:
     result = run.result
     heading = "h1" if alone else "h2"
     cells = "".join(
-        f"<div><strong>{result[name]['mean']:.1f} <small>{_spread(result[name])}% {escape(name)}</small></strong>"
-        f"<span>{escape(NUMBERS.get(name, ''))}</span></div>"
+        f"<div><strong>{result[name]['mean']:.1f} <small>{_deviation(result[name])}% {escape(name)}</small></strong>"
+        f"<span>{escape(METRICS.get(name, ''))}</span></div>"
         for name in _headline(run)
     )
-    marks = "".join(f'<li class="{_MARKS[badge.caution]}">{escape(badge.text)}</li>' for badge in badges(run))
-    charts = [*training_charts(run), *class_charts(run), *curve_charts(run), *sample_charts(run, tsne)]
-    missing = f'<p class="quiet">Features and rows are not shown: {escape(run.absent)}.</p>' if run.absent else ""
+    facts = "".join(f'<li class="{_KINDS[badge.caution]}">{escape(badge.text)}</li>' for badge in badges(run))
+    ranked = ranked_samples(run)
+    charts = [*training_charts(run), *class_charts(run), *curve_charts(run), *sample_charts(run, ranked, tsne)]
+    missing = f'<p class="quiet">Samples are not shown: {escape(run.missing)}.</p>' if run.missing else ""
     return "\n".join(
         [
             f"<section><{heading}>{escape(run.name)}</{heading}>",
             f'<p class="quiet">{escape(_what(run))}</p>',
             f'<div class="headline">{cells}</div>',
-            f"<p>{escape(SETTINGS.get(str(result['setting']), ''))}</p>",
-            f'<ul class="badges">{marks}</ul>',
+            f"<p>{escape(setting_text(run))}</p>",
+            f'<ul class="badges">{facts}</ul>',
             missing,
             shown(charts, prefix),
-            _numbers(run),
+            _metrics(run),
             _classes(run),
-            _extremes(run),
+            _extremes(run, ranked),
             _record(run),
             "</section>",
         ]
     )
 
 
-def _spread(number: dict[str, Any]) -> str:
-    return f"± {number['std']:.1f} " if len(number["values"]) > 1 else ""
+def _deviation(metric: dict[str, Any]) -> str:
+    """Over seeds; one seed has none."""
+    return "" if metric["std"] is None else f"± {metric['std']:.1f} "
 
 
-def _headline(run: Evidence) -> list[str]:
-    names = {"T1": ["T1"], "H": ["H", "U", "S"], "A": ["A"]}
-    return [name for task in run.experiment.tasks for name in names[task.headline]]
+def _headline(run: RunArtifacts) -> list[str]:
+    """The headline metrics of all tasks; a harmonic mean with its two parts."""
+    names = [
+        name
+        for task in run.experiment.tasks
+        for name in (("H", "U", "S") if task.headline == "H" else (task.headline,))
+    ]
+    return [name for name in names if name in run.result]
 
 
-def _what(run: Evidence) -> str:
+def _what(run: RunArtifacts) -> str:
     result = run.result
+    images = run.problem is not None and run.problem.samples.ndim > 2
+    classes = f"{len(run.class_names)} classes"
     return (
-        f"{result['data']['name']}; features: {result['features']['name']}; class semantics: {result['semantics']}; "
-        f"{len(run.unseen)} unseen of {len(run.class_names)} classes."
+        f"{result['data']['name']}; {'images' if images else 'features'}: {result['features']['name']}; "
+        f"{_semantics(run)}; {f'{len(run.unseen)} unseen of ' if len(run.unseen) else ''}{classes}."
     )
 
 
-def _numbers(run: Evidence) -> str:
+def _semantics(run: RunArtifacts) -> str:
+    if run.model.classes.semantics is None:
+        return "no class semantics"
+    return f"class semantics: {run.result['semantics']}"
+
+
+def _metrics(run: RunArtifacts) -> str:
     rows = []
     for name in run.experiment.numbers:
-        found = run.result[name]
-        seeds = "  ".join(f"{value:.1f}" for value in found["values"])
-        rows.append([name, found["mean"], found["std"], seeds, NUMBERS.get(name, "")])
-    headings = ["number", "mean (%)", "std", "values by seed", "meaning"]
-    return table("All numbers", headings, rows)
+        metric = run.result[name]
+        seeds = "  ".join(f"{value:.1f}" for value in metric["values"])
+        deviation = "-" if metric["std"] is None else metric["std"]
+        rows.append([name, metric["mean"], deviation, seeds, METRICS.get(name, "")])
+    headings = ["metric", "mean (%)", "std", "values by seed", "meaning"]
+    return table("All metrics", headings, rows)
 
 
-def _classes(run: Evidence) -> str:
+def _classes(run: RunArtifacts) -> str:
     headings, rows = class_table(run)
-    some = "" if len(rows) == len(class_numbers(run.of(run.task)).classes) else "; the best and the worst ones"
-    text = table(f"Classes; accuracies and shares in percent, means over seeds{some}", headings, rows)
+    every = len(rows) == len(class_metrics(run.of_task(run.task)).classes)
+    mean = ", means over seeds" if len(run.predictions) > 1 else ""
+    text = table(
+        f"Classes; accuracies and shares in percent{mean}{'' if every else '; the best and the worst ones'}",
+        headings,
+        rows,
+    )
     return text if len(rows) <= _LONG else f"<details><summary>{len(rows)} classes</summary>{text}</details>"
 
 
-def _extremes(run: Evidence) -> str:
-    ranked = ranked_rows(run)
+def _extremes(run: RunArtifacts, ranked: list[RankedSample]) -> str:
     if not ranked:
         return ""
-    some = min(_EXTREMES, len(ranked) // 2)
+    count = min(_EXTREMES, len(ranked) // 2)
     rows = [
-        [name, row.row, row.hardness, row.truth, row.predicted]
-        for name, part in (("hardest", ranked[len(ranked) - some :][::-1]), ("easiest", ranked[:some]))
-        for row in part
+        [name, one.sample, one.hardness, one.truth, one.predicted]
+        for name, part in (("hardest", ranked[len(ranked) - count :][::-1]), ("easiest", ranked[:count]))
+        for one in part
     ]
     name = hardness_name(run)
-    text = table(f"Hardest and easiest test rows by {name}, seed {run.result['seeds'][0]}; rows count from 0",
-                  ["which", "row", name, "class", "predicted as"], rows, digits=4)  # fmt: skip
-    return f"<details><summary>Hardest and easiest rows</summary>{text}</details>"
+    text = table(
+        f"Hardest and easiest test samples by {name}, seed {run.result['seeds'][0]}; samples are numbered from 0",
+        ["", "sample", name, "class", "predicted as"],
+        rows,
+        digits=4,
+    )
+    return f"<details><summary>Hardest and easiest samples</summary>{text}</details>"
 
 
-def _record(run: Evidence) -> str:
-    words = {
+def _record(run: RunArtifacts) -> str:
+    content = {
         "config": run.header["experiment"],
         "data": run.header["data"],
         "versions": run.header["versions"],
         "seconds": round(run.result["duration_s"], 1),
     }
     return (
-        f"<details><summary>Config, data and versions</summary><pre>{escape(json.dumps(words, indent=2))}</pre>"
+        f"<details><summary>Config, data and versions</summary><pre>{escape(json.dumps(content, indent=2))}</pre>"
         "</details>"
     )
 
 
-def _comparison(runs: list[Evidence], run_dirs: Sequence[Path], shown: Callable[[list[Chart], str], str]) -> str:
-    number = runs[0].task.headline
-    gaps = [_gap_row(gap) for gap in differences(runs)]
+def _comparison(runs: list[RunArtifacts], run_dirs: Sequence[Path], shown: Callable[[list[Chart], str], str]) -> str:
+    metric, gaps = runs[0].task.headline, differences(runs)
+    tests = sum(gap.p is not None for gap in gaps)
+    corrected = f"; p-values corrected by Holm's method for {tests} comparisons" if tests > 1 else ""
     headings = [
         "run",
         "setting",
-        f"{number} less that of {runs[0].name}",
+        f"{metric} minus that of {runs[0].name}",
         "95 % interval",
-        "p (paired t-test)",
+        "p (paired t-test)" if tests < 2 else "p (paired t-test, Holm-corrected)",
         "seeds",
     ]
+    caption = f"Paired differences of {metric} in points, seed by seed{corrected}"
     return "\n".join(
         [
             f"<section><h1>{escape(' and '.join(run.name for run in runs))}</h1>",
             shown([comparison_chart(runs)], ""),
-            table(f"Paired differences of {number} in points, seed by seed", headings, gaps),
+            table(caption, headings, [_difference_row(gap) for gap in gaps]),
             _side_by_side(list(run_dirs)),
             "</section>",
         ]
     )
 
 
-def _gap_row(gap: Difference) -> list[str | float]:
+def _difference_row(gap: Difference) -> list[str | float]:
     if gap.mean is None:
         return [gap.name, gap.setting, f"not compared: {gap.reason}", "", "", ""]
     interval = "" if gap.low is None else f"{gap.low:+.1f} to {gap.high:+.1f}"
@@ -212,8 +239,11 @@ def _gap_row(gap: Difference) -> list[str | float]:
 
 def _side_by_side(run_dirs: list[Path]) -> str:
     rows = rows_of(run_dirs)
-    return table("Runs, and published numbers of the same setting, data, features and split", list(rows[0]),
-                  [list(row.values()) for row in rows])  # fmt: skip
+    return table(
+        "Runs, and published results of the same setting, data, features and split",
+        list(rows[0]),
+        [list(row.values()) for row in rows],
+    )
 
 
 def _published(run_dirs: list[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Runs side by side as a table for a paper: Markdown, LaTeX or CSV, each row with its setting and its features."""
+"""Runs side by side as a table for a paper: Markdown, LaTeX or CSV, each row with its setting and features."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jzsl.driver.result import read_run
-from jzsl.report.published import comparable
+from jzsl.report.published import Published, comparable
 
 _TEX = str.maketrans({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
                       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"})  # fmt: skip
@@ -14,52 +14,58 @@ COLUMNS = ("setting", "data", "features", "split", "method", "seeds", "epochs", 
 
 
 def rows_of(run_dirs: list[Path]) -> list[dict[str, str]]:
-    """A row for each run, below it the published ones of the same setting, data, features and split.
+    """One row per run, below it the published results of the same setting, data, features and split.
 
-    Numbers are percent, mean ± standard deviation over seeds. A setting, a data set and its features are columns of
-    every row: numbers of different ones stand in one table only with their names.
+    Metrics are percent: mean ± standard deviation over seeds, the mean alone for one seed. A setting, a data set and
+    its features are columns of every row: results of different ones stand in one table only with their names.
 
     Raises:
-        InputError: if a folder is no finished run's.
+        InputError: if a folder holds no finished run.
     """
     runs, rows = [read_run(run_dir) for run_dir in run_dirs], []
-    names = list(dict.fromkeys(name for _, result in runs for name in _numbers(result)))
+    names = list(dict.fromkeys(name for _, result in runs for name in _metrics(result)))
     published = set()
     for run_dir, (config, result) in zip(run_dirs, runs, strict=True):
         # Semantics of the xlsa17 layout are named after their file, which is the split's; others have no such name.
-        split, colon, _ = str(result.get("semantics", "")).partition(":")
-        place = (result["setting"], result["data"]["name"], result["features"]["name"], split if colon else "")
-        chosen = " (validation)" if result.get("epochs_chosen") else ""
-        own = {
-            **dict(zip(COLUMNS, place, strict=False)),
-            "method": f"{_method(config['experiment'])} ({run_dir.resolve().name})",
-            "seeds": str(len(result["seeds"])),
-            "epochs": f"{result.get('epochs')}{chosen}",
-            "class prior": str(result.get("class_prior", "")) if result.get("rounds") else "",
-        }
-        rows.append({**own, **{name: _shown(result[name]) if name in result else "" for name in names}})
-        if place not in published:
-            published.add(place)
-            for row in comparable(*place):
-                if row.number in names:
-                    empty = dict.fromkeys((*COLUMNS, *names), "")
-                    number = f"{row.percent[place[1].upper()]:.1f}"
-                    rows.append({**empty, **dict(zip(COLUMNS, place, strict=False)),
-                                 "method": f"{row.method}, published", row.number: number})  # fmt: skip
+        split, colon, _ = result["semantics"].partition(":")
+        kind = (result["setting"], result["data"]["name"], result["features"]["name"], split if colon else "")
+        validated = " (validation)" if result["epochs_chosen"] else ""
+        rows.append(
+            {
+                **dict(zip(COLUMNS, kind, strict=False)),
+                "method": f"{_method(config['experiment'])} ({run_dir.resolve().name})",
+                "seeds": str(len(result["seeds"])),
+                "epochs": f"{result['epochs']}{validated}",
+                "class prior": result["class_prior"] if result["rounds"] else "",
+                **{name: _shown(result[name]) if name in result else "" for name in names},
+            }
+        )
+        if kind not in published:
+            published.add(kind)
+            rows += [_published_row(row, kind, names) for row in comparable(*kind) if row.metric in names]
     return rows
 
 
-def _numbers(result: dict[str, Any]) -> list[str]:
+def _published_row(row: Published, kind: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    return {
+        **dict.fromkeys((*COLUMNS, *names), ""),
+        **dict(zip(COLUMNS, kind, strict=False)),
+        "method": f"{row.method}, published",
+        row.metric: f"{row.percent[kind[1].upper()]:.1f}",
+    }
+
+
+def _metrics(result: dict[str, Any]) -> list[str]:
     return [name for name, value in result.items() if isinstance(value, dict) and {"mean", "std"} <= set(value)]
 
 
-def _shown(number: dict[str, Any]) -> str:
-    one = f"{number['mean']:.1f}"
-    return f"{one} ± {number['std']:.1f}" if len(number["values"]) > 1 else one
+def _shown(metric: dict[str, Any]) -> str:
+    deviation = "" if metric["std"] is None else f" ± {metric['std']:.1f}"
+    return f"{metric['mean']:.1f}{deviation}"
 
 
 def _method(experiment: dict[str, Any]) -> str:
-    """The names of the classes that the config is made of, such as STHS around ABP."""
+    """The names of the classes that the config is made of, such as STHS around ABP, CFBS."""
 
     def named(value: Any) -> str:
         return str(value.get("type", "")).rpartition(":")[2] if isinstance(value, dict) else ""
@@ -67,7 +73,7 @@ def _method(experiment: dict[str, Any]) -> str:
     method = experiment.get("method") or {}
     base = named(method.get("generator")) or named(method)
     training = experiment.get("self_training")
-    return f"STHS around {base}, {named(training.get('selection'))}" if isinstance(training, dict) else base
+    return f"{named(training)} around {base}, {named(training.get('selection'))}" if training else base
 
 
 def markdown(rows: list[dict[str, str]]) -> str:

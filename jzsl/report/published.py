@@ -1,32 +1,36 @@
-"""Published numbers on the proposed split with ResNet-101 features, for comparison with runs on the very same."""
+"""Published results on the proposed split with ResNet-101 features, for comparison with runs on exactly the same."""
 
 from typing import NamedTuple
 
+from jzsl.types import Setting
+
 FEATURES, SPLITS = "res101", "att_splits"
-"""The files of the xlsa17 benchmark that these numbers are of."""
+"""The files of the xlsa17 benchmark that these results are of."""
 
 
 class Published(NamedTuple):
-    """One number of a paper.
+    """One result of a paper.
 
     Attributes:
         setting: as a run names it.
-        method: with what sets it apart from ours.
-        number: T1 or H.
+        method: with what is different from ours.
+        metric: T1 or H.
         percent: by the name of the data.
     """
 
     setting: str
     method: str
-    number: str
+    metric: str
     percent: dict[str, float]
 
 
-def _row(setting: str, method: str, number: str, *percent: float) -> Published:
-    return Published(setting, method, number, dict(zip(("AWA2", "CUB", "SUN"), percent, strict=True)))
+def _row(setting: str, method: str, metric: str, *percent: float) -> Published:
+    return Published(setting, method, metric, dict(zip(("AWA2", "CUB", "SUN"), percent, strict=True)))
 
 
-_INDUCTIVE, _SEPARATE, _STRICT = "inductive", "transductive (unseen pool separate)", "transductive (strict)"
+_INDUCTIVE, _SEPARATE, _STRICT = (
+    setting.value for setting in (Setting.inductive, Setting.transductive, Setting.strict)
+)
 
 PUBLISHED = (
     _row(_INDUCTIVE, "ABP (epoch chosen on test)", "T1", 70.4, 58.5, 61.5),
@@ -46,7 +50,7 @@ PUBLISHED = (
 
 
 def comparable(setting: str, data: str, features: str, splits: str) -> list[Published]:
-    """The numbers whose setting, data, features and split are those of a run."""
+    """The results whose setting, data, features and split are those of a run."""
     if features != FEATURES or splits != SPLITS:
         return []
     return [row for row in PUBLISHED if row.setting == setting and data.upper() in row.percent]

@@ -11,7 +11,7 @@ _SHOWN = 40
 
 
 def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
-    """The result of a run: mean and standard deviation over seeds in percent, then each seed's value."""
+    """The result of a run: mean and standard deviation over seeds in percent, then the value of each seed."""
     table = Table(title=f"{result['data']['name']}, {result['setting']}, {result['features']['name']}")
     table.add_column("metric (%)")
     for heading in ("mean", "std", "values by seed"):
@@ -21,12 +21,16 @@ def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
         values = "  ".join(f"{value:.1f}" for value in entry["values"])
         spread = "-" if entry["std"] is None else f"{entry['std']:.1f}"
         table.add_row(name, f"{entry['mean']:.1f}", spread, values)
-    chosen = "chosen on validation classes" if result["epochs_chosen"] else "fixed"
-    rounds = f" per round, {result['rounds']} rounds" if result["rounds"] else ""
-    seeds = f"{len(result['seeds'])} seeds, {result['duration_s']:.0f} s"
+    how = "chosen on validation classes" if result["epochs_chosen"] else "fixed"
+    rounds = f" per round, {_count(result['rounds'], 'round')}" if result["rounds"] else ""
+    seeds = f"{_count(len(result['seeds']), 'seed')}, {result['duration_s']:.0f} s"
     offset = "" if result["offset"] is None else f", calibration offset {result['offset']:.3g}"
-    table.caption = f"{result['epochs']} epochs ({chosen}){rounds}{offset}, {seeds}"
+    table.caption = f"{_count(result['epochs'], 'epoch')} ({how}){rounds}{offset}, {seeds}"
     return table
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def problem_table(problem: Problem) -> Table:

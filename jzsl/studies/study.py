@@ -14,6 +14,7 @@ from scipy.stats import ttest_rel
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.generative import Generative
+from jzsl.metrics.holm import holm
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
@@ -135,16 +136,6 @@ def compare(pairs: Mapping[K, tuple[Seeds, Seeds]]) -> dict[K, Difference]:
         key: Difference(float(np.mean(np.subtract(*pair))), corrected.get(key), len(pair[0]), len(tested))
         for key, pair in pairs.items()
     }
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction, which keeps the probability of any false rejection below the level (Holm, A simple
-    sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979)."""
-    p = np.asarray(p_values, float)
-    order = np.argsort(p)
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return corrected.tolist()
 
 
 def claim(differences: Iterable[Difference]) -> str:

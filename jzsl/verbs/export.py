@@ -1,4 +1,4 @@
-"""`jzsl export`: a run's model as a folder that classifies without jzsl."""
+"""`jzsl export`: the model of a run as a folder that classifies without jzsl."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from jzsl.export.write import export_model, require_flatbuffers
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """A run's model as StableHLO programs and plain NumPy arrays, which need no training code."""
+    """The model of a run as StableHLO programs and plain NumPy arrays, which need no training code."""
 
     run_dir: tyro.conf.Positional[Path]
     """folder of the run"""
@@ -23,9 +23,9 @@ class ExportOptions:
     config: Path | None = None
     """the config file of the run, if it has classes of its own"""
     seed: int = 0
-    """whose model"""
+    """seed whose model is exported"""
     task: str | None = None
-    """zsl: among unseen classes; gzsl: among all; by default the run's first task"""
+    """name of one of the run's tasks (zsl: among unseen classes; gzsl: among all classes); by default the first one"""
 
 
 def export(arguments: list[str]) -> int:
@@ -35,7 +35,7 @@ def export(arguments: list[str]) -> int:
         raise InputError(f"{options.out}: exists already; choose another --out")
     experiment, header = recorded(options.run_dir, options.config)
     _, result = read_run(options.run_dir)
-    trained = saved_model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment, options.task)
+    model = saved_model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment, options.task)
     about = {
         "setting": result["setting"],
         "data": header["data"],
@@ -43,6 +43,6 @@ def export(arguments: list[str]) -> int:
         "semantics_of": result["semantics"],
         "seed": options.seed,
     }
-    files = export_model(trained, about, options.out)
-    print(f"{options.out}: {', '.join(files)}; {len(trained.names)} classes")
+    files = export_model(model, about, options.out)
+    print(f"{options.out}: {', '.join(files)}; {len(model.names)} classes")
     return 0

@@ -34,9 +34,16 @@ REGISTRY = ConstructorRegistry()
 
 @REGISTRY.struct_rule
 def _protocol(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """A Protocol without a value has no options; with one, the parser uses the value's class."""
-    is_protocol = isinstance(info.type, type) and getattr(info.type, "_is_protocol", False)
-    return StructConstructorSpec(instantiate=info.type, fields=()) if is_protocol else None
+    """A Protocol without a value has no options; with one, the parser uses the value's class.
+
+    The parser itself does so only for Protocols without attributes: `issubclass` refuses others, such as `Task`.
+    """
+    if not (isinstance(info.type, type) and getattr(info.type, "_is_protocol", False)):
+        return None
+    if dataclasses.is_dataclass(info.default) and not isinstance(info.default, type):
+        spec = ConstructorRegistry.get_struct_spec(dataclasses.replace(info, type=type(info.default)))
+        return spec if isinstance(spec, StructConstructorSpec) else None
+    return StructConstructorSpec(instantiate=info.type, fields=())
 
 
 class Part(NamedTuple):

@@ -1,4 +1,4 @@
-"""`jzsl predict`: classify new feature rows with a saved run."""
+"""`jzsl predict`: classify new samples with a saved run or an exported model."""
 
 import csv
 import os
@@ -12,30 +12,30 @@ from jzsl.data.formats.arrays import read_entries, samples_of
 from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
-from jzsl.export.read import Classifies, is_exported, of_run, read_exported
+from jzsl.export.read import DeployedModel, is_exported, of_run, read_exported
 
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Classify new feature rows with a saved run."""
+    """Classify new samples with a saved run or an exported model."""
 
     model_dir: tyro.conf.Positional[Path]
     """folder of the run, or of an exported model"""
-    features: tyro.conf.Positional[Path]
-    """feature rows, unscaled: .npy, or `features` in an .npz, .h5 or .mat file"""
+    samples: tyro.conf.Positional[Path]
+    """samples as they are in the data: `features`, or `images` in uint8, of an .npz or .h5 file; or .npy or .mat"""
     out: Path
-    """the table to write: row, class, score, and a column of scores for each class"""
+    """the table to write: sample, class, score, and one column of scores per class"""
     add_class: tuple[str, ...] = ()
-    """NAME=VECTOR.npy, more classes to choose from, known by their semantics alone"""
+    """NAME=VECTOR.npy: new classes, known by their semantics alone"""
     config: Path | None = None
     """the config file of the run, if it has classes of its own"""
     seed: int = 0
-    """whose model, of a run"""
+    """of a run: seed whose model classifies"""
     task: str | None = None
-    """of a run, zsl: among unseen classes; gzsl: among all; by default the run's first task"""
+    """of a run: name of one of its tasks (zsl: among unseen classes; gzsl: among all); by default the first one"""
 
 
-def _model(options: PredictOptions) -> Classifies:
+def _model(options: PredictOptions) -> DeployedModel:
     if is_exported(options.model_dir):
         return read_exported(options.model_dir)
     experiment, _ = recorded(options.model_dir, options.config)
@@ -55,24 +55,24 @@ def _new_class(text: str) -> tuple[str, np.ndarray]:
 
 def predict(arguments: list[str]) -> int:
     options = tyro.cli(PredictOptions, args=arguments, prog="jzsl predict")
-    trained = _model(options)
+    model = _model(options)
     for text in options.add_class:
-        trained = trained.with_class(*_new_class(text))
-    samples = samples_of(read_entries(options.features), options.features)
+        model = model.with_class(*_new_class(text))
+    samples = samples_of(read_entries(options.samples), options.samples)
     try:
-        scores = trained.scores(samples)
+        scores = model.scores(samples)
     except InputError as error:
-        raise InputError(f"{options.features}: {error}") from error
+        raise InputError(f"{options.samples}: {error}") from error
     best = scores.argmax(1)
     temporary = options.out.with_name(f".{options.out.name}.new")
     try:
         with temporary.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["row", "class", "score", *trained.names])
-            for row, (column, values) in enumerate(zip(best, scores, strict=True)):
-                writer.writerow([row, trained.names[column], values[column], *values])
+            writer.writerow(["sample", "class", "score", *model.names])
+            for sample, (column, values) in enumerate(zip(best, scores, strict=True)):
+                writer.writerow([sample, model.names[column], values[column], *values])
         os.replace(temporary, options.out)
     except OSError as error:
         raise InputError(f"{options.out}: cannot be written ({error.strerror})") from error
-    print(f"{len(scores)} rows classified among {len(trained.names)} classes: {options.out}")
+    print(f"{len(scores)} samples classified among {len(model.names)} classes: {options.out}")
     return 0

@@ -16,13 +16,13 @@ class ReportOptions:
     """Finished runs as one HTML page that needs no network, and its figures as PNG and SVG."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """folders of the runs; later ones are compared with the first, seed by seed"""
+    """folders of the runs; the later ones are compared with the first, seed by seed"""
     out: Path | None = None
     """the page; by default report.html in the first run's folder. Figures go into a folder beside it"""
     config: Path | None = None
-    """the config file of the run, if it has classes of its own"""
+    """the config file of the runs, if it has classes of its own"""
     embedding: Literal["pca", "tsne"] = "pca"
-    """how real and generated features are laid out in the plane"""
+    """how real and generated features are projected to two dimensions"""
 
 
 def report(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`jzsl run`: train and score an experiment, or repeat a run from its folder."""
+"""`jzsl run`: train and evaluate an experiment, or repeat a run from its folder."""
 
 import sys
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from jzsl.verbs.status import USAGE, fail
 
 @dataclass(frozen=True)
 class Execution:
-    """Where the results go, and what comes with them."""
+    """Where the results go, and what is recorded beside them."""
 
     out: Path | None = None
     """folder for the results; by default runs/NAME_OF_THE_CONFIG, or runs/NAME_OF_THE_RUN-again"""
     resume: bool = False
-    """go on with the run in that folder"""
+    """continue the run in that folder"""
     profile: bool = False
-    """write a trace of one chunk of epochs into the folder, and tell where the time of the run went"""
+    """write a trace of one chunk of epochs into the folder, and print where the time of the run went"""
     tensorboard: bool = False
-    """write TensorBoard's event files into the folder, too"""
+    """also write event files for TensorBoard into the folder"""
     stages_from: Path | None = None
     """folder of a run whose finished stages are taken over, where config, data and seed are the same"""
     cluster: tyro.conf.OmitArgPrefixes[Cluster] = Cluster()
@@ -38,7 +38,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class RepeatOptions:
-    """Repeat a run from its folder, and compare the numbers."""
+    """Repeat a run from its folder, and compare the metrics."""
 
     config: Path | None = None
     """the config file of the run, if it has classes of its own"""
@@ -47,7 +47,7 @@ class RepeatOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Train and score an experiment."""
+    """Train and evaluate an experiment."""
 
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
     execution: tyro.conf.OmitArgPrefixes[Execution] = Execution()
@@ -81,7 +81,7 @@ def _repeat(arguments: list[str]) -> int:
     for line in different:
         fail(f"{run_dir}: {line}", 1)
     if not different:
-        Console(quiet=not is_first()).print(f"every number equals that of {run_dir}")
+        Console(quiet=not is_first()).print(f"every metric equals that of {run_dir}")
     return 1 if different else 0
 
 

@@ -1,4 +1,4 @@
-"""What every verb says when it is called without arguments, and how it fails."""
+"""The usage text of the command line, and the line that a failing verb prints."""
 
 import sys
 
@@ -8,23 +8,23 @@ usage: jzsl VERB ...
   jzsl run CONFIG.py [--any.field value] [--seeds N] [--out DIR] [--resume] [--profile]
       train and score; `jzsl run CONFIG.py -h` shows every field with its default and meaning
   jzsl run --from RUN_DIR [--out DIR]
-      repeat a run from its folder, and compare the numbers
+      repeat a run from its folder, and compare the metrics
   jzsl tune CONFIG.py --out DIR [--grid.hard 0.5 0.7 ...]
       choose the settings of self-training on classes treated as unseen
   jzsl study NAME --data SOURCE --out DIR
-      answer one question of the papers with a table and a figure; `jzsl study -h` lists them
-  jzsl predict RUN_DIR|MODEL_DIR FEATURES --out predictions.csv [--add-class NAME=VECTOR.npy]
-      classify new feature rows with a saved run or an exported model, and classes known by their semantics alone
+      answer a question of the papers with a table and a figure; `jzsl study -h` lists them
+  jzsl predict RUN_DIR|MODEL_DIR SAMPLES --out predictions.csv [--add-class NAME=VECTOR.npy]
+      classify new samples with a saved run or an exported model, also among new classes known by their semantics
   jzsl export RUN_DIR --out MODEL_DIR
-      the model of a run as programs and arrays that need no training code
+      export the model of a run as programs and arrays that need no training code
   jzsl table RUN_DIR... [--format markdown|latex|csv] [--out FILE]
-      finished runs as a table for a paper
+      print finished runs as a table for a paper
   jzsl report RUN_DIR... [--out PAGE.html]
-      finished runs as one page with figures
+      show finished runs on one page with figures
   jzsl semantics TEXTS.json --model DIR_OR_NAME --out SEMANTICS.npz
-      descriptions of classes into vectors, for `jzsl run --semantics`
+      turn descriptions of classes into vectors, for `jzsl run --semantics`
   jzsl data info|check SOURCE
-      sizes, classes, splits and hash of a data source, and the problems found in it
+      show sizes, classes, splits and hash of a data source, and the errors in it
 """
 
 

@@ -13,7 +13,7 @@ from jzsl.verbs.status import fail
 
 @dataclass(frozen=True)
 class TableOptions:
-    """Finished runs as a table for a paper, beside published numbers of the same setting, data, features and split."""
+    """Finished runs as a table for a paper, beside published results of the same setting, data, features and split."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """folders of the runs"""

@@ -16,8 +16,9 @@ from jzsl.cli import main
 from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
-from jzsl.export.read import of_run, read_exported
+from jzsl.export.read import DeployedModel, of_run, read_exported
 from jzsl.interfaces import Task
+from jzsl.problem.transforms import Transform
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool
@@ -54,13 +55,13 @@ def saved(run_dir: Path, task: Task) -> saved_model.Model:
 
 
 @pytest.mark.parametrize("task", [ZSL(), GZSL()])
-@pytest.mark.parametrize("rows", [1, 100, 256, 300])
-def test_the_program_scores_as_the_run_does(run_dir, exported, features, task, rows):
-    """For any number of rows."""
-    x = np.resize(features, (rows, features.shape[1]))
-    found, expected = read_exported(exported[task]), saved(run_dir, task)
-    assert found.names == expected.names
-    np.testing.assert_allclose(found.scores(x), expected.scores(x), atol=1e-5)
+@pytest.mark.parametrize("count", [1, 100, 256, 300])
+def test_the_program_scores_as_the_run_does(run_dir, exported, features, task, count):
+    """For any number of samples."""
+    x = np.resize(features, (count, features.shape[1]))
+    model, expected = read_exported(exported[task]), saved(run_dir, task)
+    assert model.names == expected.names
+    np.testing.assert_allclose(model.scores(x), expected.scores(x), atol=1e-5)
 
 
 def test_without_jzsl(run_dir, exported, features, tmp_path):
@@ -75,7 +76,7 @@ folder = {str(exported[GZSL()])!r}
 names = json.load(open(folder + "/model.json"))["classes"]
 scores = np.asarray(export.deserialize(bytearray(open(folder + "/scores.stablehlo", "rb").read())).call(x))
 head = np.load(folder + "/head.npz")
-plain = (x - head["low"]) / head["span"] @ head["weight"] + head["bias"] + head["bonus"]
+plain = (x - head["low"]) / head["span"] @ head["weight"] + head["bias"] + head["offset"]
 assert np.abs(scores - plain).max() < 1e-4
 assert "jzsl" not in sys.modules
 print(*[names[column] for column in scores.argmax(1)], sep="\\n")
@@ -91,22 +92,24 @@ print(*[names[column] for column in scores.argmax(1)], sep="\\n")
 def test_an_added_class_is_what_a_new_prediction_would_make_of_it(run_dir, exported, features, random):
     """The first class added, against the method's own predictor with one class more in its table."""
     trained = saved(run_dir, ZSL())
-    semantics = random.uniform(size=trained.classes.semantics.shape[1]).astype(np.float32)
+    semantics = random.uniform(size=trained.classes.required_semantics.shape[1]).astype(np.float32)
     method = trained.method.build(ZSL())
-    number = len(trained.classes.semantics)
-    table = ClassTable(np.vstack([trained.classes.semantics, semantics]), np.append(trained.classes.seen, False))
-    nothing = Pool(jnp.zeros((1, features.shape[1])), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+    number = len(trained.classes.required_semantics)
+    table = ClassTable(
+        np.vstack([trained.classes.required_semantics, semantics]), np.append(trained.classes.seen, False)
+    )
+    empty = Pool(jnp.zeros((1, features.shape[1])), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
     unseen = jnp.append(jnp.asarray(trained.unseen), number)
-    predictor = method.predictor(jax.tree.map(jnp.asarray, trained.state), nothing, table, unseen)
+    predictor = method.predictor(jax.tree.map(jnp.asarray, trained.state), empty, table, unseen)
     expected = np.asarray(method.logits(predictor, jnp.asarray(trained.transform(features)), unseen))
     for ready in (of_run(trained), read_exported(exported[ZSL()])):
-        found = ready.with_class("new", semantics)
-        assert found.names == (*trained.names, "new")
-        np.testing.assert_allclose(found.scores(features), expected, atol=1e-5)
+        extended = ready.with_class("new", semantics)
+        assert extended.names == (*trained.names, "new")
+        np.testing.assert_allclose(extended.scores(features), expected, atol=1e-5)
 
 
-def test_an_added_class_takes_its_rows(run_dir, features):
-    """Each class that the run knows is added under another name, and gets more rows of that class than by chance."""
+def test_an_added_class_takes_its_samples(run_dir, features):
+    """Each class that the run knows is added under another name, and gets more samples of that class than by chance."""
     problem, ready = recorded(run_dir)[0].data.load(), of_run(saved(run_dir, ZSL()))
     shares = []
     for number in problem.seen_classes:
@@ -151,6 +154,16 @@ def test_semantics_that_are_none(exported, name, semantics, message):
         read_exported(exported[ZSL()]).with_class(name, semantics)
 
 
+def test_a_model_without_semantics_takes_no_other_class():
+    transform = Transform(np.zeros((6, 6, 3), np.uint8), np.ones((6, 6, 3), np.uint8))
+    model = DeployedModel(("a", "b"), transform, lambda x: np.zeros((len(x), 2)), None, np.zeros(2), 0.0, None, 0)
+    with pytest.raises(InputError, match="trained without class semantics"):
+        model.with_class("new", np.ones(4))
+    with pytest.raises(InputError, match="expected images of uint8"):
+        model.scores(np.zeros((1, 6, 6, 3), np.float32))
+    assert model.scores(np.zeros((5, 6, 6, 3), np.uint8)).shape == (5, 2)
+
+
 def test_mistakes_at_the_command_line(run_dir, exported, features, tmp_path, capsys):
     folder = exported[ZSL()]
     np.save(tmp_path / "x.npy", features)
@@ -188,5 +201,5 @@ def test_the_record_says_where_it_is_from(run_dir, exported):
     result = json.loads((run_dir / "result.json").read_text())
     assert record["setting"] == result["setting"]
     assert record["data"]["hash"] == result["data"]["hash"]
-    assert record["features"] == 6
+    assert (record["shape"], record["dtype"]) == ([6], "float32")
     assert set(record["platforms"]) == {"cpu", "cuda", "tpu"}

@@ -25,7 +25,7 @@ from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.exchange import decode, encode
 from jzsl.export.read import read_exported
-from jzsl.report.evidence import read
+from jzsl.report.run_artifacts import read
 from tests.fuzz.mutations import CHANGES, EDITS, changed, edited
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"

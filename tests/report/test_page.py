@@ -1,4 +1,4 @@
-"""The report: its numbers against the run's, and the page itself in a browser."""
+"""The report: its metrics against those of the run, and the page itself in a browser."""
 
 import base64
 import json
@@ -14,23 +14,29 @@ from scipy.stats import ttest_rel
 
 from jzsl.cli import main
 from jzsl.config import Experiment, Train
+from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver import predictions
 from jzsl.driver.runner import run
 from jzsl.methods.eszsl import ESZSL
+from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.metrics.accuracy import per_class_accuracy
+from jzsl.nets.small_cnn import SmallCNN
 from jzsl.report.class_charts import class_table
+from jzsl.report.class_metrics import class_metrics
 from jzsl.report.comparison import differences
-from jzsl.report.evidence import class_numbers, read
 from jzsl.report.page import write_report
-from jzsl.report.sample_charts import ranked_rows
+from jzsl.report.run_artifacts import read
+from jzsl.report.sample_charts import ranked_samples
 from jzsl.report.words import badges
+from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
 ROUNDS = Path(__file__).parent / "small_digits.py"
+NORMALISED = ROUNDS.with_name("small_digits_normalised.py")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path, Path]:
     """Two transductive runs on digits and an inductive one of both tasks."""
     folder = tmp_path_factory.mktemp("report")
     assert main(["run", str(ROUNDS), "--out", str(folder / "cfbs")]) == 0
-    assert main(["run", str(ROUNDS), "--selection", "pn_cfbs", "--out", str(folder / "normalised")]) == 0
+    assert main(["run", str(NORMALISED), "--out", str(folder / "normalised")]) == 0
     assert main(["run", str(TINY), "--out", str(folder / "both"), "--train.max-epochs", "2"]) == 0
     return folder / "cfbs", folder / "normalised", folder / "both"
 
@@ -73,84 +79,99 @@ def browser():
     driver.quit()
 
 
-def test_predictions_give_the_numbers_of_the_result(runs):
-    """What a run keeps of its test rows is enough to find its numbers again, by hand."""
-    for run_dir, task, number in ((runs[0], ZSL(), "T1"), (runs[2], GZSL(), "U")):
+def test_predictions_give_the_metrics_of_the_result(runs):
+    """The predictions that a run keeps are enough to compute its metrics again, by hand."""
+    for run_dir, task, metric in ((runs[0], ZSL(), "T1"), (runs[2], GZSL(), "U")):
         result = json.loads((run_dir / "result.json").read_text())
-        for seed, value in enumerate(result[number]["values"]):
-            found = predictions.load(run_dir, seed, (task,))[task]
-            unseen = np.unique(found.truth) if task == ZSL() else read(run_dir).unseen
-            rates = [np.mean(found.predicted[found.truth == number] == number) for number in unseen]
+        for seed, value in enumerate(result[metric]["values"]):
+            kept = predictions.load(run_dir, seed, (task,))[task.name]
+            unseen = np.unique(kept.truth) if task == ZSL() else read(run_dir).unseen
+            rates = [np.mean(kept.predicted[kept.truth == number] == number) for number in unseen]
             assert 100 * np.mean(rates) == pytest.approx(value)
     labels = Digits().load().labels
-    found = predictions.load(runs[0], 0, (ZSL(),))[ZSL()]
-    assert (labels[found.rows] == found.truth).all()
+    kept = predictions.load(runs[0], 0, (ZSL(),))["zsl"]
+    assert (labels[kept.samples] == kept.truth).all()
 
 
-def test_class_numbers_against_counting(runs):
-    evidence = read(runs[0])
-    found = evidence.of(ZSL())
-    numbers = class_numbers(found)
-    assert numbers.accuracy[1] == pytest.approx(
-        100 * per_class_accuracy(found[1].truth, found[1].predicted, numbers.classes)
+def test_class_metrics_against_counting(runs):
+    run = read(runs[0])
+    seeds = run.of_task(ZSL())
+    metrics = class_metrics(seeds)
+    assert metrics.accuracy[1] == pytest.approx(
+        100 * per_class_accuracy(seeds[1].truth, seeds[1].predicted, metrics.classes)
     )
-    assert numbers.confusion is not None
-    for row, true in enumerate(numbers.classes):
-        for column, taken in enumerate(numbers.candidates):
-            rates = [100 * np.mean(one.predicted[one.truth == true] == taken) for one in found]
-            assert numbers.confusion[row, column] == pytest.approx(np.mean(rates))
-    assert numbers.predicted.sum(1) == pytest.approx(100)
-    assert numbers.true.sum() == pytest.approx(100)
-    headings, rows = class_table(evidence)
+    assert metrics.confusion is not None
+    for row, true in enumerate(metrics.classes):
+        for column, predicted in enumerate(metrics.candidates):
+            rates = [100 * np.mean(one.predicted[one.truth == true] == predicted) for one in seeds]
+            assert metrics.confusion[row, column] == pytest.approx(np.mean(rates))
+    assert metrics.predicted.sum(1) == pytest.approx(100)
+    assert metrics.true.sum() == pytest.approx(100)
+    headings, rows = class_table(run)
     assert len(rows) == 3
-    assert "estimated prior (three_c_edges)" not in headings
-    assert "estimated prior (three_c_edges)" in class_table(read(runs[1]))[0]
+    assert "prior by 3C (edges)" not in headings
+    assert "prior by 3C (edges)" in class_table(read(runs[1]))[0]
 
 
-def test_every_round_tells_how_good_its_pseudo_labels_are(runs):
-    rows = [json.loads(line) for line in (runs[1] / "metrics.jsonl").read_text().splitlines()]
-    assert all("pseudo_label_accuracy" not in row for row in rows if row["round"] == 0)
-    later = [row for row in rows if row["round"] > 0]
+def test_every_round_records_the_accuracy_of_its_pseudo_labels(runs):
+    lines = [json.loads(line) for line in (runs[1] / "metrics.jsonl").read_text().splitlines()]
+    assert all("pseudo_label_accuracy" not in line for line in lines if line["round"] == 0)
+    later = [line for line in lines if line["round"] > 0]
     assert later
-    for row in later:
-        # Far above chance, 33 %, and below certainty.
-        assert 40 < row["pseudo_label_accuracy"] <= 100
-    for row in rows:
-        assert sum(row["class_frequency"]) == pytest.approx(1)
-        assert sum(row["class_prior"]) == pytest.approx(1, abs=1e-5)
+    for line in later:
+        assert 40 < line["pseudo_label_accuracy"] <= 100  # chance is 33 %
+    for line in lines:
+        assert sum(line["class_frequency"]) == pytest.approx(1)
+        assert sum(line["class_prior"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_hardness_orders_rows(runs):
-    evidence = read(runs[0])
-    ranked = ranked_rows(evidence)
-    assert sorted(row.row for row in ranked) == sorted(evidence.of(ZSL())[0].rows)
-    hardness = [row.hardness for row in ranked]
+def test_hardness_orders_samples(runs):
+    run = read(runs[0])
+    ranked = ranked_samples(run)
+    assert sorted(one.sample for one in ranked) == sorted(run.of_task(ZSL())[0].samples)
+    hardness = [one.hardness for one in ranked]
     assert hardness == sorted(hardness)
-    right = [row.truth == row.predicted for row in ranked]
+    right = [one.truth == one.predicted for one in ranked]
     third = len(right) // 3
     assert np.mean(right[:third]) > np.mean(right[-third:])
 
 
 def test_paired_differences_against_scipy(runs):
     first, second = read(runs[0]), read(runs[1])
-    (found,) = differences([first, second])
+    (gap,) = differences([first, second])
     before, now = (run.result["T1"]["values"] for run in (first, second))
     test = ttest_rel(now, before)
     interval = test.confidence_interval(0.95)
-    assert found.mean == pytest.approx(np.mean(now) - np.mean(before))
-    assert found.p == pytest.approx(test.pvalue)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert gap.mean == pytest.approx(np.mean(now) - np.mean(before))
+    assert gap.p == pytest.approx(test.pvalue)
+    assert (gap.low, gap.high) == pytest.approx((interval.low, interval.high))
     other = differences([read(runs[2]), second])[0]
     assert other.mean is None
     assert other.reason == "other data, features or splits"
 
 
+def test_several_comparisons_are_corrected(runs):
+    """By hand: with two tests the smaller p doubles, and the larger one is at least as large."""
+    first, second = read(runs[0]), read(runs[1])
+    (alone,) = differences([first, second])
+    values = [value + gap for value, gap in zip(first.result["T1"]["values"], (1.0, 1.1), strict=True)]
+    third = first._replace(name="third", result={**first.result, "T1": {**first.result["T1"], "values": values}})
+    (small,) = differences([first, third])
+    assert small.p is not None
+    assert alone.p is not None
+    assert small.p < alone.p
+    both = differences([first, second, third])
+    assert both[1].p == pytest.approx(2 * small.p)
+    assert both[0].p == pytest.approx(max(alone.p, 2 * small.p))
+
+
 def test_badges_say_what_the_number_is_of(runs):
     texts = [badge.text for badge in badges(read(runs[1]))]
-    assert "1 epoch a round, fixed beforehand" in texts
-    assert "unlabelled pool of unseen classes alone" in texts
-    assert "class prior estimated by three_c_edges" in texts
+    assert "1 epoch per round, fixed beforehand" in texts
+    assert "unlabelled unseen pool" in texts
+    assert "class prior estimated by 3C (edges)" in texts
     assert "no network made the features" in texts
+    assert "2 rounds, samples selected by PNCFBS" in texts
     inductive = badges(read(runs[2]))
     assert any("chosen on validation classes" in badge.text for badge in inductive)
     assert any(badge.caution and "2 seeds" in badge.text for badge in inductive)
@@ -219,7 +240,7 @@ def test_tables_sort_and_marks_have_tooltips(pages, browser):
     browser.get(pages[1].as_uri())
     assert browser.execute_script(script, True) == down[::-1]
     tips = browser.execute_script("return [...document.querySelectorAll('svg title')].map(e => e.textContent)")
-    assert any(re.fullmatch(r"class \d: [\d.]+ %, \d+ rows", text) for text in tips)
+    assert any(re.fullmatch(r"class \d: [\d.]+ %, \d+ samples", text) for text in tips)
 
 
 def test_mistakes(runs, tmp_path, capsys):
@@ -246,14 +267,33 @@ def test_without_the_data_the_page_says_what_is_missing(runs, tmp_path):
     assert '<figure id="confusion"' in text
 
 
+def test_images_without_semantics_or_unseen_classes(tmp_path, random):
+    """A complete page of one seed: pictures of samples, no features of classes that nothing describes, no deviation."""
+    labels = np.repeat(np.arange(3), 20)
+    images = random.integers(0, 60, (60, 6, 6, 3), dtype=np.uint8)
+    images[np.arange(60), :, :, labels] += 150
+    order = random.permutation(60)
+    np.savez(tmp_path / "a.npz", images=images, labels=labels, train=order[:40], test_seen=order[40:])
+    method = ImageClassifier(SmallCNN((4,)))
+    experiment = Experiment(Arrays(tmp_path / "a.npz"), method, Train(epochs=1), tasks=(Adaptation(),), seeds=1)
+    run(experiment, tmp_path / "run", False, Console(quiet=True))
+    text = write_report([tmp_path / "run"]).read_text()
+    for name in ("progress", "class-accuracy", "class-share", "confusion", "hardest-easiest"):
+        assert f'<figure id="{name}"' in text
+    assert '<figure id="features"' not in text
+    assert "±" not in text
+    assert "no class semantics; 3 classes" in text
+    assert "Confusion of classes" in text
+
+
 def test_very_many_classes(tmp_path):
-    """More than a table of confusions is for, and of each row the best columns alone."""
+    """More than a confusion matrix has room for, and of each sample only the best columns."""
     source = LinearGaussian(classes=2100, unseen=1050, rows_per_class=2, features=8, semantics=4, latents=1)
     experiment = Experiment(source, ESZSL(), Train(epochs=1), seeds=1, top=(5,))
     run(experiment, tmp_path / "run", False, Console(quiet=True))
-    evidence = read(tmp_path / "run")
-    assert class_numbers(evidence.of(ZSL())).confusion is None
-    assert len(class_table(evidence)[1]) == 1000
+    artifacts = read(tmp_path / "run")
+    assert class_metrics(artifacts.of_task(ZSL())).confusion is None
+    assert len(class_table(artifacts)[1]) == 1000
     text = write_report([tmp_path / "run"]).read_text()
     assert "1000 classes" in text
     assert '<figure id="class-accuracy"' in text

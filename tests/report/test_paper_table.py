@@ -1,4 +1,4 @@
-"""Tables for papers: the numbers of result.json in three formats, published ones only where everything agrees."""
+"""Tables for papers: the metrics of result.json in three formats, published ones only where everything agrees."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ def a_run(folder, **changes):
         "epochs": 7,
         "epochs_chosen": True,
         "rounds": 0,
-        "factor": None,
+        "offset": None,
         "class_prior": "uniform",
         "duration_s": 1.5,
         "T1": {"mean": 57.25, "std": 0.75, "values": [56.5, 58.0]},
@@ -32,7 +32,7 @@ def a_run(folder, **changes):
     }
     experiment = {"method": method, "self_training": training if result["rounds"] else None}
     (folder / "config.json").write_text(json.dumps({"experiment": experiment}))
-    present = {name: value for name, value in result.items() if value is not None or name == "factor"}
+    present = {name: value for name, value in result.items() if value is not None or name == "offset"}
     (folder / "result.json").write_text(json.dumps(present))
     return str(folder)
 
@@ -69,6 +69,13 @@ def test_nothing_published_stands_beside_other_files_or_settings(changes, tmp_pa
 
 def test_semantics_without_a_file_name_no_split(tmp_path, capsys):
     assert table(capsys, a_run(tmp_path / "mine", semantics="18 stroke semantics"))[0]["split"] == ""
+
+
+def test_one_seed_has_no_deviation(tmp_path, capsys):
+    one = {"seeds": [0], "T1": {"mean": 57.25, "std": None, "values": [57.25]}}
+    two = {"T1": {"mean": 60.0, "std": 0.0, "values": [60.0, 60.0]}}
+    rows = table(capsys, a_run(tmp_path / "one", **one), a_run(tmp_path / "two", **two))
+    assert [row["T1"] for row in rows if "published" not in row["method"]] == ["57.2", "60.0 ± 0.0"]
 
 
 def test_settings_keep_their_own_published_rows(tmp_path, capsys):
