@@ -2,8 +2,8 @@
 
 jzsl run configs/digits_wgan.py
 
-The number of epochs is fixed: T1 on the two validation digits is hardly above chance, and choosing by it would stop long
-before the critic has settled.
+The number of epochs is fixed: T1 on the two validation digits is hardly above chance, and choosing by it would stop
+long before the critic has settled.
 """
 
 from jzsl.config import Experiment, Train
