@@ -57,7 +57,7 @@ def test_differences_name_the_field():
     ("change", "culprit"),
     [
         ({"type": "os:system"}, "jzsl package"),
-        ({"type": "jzsl.config:load_config"}, "no configuration class"),
+        ({"type": "jzsl.driver.load:load_config"}, "no configuration class"),
         ({"type": "jzsl.nowhere:X"}, "no class of this version"),
         ({"type": None}, "jzsl package"),
         ({"sgima": 1}, "sgima"),

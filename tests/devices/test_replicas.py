@@ -96,7 +96,7 @@ def test_swept_scalars_are_replicas():
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
     config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(ZSL(),))
     run(config, tmp_path / "run", False, QUIET)
-    with pytest.raises(InputError, match="2 seeds at once, here 1; leave --parallel-seeds out"):
+    with pytest.raises(InputError, match="2 parallel seeds, here 1; omit --parallel-seeds"):
         run(dataclasses.replace(config, parallel_seeds=1), tmp_path / "run", True, QUIET)
     assert run(dataclasses.replace(config, parallel_seeds=None), tmp_path / "run", True, QUIET)["T1"]
 
