@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from jzsl.metrics.scores import require_scores
 
 from jzsl.errors import InputError
+from jzsl.metrics.scores import require_scores
 
 
 def test_nan_is_refused_by_the_name_of_its_sample():
