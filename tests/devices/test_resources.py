@@ -97,7 +97,7 @@ def test_profile_writes_a_trace_and_a_table(tmp_path, capsys):
         "--train.epochs",
         "2",
         "--tasks",
-        "zsl",
+        "ZSL",
     ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out

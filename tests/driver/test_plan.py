@@ -12,7 +12,7 @@ from jzsl.errors import InputError
 from jzsl.methods.s2v import S2V
 from jzsl.tasks.gzsl import GZSL
 
-DATA = LinearGaussian(classes=11, unseen=3, rows_per_class=10, features=6, semantics=4, latents=2)
+DATA = LinearGaussian(classes=11, unseen=3, samples_per_class=10, features=6, semantics=4, latents=2)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from jzsl.config import Experiment, Train
+from jzsl.data.synthetic import LinearGaussian
 from jzsl.devices.program import Program
 from jzsl.devices.replicas import replicate
 from jzsl.driver import plan, runner
@@ -33,6 +34,7 @@ QUIET = Console(quiet=True)
 def config() -> Experiment:
     """Eight seen classes, two of them for validation."""
     tiny = load_config(TINY)
+    assert isinstance(tiny.data, LinearGaussian)
     return dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, classes=11))
 
 

@@ -198,5 +198,5 @@ def test_a_run_of_many_classes(folder, tmp_path, capsys):
         assert name in printed
     assert "100.0" in printed  # five classes, five guesses
     assert main(["predict", str(out), str(folder / "features.npy"), "--out", str(tmp_path / "p.csv")]) == 0
-    assert main(["run", str(config), "--out", str(tmp_path / "g"), "--tasks", "gzsl"]) == 2
+    assert main(["run", str(config), "--out", str(tmp_path / "g"), "--tasks", "GZSL"]) == 2
     assert "top" in capsys.readouterr().err
