@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
-from jzsl.nets.conditional_generator import GeneratorShape, feature_size
+from jzsl.nets.conditional_generator import MLP, GeneratorNetConfig, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.training.descent import descend
 from jzsl.training.minibatch import labelled, minibatch
@@ -35,10 +35,10 @@ class CVAE:
     sigma: float = 0.3
     """standard deviation of X given Z and C, in units of the scaled features"""
     batch_size: int = 64
-    """rows of a minibatch"""
+    """samples of a minibatch"""
     learning_rate: float = 1e-3
     """of Adam, with beta 0.9 and 0.999"""
-    network: GeneratorShape = GeneratorShape.mlp
+    network: GeneratorNetConfig = MLP()
     """the family of the decoder"""
 
     def __post_init__(self):
@@ -67,7 +67,7 @@ class CVAEState(NamedTuple):
 
 
 def kl_to_prior(posterior: Diagonal) -> Float[Array, "*n"]:
-    """KL(q || N(0, I)) in nats, row by row."""
+    """KL(q || N(0, I)) in nats, of each sample."""
     mean, log_variance = posterior
     return 0.5 * jnp.sum(jnp.exp(log_variance) + mean**2 - 1 - log_variance, -1)
 
@@ -83,8 +83,8 @@ def elbo(
     """log p(X | Z, C) - KL(q || p) at one Z ~ q, an unbiased estimate of a lower bound of log p(X | C), in nats.
 
     Args:
-        decode: g of these rows' classes.
-        x: rows.
+        decode: g of these samples' classes.
+        x: samples.
         observed: their observed entries; the bound is of those alone.
         posterior: q(Z | X, C).
         noise: N(0, I), the reparametrised draw.
@@ -106,7 +106,7 @@ def cvae(hyper: CVAE) -> Generator:
 
     def networks(features: int, dimensions: int):
         size = latents_of(dimensions)
-        return hyper.network.value(features, hyper.hidden, size), encoder(hyper.hidden, size)
+        return hyper.network.build(features, hyper.hidden, size), encoder(hyper.hidden, size)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CVAEState:
         decoder_net, encoder_net = networks(pool.x.shape[1], classes.required_semantics.shape[1])
@@ -124,8 +124,8 @@ def cvae(hyper: CVAE) -> Generator:
         dimensions = classes.required_semantics.shape[1]
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 
-        def loss(params: Networks, key, rows, valid):
-            x, observed, y = minibatch(pool, rows)
+        def loss(params: Networks, key, indices, valid):
+            x, observed, y = minibatch(pool, indices)
             semantics = classes.required_semantics[y]
             if observed is not None:
                 x = jnp.where(observed, x, 0.0)

@@ -21,10 +21,10 @@ class _Critic(nn.Module):
 
     @nn.compact
     def __call__(self, x, semantics):
-        # The layer acts on [X, C]: as a sum of two products the class half is shared by real and generated rows.
+        # The layer acts on [X, C]: as a sum of two products the class's is shared by real and generated samples.
         class_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, name="class_layer")(semantics)
-        row_half = nn.Dense(self.hidden, kernel_init=_INITIAL, use_bias=False, name="row_layer")(x)
-        hidden = nn.leaky_relu(class_preactivation + row_half, 0.2)
+        sample_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, use_bias=False, name="row_layer")(x)
+        hidden = nn.leaky_relu(class_preactivation + sample_preactivation, 0.2)
         return nn.Dense(1, kernel_init=_INITIAL, name="output_layer")(hidden)[..., 0]
 
 
