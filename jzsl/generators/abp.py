@@ -50,7 +50,7 @@ class ABP:
     batch_size: int = 64
     """samples of a minibatch"""
     minibatches: int = 1
-    """minibatches whose latents are inferred at once, before a learning step on each: more is closer to the full
+    """minibatches whose latents are inferred together, before a learning step on each: more is closer to the full
     alternation of algorithm 1, and reads the weights less often"""
     learning_rate: float = 1e-3
     """of Adam, with beta 0.9 and 0.999"""
@@ -99,7 +99,7 @@ class ABPState(NamedTuple):
 def abp(hyper: ABP) -> Generator:
     """The generator as pure functions: `init`, `fit` (algorithm 1 on minibatches) and `sample` (section 4.1).
 
-    Departures from algorithm 1, which takes all samples at once: the paper's minibatches and Adam (section 5.1); a
+    Departures from algorithm 1, which takes all samples together: the paper's minibatches and Adam (section 5.1); a
     sample drawn more than once into a minibatch keeps the latents of its first chain there. `step_decay`,
     `observation_noise` and `minibatches` are additions, off by default.
     """

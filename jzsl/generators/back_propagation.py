@@ -81,7 +81,7 @@ def infer(
     latents: Float[Array, "b z"],
     steps: int,
 ) -> tuple[Float[Array, "b z"], Info]:
-    """Inferential back-propagation: `steps` Langevin steps of every sample's chain from where it stands (eq. 6)."""
+    """Inferential back-propagation: `steps` Langevin steps of every sample's chain from its latents (eq. 6)."""
 
     def chain(key, z, preactivation, x, observed, sigma):
         energy = potential(lambda z: net.decode(params, preactivation, z), x, observed, sigma)

@@ -1,7 +1,7 @@
 """Conditional variational autoencoder of features, the family of VZSL (Wang et al. 2018; Kingma and Welling 2014).
 
 The model is eq. 1 of the ABP paper, Z ~ N(0, I) and X = g(C, Z) + N(0, sigma^2 I), so that the two differ in their
-inference alone: here an encoder q(Z | X, C) is learned beside g. VZSL's own prior depends on the class; here the
+inference alone: here an encoder q(Z | X, C) is learned beside g. VZSL's prior depends on the class; here the
 decoder does, and the prior does not.
 """
 
@@ -80,12 +80,13 @@ def elbo(
     noise: Float[Array, "b z"],
     sigma: float,
 ) -> Float[Array, " b"]:
-    """log p(X | Z, C) - KL(q || p) at one Z ~ q, an unbiased estimate of a lower bound of log p(X | C), in nats.
+    """log p(X | Z, C) - KL(q || p) at one Z ~ q, an unbiased estimate of the ELBO, a lower bound of
+    log p(X | C), in nats.
 
     Args:
         decode: g of these samples' classes.
         x: samples.
-        observed: their observed entries; the bound is of those alone.
+        observed: their observed entries, the only ones that count.
         posterior: q(Z | X, C).
         noise: N(0, I), the reparametrised draw.
         sigma: standard deviation of the observation noise.
@@ -132,7 +133,7 @@ def cvae(hyper: CVAE) -> Generator:
             posterior = encoder_net.apply(params.encoder, x, semantics)
             preactivation = decoder_net.class_preactivation(params.decoder, semantics)
             noise = jax.random.normal(stream(key, "latents"), posterior.mean.shape)
-            bound = elbo(
+            value = elbo(
                 lambda z: decoder_net.decode(params.decoder, preactivation, z),
                 x,
                 observed,
@@ -142,10 +143,10 @@ def cvae(hyper: CVAE) -> Generator:
             )
             count = jnp.sum(valid)
             metrics = {
-                "loss": -jnp.sum(valid * bound) / count,
+                "loss": -jnp.sum(valid * value) / count,
                 "kl": jnp.sum(valid * kl_to_prior(posterior)) / count,
             }
-            return -jnp.sum(valid * bound) / hyper.batch_size, metrics
+            return -jnp.sum(valid * value) / hyper.batch_size, metrics
 
         key = stream(state.key, "training")
         params, moments, metrics = descend(
