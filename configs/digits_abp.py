@@ -1,4 +1,4 @@
-"""ABP on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled rows.
+"""ABP on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled samples.
 
 jzsl run configs/digits_abp.py
 

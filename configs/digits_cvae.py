@@ -1,4 +1,4 @@
-"""A conditional VAE on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled rows.
+"""A conditional VAE on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled samples.
 
 jzsl run configs/digits_cvae.py
 """

@@ -1,4 +1,4 @@
-"""STHS around ABP on handwritten digits; digits 3, 5 and 6 have no labelled rows, but their images are there.
+"""STHS around ABP on handwritten digits; digits 3, 5 and 6 have no labelled samples, but their images are there.
 
 jzsl run configs/digits_sths_abp.py
 

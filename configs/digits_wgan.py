@@ -1,9 +1,9 @@
-"""f-CLSWGAN on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled rows.
+"""f-CLSWGAN on the handwritten digits that scikit-learn ships; digits 3, 5 and 6 have no labelled samples.
 
 jzsl run configs/digits_wgan.py
 
-The number of epochs is fixed: the two validation digits are told apart hardly above chance, and their choice would
-stop long before the critic has settled.
+The number of epochs is fixed: T1 on the two validation digits is hardly above chance, and choosing by it would stop
+long before the critic has settled.
 """
 
 from jzsl.config import Experiment, Train

@@ -2,13 +2,13 @@
 
     jzsl run configs/xlsa17_abp.py --data.root DIR --data.features effnetlite0 --data.splits att_splits
 
-Add `--tasks zsl gzsl` for U, S, H and AUSUC, and `--train.epochs 50` for the paper's fixed number of epochs.
+Add `--tasks ZSL GZSL` for U, S, H and AUSUC, and `--train.epochs 50` for the paper's fixed number of epochs.
 On caltech101 five seeds gave T1 39.0 ± 1.4 % with the number of epochs chosen on validation classes (one), and
 34.8 ± 0.8 % after 50.
 
 The ABP paper's section 4.1 adds the noise of eq. 1 to generated features. On the validation classes of caltech101
 (one seed) that costs nearest neighbours 8 points of T1 and gives the softmax classifier 13 of H, so here only the
-generalized task has it; `--method.noise zsl gzsl` is the paper's letter.
+generalized task has it; `--method.zsl-noise` follows the paper to the letter.
 """
 
 from jzsl.config import Experiment

@@ -2,7 +2,7 @@
 
     jzsl run configs/xlsa17_gzsl.py --data.root DIR --data.features res101
 
-The number of epochs and the calibration factor are chosen on validation classes.
+The number of epochs and the calibration offset are chosen on validation classes.
 """
 
 from jzsl.config import Experiment

@@ -1,4 +1,4 @@
-"""STHS-GZSL with the base of the STHS paper's table 4, a WGAN: one unlabelled pool of seen and unseen test rows mixed.
+"""STHS-GZSL with the STHS paper's base of table 4, a WGAN: one unlabelled pool of seen and unseen test samples.
 
     jzsl run configs/xlsa17_gzsl_strict_wgan.py --data.root DIR --data.features res101
 

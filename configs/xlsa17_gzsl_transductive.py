@@ -1,9 +1,10 @@
-"""Generalized, with the unseen rows as a separate unlabelled pool: a detector, and an expert of either group.
+"""Generalized, unseen samples as a separate unlabelled pool: a detector, and an expert for each group.
 
     jzsl run configs/xlsa17_gzsl_transductive.py --data.root DIR --data.features res101
 
-STHS around S2V trains the expert of unseen classes (STHS, section 4.3); T1 is what it scores when every row is known
-to be of an unseen class. On caltech101 five seeds gave H 56.9 ± 6.7 % and T1 43.3 ± 7.4 (the base alone 52.7 and 38.5).
+STHS around S2V trains the expert of unseen classes (STHS, section 4.3); T1 is its accuracy when every sample is
+known to be of an unseen class. On caltech101 five seeds gave H 56.9 ± 6.7 % and T1 43.3 ± 7.4 (the base alone 52.7
+and 38.5), measured while outlier exposure weighted the unlabelled samples by their number.
 """
 
 from jzsl.config import Experiment, Train

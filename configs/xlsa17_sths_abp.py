@@ -1,4 +1,4 @@
-"""STHS around ABP on any folder of the xlsa17 layout: transductive, the unseen rows as a separate unlabelled pool.
+"""STHS around ABP on any folder of the xlsa17 layout: transductive, the unseen samples as a separate unlabelled pool.
 
     jzsl run configs/xlsa17_sths_abp.py --data.root DIR --data.features effnetlite0
 

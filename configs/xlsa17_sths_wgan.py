@@ -1,4 +1,4 @@
-"""STHS around a WGAN on any folder of the xlsa17 layout: transductive, the unseen rows as a separate unlabelled pool.
+"""STHS around a WGAN on any folder of the xlsa17 layout: transductive, unseen samples as a separate unlabelled pool.
 
     jzsl run configs/xlsa17_sths_wgan.py --data.root DIR --data.features res101
 

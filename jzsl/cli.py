@@ -33,8 +33,8 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a verb and returns the exit status: 0, 1 if training diverged or a file cannot be written, 2 for the user's
-    mistakes, 128 + signal."""
+    """Runs a verb and returns the exit status: 0, 1 if training diverged or a file cannot be written, 2 for mistakes
+    in the input, 128 + signal."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
@@ -62,6 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave_out_closed_loops(unraisable: Any) -> None:
-    """After a failed write the checkpoint's other tasks find their event loop gone, which is no news."""
+    """Hides errors of a checkpoint's other tasks, whose event loop is closed after a failed write was reported."""
     if "Event loop is closed" not in str(unraisable.exc_value):
         sys.__unraisablehook__(unraisable)

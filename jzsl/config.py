@@ -8,7 +8,7 @@ import tyro
 
 from jzsl.data.described import described
 from jzsl.data.source import SourceConfig
-from jzsl.devices.mesh import ROWS_MULTIPLE
+from jzsl.devices.mesh import SAMPLES_MULTIPLE
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
@@ -20,14 +20,14 @@ from jzsl.tasks.zsl import ZSL
 
 @dataclass(frozen=True)
 class Train:
-    """How long to train, and when to look and to save."""
+    """How long to train, and how often to evaluate and to save."""
 
     epochs: int | None = None
     """fixed number of epochs; None chooses it on validation classes, then trains on all training classes"""
     max_epochs: int = 50
     """most epochs that the choice on validation classes tries"""
     chunk: int = 1
-    """epochs between two evaluations (never used for training) and possible checkpoints"""
+    """epochs between two evaluations (never used for training) and between possible checkpoints"""
     checkpoint_seconds: float = 20.0
     """least time between two checkpoints within a seed"""
 
@@ -42,14 +42,14 @@ class Train:
 
 @dataclass(frozen=True)
 class Stage:
-    """A training before the experiment's own, on the same samples, whose variables that one takes over."""
+    """A training of another method before the experiment's, which takes over its variables; on the same samples."""
 
     name: str
-    """of its folder and its lines on the terminal"""
+    """in its folder's name and on the terminal"""
     method: MethodConfig
-    """what is trained"""
+    """the method to train"""
     epochs: int
-    """how long"""
+    """number of epochs"""
 
     def __post_init__(self):
         if not self.name.isidentifier():
@@ -76,14 +76,14 @@ class Experiment:
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
     parallel_seeds: int | None = None
-    """seeds trained together in one program; None: all where there is an accelerator or more than one device, else
-    one after another, which is as fast there and needs the memory of one"""
+    """seeds trained together in one program; None: all on an accelerator or several devices, else one
+    after another, which is as fast on a CPU and needs the memory of one"""
     devices_per_seed: int = 1
-    """devices that share the samples and the minibatches of a seed (data parallel); a divisor of 64. One is best unless
-    a pool is too large for a device"""
+    """devices that share the samples and the minibatches of a seed (data parallel); a divisor of 64. One is fastest
+    where the pool fits on a device"""
     samples_per_block: int | None = None
-    """training samples that are on the devices at a time; None: all. With fewer, an epoch takes them in blocks, drawn
-    anew each time and read from the host's memory or disk while the block before is learned"""
+    """training samples that are on the devices at a time; None: all. With fewer, an epoch takes them in random
+    blocks, each read from the host's memory or disk while the one before is trained on"""
     memory_gb: float | None = None
     """memory that each device may use; None: what it has, or a CPU's share of the machine's"""
     top: tuple[int, ...] = ()
@@ -92,9 +92,9 @@ class Experiment:
     self_training: tyro.conf.AvoidSubcommands[STHS | None] = None
     """rounds of self-training on unlabelled samples; None is inductive"""
     semantics: Path | None = None
-    """an .npz with class semantics in place of the data's own, matched by class names; `jzsl semantics` writes one"""
+    """an .npz with class semantics instead of the data's, matched by class names; `jzsl semantics` writes one"""
     stages: tuple[Stage, ...] = ()
-    """trainings before the method's own, each of which starts from the variables that the one before ended with"""
+    """trainings of other methods before the method's, each of which takes over the variables of the one before"""
 
     def __post_init__(self):
         for name in ("seeds", "parallel_seeds", "samples_per_block"):
@@ -103,8 +103,9 @@ class Experiment:
                 raise InputError(f"{name}: {value} found, expected at least 1")
         if self.memory_gb is not None and not self.memory_gb > 0:
             raise InputError(f"memory_gb: {self.memory_gb} found, expected a positive number")
-        if self.devices_per_seed < 1 or ROWS_MULTIPLE % self.devices_per_seed:
-            raise InputError(f"devices_per_seed: {self.devices_per_seed} found, expected a divisor of {ROWS_MULTIPLE}")
+        devices = self.devices_per_seed
+        if devices < 1 or SAMPLES_MULTIPLE % devices:
+            raise InputError(f"devices_per_seed: {devices} found, expected a divisor of {SAMPLES_MULTIPLE}")
         self._check_tasks()
         self._check_self_training()
         self._check_stages()
@@ -116,7 +117,7 @@ class Experiment:
         if len({task.name for task in self.tasks}) < len(self.tasks):
             raise InputError(f"tasks: {names} found, but each task may be named once")
         if any(not task.unseen for task in self.tasks) and len(self.tasks) > 1:
-            raise InputError(f"tasks: {names} found, but adaptation is of other problems than zsl and gzsl")
+            raise InputError(f"tasks: {names} found, but adaptation needs another problem than zsl and gzsl")
         unseen_only = len(self.tasks) == 1 and self.tasks[0].unseen and not self.tasks[0].seen
         if self.samples_per_block and (self.self_training or not unseen_only):
             raise InputError("samples_per_block: given, but only inductive runs of the zsl task take samples in blocks")
@@ -163,7 +164,7 @@ class Experiment:
         return next(same, default)
 
     def load(self) -> Problem:
-        """The data, with the semantics asked for."""
+        """The data, with the semantics of the file where one is given."""
         problem = self.data.load()
         return problem if self.semantics is None else described(problem, self.semantics)
 

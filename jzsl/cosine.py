@@ -1,11 +1,11 @@
-"""Rows of unit length, whose products are cosine similarities."""
+"""Vectors scaled to unit length, so that their products are cosine similarities."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
 def unit(x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
-    """Each row divided by its length, in float32 at least; a row of zeros stays zero, equally similar to everything.
+    """Each vector divided by its length, in float32 at least; a vector of zeros stays zero.
 
     Its gradient at zero is zero.
     """

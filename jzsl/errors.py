@@ -14,7 +14,7 @@ class InputError(Exception):
     expected. The command line prints it without a traceback and exits with status 2.
 
     Attributes:
-        problems: everything found wrong, where a check went on after the first finding.
+        problems: everything found wrong, where a check went on after the first problem.
     """
 
     def __init__(self, message: str, problems: Sequence[str] = ()):
@@ -23,7 +23,7 @@ class InputError(Exception):
 
 
 def _printable(message: str) -> str:
-    """One line of moderate length; names out of a foreign file may hold anything, such as commands to a terminal."""
+    """One line of moderate length; names from a user's file may hold anything, such as terminal commands."""
     text = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
@@ -40,7 +40,7 @@ def require_positive(config: object, *fields: str) -> None:
 
 
 class WriteError(Exception):
-    """A file of a run cannot be written, such as for a full disk; what was saved before is whole."""
+    """A file of a run cannot be written, for example because the disk is full; what was saved before is intact."""
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def writing(path: Path) -> Iterator[None]:
         reason = " ".join(str(error).split())
         full = "No space left" in reason or "RESOURCE_EXHAUSTED" in reason
         if isinstance(error, ValueError) and not full:
-            raise  # the store tells everything by this class, such as a lost process
+            raise  # the array store raises this class for other failures, too, such as a lost process
         short = "no space left" if full else reason[:200]
         raise WriteError(
             f"{path}: cannot be written ({short}); what was saved before is whole, and --resume goes on from it"

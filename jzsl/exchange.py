@@ -31,37 +31,37 @@ def classes_of(value: Any) -> dict[str, type]:
         return {name: cls for item in value for name, cls in classes_of(item).items()}
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return {}
-    found = {_name_of(type(value)): type(value)}
+    classes = {_name_of(type(value)): type(value)}
     for field in dataclasses.fields(value):
-        found |= classes_of(getattr(value, field.name))
-    return found
+        classes |= classes_of(getattr(value, field.name))
+    return classes
 
 
 def _name_of(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def decode(value: Any, like: Any = None, where: str = "config", own: Mapping[str, type] | None = None) -> Any:
+def decode(value: Any, like: Any = None, where: str = "config", users: Mapping[str, type] | None = None) -> Any:
     """The inverse of `encode`, for dataclasses of this library; imports nothing else and runs no code from data.
 
     Args:
         value: JSON values.
-        like: a value whose type tells what a plain JSON value stands for.
+        like: a value of the type that a plain JSON value encodes.
         where: name of `value` in error messages.
-        own: classes outside the package that may occur, by the names that `encode` gives them.
+        users: a user's classes, from outside the package, that may occur, by the names that `encode` gives them.
 
     Raises:
         InputError: naming the entry.
     """
     if isinstance(value, dict):
-        cls = (own or {}).get(str(value.get("type"))) or _dataclass_named(value.get("type"), where)
+        cls = (users or {}).get(str(value.get("type"))) or _dataclass_named(value.get("type"), where)
         fields = {field.name: field for field in dataclasses.fields(cls)}
         unknown = set(value) - set(fields) - {"type"}
         if unknown:
             raise InputError(f"{where}.{sorted(unknown)[0]}: no such field in {value['type']}")
         hints = {name: _default(field) for name, field in fields.items()}
         given = {
-            name: decode(item, hints[name], f"{where}.{name}", own) for name, item in value.items() if name != "type"
+            name: decode(item, hints[name], f"{where}.{name}", users) for name, item in value.items() if name != "type"
         }
         for name, item in given.items():
             if not fits(item, fields[name].type):
@@ -77,7 +77,9 @@ def decode(value: Any, like: Any = None, where: str = "config", own: Mapping[str
     if isinstance(like, Path) and isinstance(value, str):
         return Path(value)
     if isinstance(value, list):
-        return tuple(decode(item, like[0] if isinstance(like, tuple) and like else None, where, own) for item in value)
+        return tuple(
+            decode(item, like[0] if isinstance(like, tuple) and like else None, where, users) for item in value
+        )
     return value
 
 
@@ -95,7 +97,7 @@ def _dataclass_named(name: Any, where: str) -> type:
     if not module.startswith("jzsl."):
         raise InputError(
             f"{where}.type: {name!r} found, expected a class of the jzsl package; "
-            "if it is a config's own, name the file with --config"
+            "if a config file defines it, name the file with --config"
         )
     try:
         cls = getattr(importlib.import_module(module), qualname)

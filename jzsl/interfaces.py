@@ -1,9 +1,8 @@
-"""The functions that the parts of the library exchange, as typed protocols, and the tuples that they travel in.
+"""The functions that the parts of the library exchange, as typed protocols, and the tuples that hold them.
 
 Whatever has several forms is a NamedTuple of such functions, made by the `build` of a frozen dataclass, so that a
-user's own stands beside ours. Every function is pure; its key comes first. Parameters are positional: their names here
-say what they are, and a function may call them otherwise. Where arrays of JAX and of NumPy may both be given, `Any`
-stands for the array and the shape says the rest.
+user's form is used like a built-in one. Every function is pure; its key comes first. Parameters are positional: a
+function may call them by other names. `Any` stands for an array of JAX or of NumPy.
 
 Sizes: `n` samples of a pool, `*s` the shape of one sample, `m` other samples, `a` semantic dimensions, `c` classes, `u`
 unseen classes, `k` candidates, `e` embedding dimensions.
@@ -22,14 +21,14 @@ from jzsl.types import ClassTable, Embedding, Head, Metrics, Pool, State
 
 @runtime_checkable
 class Task(Protocol):
-    """What a method is asked about test samples, and how its answer is scored: a frozen dataclass without arrays.
+    """Which test samples a method classifies, and how its predictions are scored: a frozen dataclass without arrays.
 
     Attributes:
-        name: how configs, records and the command line call it.
-        numbers: the names of what `score` returns.
+        name: in configs, records and the command line.
+        numbers: names of the metrics that `score` returns.
         headline: the one of `numbers` by which settings are chosen on validation classes.
-        seen: whether samples may be predicted as seen classes; `queries` then have samples of these.
-        unseen: whether samples may be predicted as unseen classes; `queries` then have samples of these.
+        seen: whether samples may be predicted as seen classes; `queries` then include samples of these.
+        unseen: whether samples may be predicted as unseen classes; `queries` then include samples of these.
     """
 
     name: ClassVar[str]
@@ -39,7 +38,7 @@ class Task(Protocol):
     unseen: ClassVar[bool]
 
     def queries(self, problem: Problem) -> Int[np.ndarray, " m"]:
-        """Indices of the test samples in their fixed random order: files are sorted by class, and order is a label."""
+        """Indices of the test samples in a fixed random order: files are often sorted by class."""
         ...
 
     def score(
@@ -49,13 +48,13 @@ class Task(Protocol):
         candidates: Int[np.ndarray, " k"],
         is_seen: Bool[np.ndarray, " k"],
     ) -> dict[str, float]:
-        """The numbers in percent.
+        """The metrics in percent.
 
         Args:
-            scores: of each query, one column a candidate class; the largest decides.
+            scores: of each query, one column per candidate class; the largest is the prediction.
             truth: the class of each query.
             candidates: the class of each column.
-            is_seen: which columns are of seen classes.
+            is_seen: which columns are seen classes.
         """
         ...
 
@@ -84,7 +83,7 @@ class Fit(Protocol):
         """Trains further.
 
         Args:
-            state: of all epochs before.
+            state: after all epochs before.
             pool: the samples.
             classes: the class table.
             epochs: how many to train now; it may be traced.
@@ -103,7 +102,7 @@ class MakePredictor(Protocol):
 @runtime_checkable
 class Logits(Protocol):
     def __call__(self, predictor: Any, x: Num[Any, "m *s"], candidates: Int[Any, " k"], /) -> Float[Array, "m k"]:
-        """Scores, one column a candidate, in the order of `candidates`."""
+        """Scores, one column per candidate, in the order of `candidates`."""
         ...
 
 
@@ -124,7 +123,7 @@ class SampleMethod(Protocol):
 @runtime_checkable
 class Adopt(Protocol):
     def __call__(self, key: Key[Array, ""], state: Any, earlier: Any, /) -> Any:
-        """The state before training, with variables of the state with which the stage before ended."""
+        """The state before training, with variables of `earlier`, the final state of the stage before."""
         ...
 
 
@@ -143,7 +142,7 @@ class MakeHead(Protocol):
 
 
 def keep(key: Key[Array, ""], state: Any, changed: Bool[Array, " n"]) -> Any:
-    """The relabelling of a method that remembers nothing about single samples."""
+    """The relabelling of a method whose state holds nothing about single samples."""
     del key, changed
     return state
 
@@ -156,10 +155,10 @@ class Method(NamedTuple):
         sample: for methods that generate samples, else None.
         embedding: for methods with class weights or prototypes, else None.
         head: for methods that have one, else None.
-        adopt: for methods that go on from what a stage before has learned, else None.
+        adopt: for methods that take over variables from a stage before, else None.
         takes_soft: whether the loss takes a pool's soft labels.
-        whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on some of
-            them after others, with the state's entries of those samples.
+        whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on one block
+            of samples after another, with the state's entries of that block.
     """
 
     init: Init
@@ -264,7 +263,7 @@ class FitClassifier(Protocol):
         classes: ClassTable,
         /,
     ) -> Any:
-        """Parameters, from samples of which each counts as often as `w` says."""
+        """Parameters, from samples of multiplicity `w`."""
         ...
 
 
@@ -292,7 +291,7 @@ class StreamedClassifier(NamedTuple):
 @runtime_checkable
 class MakeStreamed(Protocol):
     def __call__(self, draw: Draw, per_class: int, classes_per_block: int, /) -> StreamedClassifier:
-        """The same classifier, of `per_class` samples a class drawn for so many classes at a time."""
+        """The same classifier, on `per_class` samples per class, drawn for so many classes at a time."""
         ...
 
 
@@ -301,7 +300,7 @@ class Classifier(NamedTuple):
 
     Attributes:
         fit, logits: as their protocols say; the parameters of `fit` are the predictor of `logits`.
-        streamed: for classifiers that can take samples when they are drawn, else None.
+        streamed: for classifiers that can train on samples as they are drawn, else None.
         embedding, head: as in `Method`.
     """
 

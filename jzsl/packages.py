@@ -1,9 +1,9 @@
-"""Where the parts that a field may hold are defined, for fields whose default does not say it."""
+"""The package of the dataclasses that a field may hold, for fields whose default does not show it."""
 
 from typing import NamedTuple
 
 
 class PartsIn(NamedTuple):
-    """Metadata of an annotated field: the package whose dataclasses may stand there, beside a user's own."""
+    """Metadata of an annotated field: the package whose dataclasses it may hold, besides a user's."""
 
     package: str

@@ -1,4 +1,4 @@
-"""A procedure: what the driver advances, in rounds of epochs. Inductive training is one round, self-training many."""
+"""A procedure: what the driver runs, in rounds of epochs. Inductive training is one round, self-training many."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable

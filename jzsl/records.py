@@ -1,6 +1,6 @@
-"""JSON that the library wrote, read back: whatever else is in the file ends in one error that names it.
+"""JSON that the library wrote, read back; an InputError names what is missing or of another type.
 
-`fits` stays beside beartype's `is_bearable`, which looks at one random item of a list and takes True for an integer.
+`fits` instead of beartype's `is_bearable`, which checks one random item of a list and accepts True as an integer.
 """
 
 import json
@@ -19,31 +19,31 @@ def read_record(path: Path, kinds: Kinds, what: str) -> dict[str, Any]:
 
     Args:
         path: the file.
-        kinds: what must be in it; more may be.
-        what: it is, such as 'the result of a run'.
+        kinds: entries that it must have; it may have more.
+        what: the file is, such as 'the result of a run'.
 
     Raises:
         InputError: naming the file and the entry.
     """
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not {what} ({' '.join(str(error).split())[:200]})") from error
-    require_record(found, kinds, f"{path}: not {what}")
-    return found
+    require_record(content, kinds, f"{path}: not {what}")
+    return content
 
 
-def require_record(found: Any, kinds: Kinds, where: str) -> None:
+def require_record(content: Any, kinds: Kinds, where: str) -> None:
     """Raises an InputError that begins with `where` unless this is an object with entries of these kinds."""
-    if not isinstance(found, dict):
-        raise InputError(f"{where} ({type(found).__name__} found, expected an object)")
+    if not isinstance(content, dict):
+        raise InputError(f"{where} ({type(content).__name__} found, expected an object)")
     for name, kind in kinds.items():
-        if name not in found:
+        if name not in content:
             raise InputError(f"{where} ({name} is missing)")
-        if not fits(found[name], kind):
-            raise InputError(f"{where} ({name}: {str(found[name])[:60]!r} found, expected {words(kind)})")
+        if not fits(content[name], kind):
+            raise InputError(f"{where} ({name}: {str(content[name])[:60]!r} found, expected {words(kind)})")
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -72,7 +72,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def words(kind: Any) -> str:
-    """An annotation as a reader would say it."""
+    """An annotation in words, for messages."""
     if get_origin(kind) is Annotated:
         return words(get_args(kind)[0])
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")

@@ -1,6 +1,7 @@
 """The vocabulary: what passes between the parts of the library, as NamedTuples of arrays.
 
-Sizes: `n` rows, `d` features, `a` semantic dimensions, `c` classes, `u` unseen classes, `k` candidates.
+Sizes: `n` samples of a pool, `m` unlabelled ones, `*s` the shape of one sample, `d` features, `a` semantic dimensions,
+`c` classes, `u` unseen classes, `k` candidates.
 """
 
 import enum
@@ -14,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 from jzsl.errors import InputError
 
 UNLABELLED = -1
-"""The label of a sample whose class training must not know, or nobody knows."""
+"""The label of a sample whose class is unknown, or withheld from training."""
 
 State = Any
 """What training carries: any pytree of arrays (parameters, optimizer, latents, key, epoch counter)."""
@@ -23,12 +24,8 @@ Metrics = dict[str, Float[Array, ""]]
 """Scalars averaged over the minibatches of a call to `fit`."""
 
 
-UNLABELLED = -1
-"""The label of a sample whose class a method does not know."""
-
-
 class Setting(enum.Enum):
-    """What training may use beside labelled samples; the value is what tables and reports print."""
+    """What training may use besides labelled samples; the value is what tables and reports print."""
 
     inductive = "inductive"
     transductive = "transductive (unseen pool separate)"
@@ -59,13 +56,13 @@ def per_sample(states: Any) -> Any:
 class Pool(NamedTuple):
     """Samples to train on, of fixed capacity, so that one compilation serves every phase and every round.
 
-    A sample without a label that a method may learn from has `y = UNLABELLED` and `w >= 1`; one that is not there at
-    all has `w = 0`.
+    A sample without a label that a method may learn from has `y = UNLABELLED` and `w >= 1`; an absent one has
+    `w = 0`.
 
     Attributes:
         x: features, or uint8 images.
         y: label or pseudo-label, index into the class table, or UNLABELLED; any value where `w` is 0.
-        w: multiplicity: how often the sample counts in an epoch. 0 = absent, 2 = exactly as if the sample stood there
+        w: multiplicity: how often the sample counts in an epoch. 0 = absent, 2 = exactly as if the pool held the sample
             twice. The sum must not exceed the capacity n; a `fit` whose pool breaks this reports a NaN loss.
         observed: which entries of `x` were observed, or None where all were.
         soft: mass of each class in each sample's label, for methods whose loss takes soft labels; it replaces `y`, and
@@ -91,7 +88,7 @@ class ClassTable(NamedTuple):
     seen: Bool[Array | np.ndarray, " c"]
 
     @property
-    def count(self) -> int:  # type: ignore[override]  # a tuple's own `count` finds values, which nobody asks of a table
+    def count(self) -> int:  # type: ignore[override]  # hides tuple.count, which is not needed here
         """The number of classes."""
         return self.seen.shape[-1]
 
@@ -99,7 +96,7 @@ class ClassTable(NamedTuple):
     def required_semantics(self) -> Any:
         """The semantics, for methods that learn from them; an InputError where there are none."""
         if self.semantics is None:
-            raise InputError("semantics: none found, but this method learns from a vector per class")
+            raise InputError("semantics: none found, but this method learns from one vector per class")
         return self.semantics
 
 
@@ -133,14 +130,14 @@ class Embedding(NamedTuple):
 
 
 class LinearHead(NamedTuple):
-    """Scores x W + b of scaled rows, of unit length if `unit_rows`.
+    """Scores x W + b of transformed samples, the rows of x, which have unit length if `unit_rows`.
 
     Attributes:
-        weight, bias: a column a candidate class.
-        unit_rows: whether rows are divided by their length first.
+        weight, bias: one column per candidate class.
+        unit_rows: whether each row of x is divided by its length first.
         joint: whether the classes were trained together, so that none can be added alone.
         centre: of nearest prototypes, the point from which `weight` measures them; scores then leave out a term of x
-            that depends on it, so classes of another centre must be measured anew before they are compared.
+            that depends on it, so scores of heads with different centres cannot be compared.
     """
 
     weight: Float[Array | np.ndarray, "d k"]
@@ -151,13 +148,13 @@ class LinearHead(NamedTuple):
 
 
 class NeighbourHead(NamedTuple):
-    """The vote of the most similar rows, as `jzsl.classifiers.knn` counts it.
+    """The vote of the most similar samples, as `jzsl.classifiers.knn` counts it.
 
     Attributes:
-        x: rows of unit length.
+        x: samples scaled to unit length.
         column: the candidate class of each; -1: of none.
         w: how many votes each has.
-        neighbours: K, the number of votes cast.
+        neighbours: K, the number of votes.
     """
 
     x: Float[Array | np.ndarray, "n d"]
@@ -167,17 +164,17 @@ class NeighbourHead(NamedTuple):
 
 
 Head = LinearHead | NeighbourHead
-"""A classifier so plain that NumPy can stand in for it."""
+"""A classifier that NumPy alone can compute."""
 
 
 class Predictions(NamedTuple):
-    """What a method says of unlabelled rows. Classes are counted by column, in the order of the candidates.
+    """Predictions for unlabelled samples. Classes are numbered by column, in the order of the candidates.
 
     Attributes:
-        scores: one column a candidate class.
+        scores: one column per candidate class.
         label: column of the best score.
-        eligible: rows that may be selected; None: all.
-        angle: between each row's embedding and each class's weights, in radians; None where nobody asked.
+        eligible: samples that may be selected; None: all.
+        angle: between each sample's embedding and each class's weights, in radians; None unless a selector uses it.
     """
 
     scores: Float[Array, "m k"]
@@ -187,24 +184,24 @@ class Predictions(NamedTuple):
 
     @property
     def selectable(self) -> Bool[Array, " m"]:
-        """Rows that may be selected."""
+        """Samples that may be selected."""
         return jnp.ones(self.label.shape, bool) if self.eligible is None else self.eligible
 
     @property
     def angles(self) -> Float[Array, "m k"]:
-        """The angles; a ValueError where nobody asked for them."""
+        """The angles; a ValueError where they were not computed."""
         if self.angle is None:
-            raise ValueError("angle: None found; this selector chooses rows by their angles to the classes")
+            raise ValueError("angle: None found; this selector uses the angles between samples and classes")
         return self.angle
 
 
 class Selected(NamedTuple):
-    """What a selector takes of the unlabelled samples.
+    """The unlabelled samples that a selector selects.
 
     Attributes:
         multiplicity: how often each sample counts; 0 = not at all.
         label: column of each sample's pseudo-label.
-        soft: mass of each column in each sample's label, where the selector wants soft ones.
+        soft: mass of each column in each sample's label, for selectors of soft labels.
     """
 
     multiplicity: Int[Array, " m"]
@@ -213,7 +210,7 @@ class Selected(NamedTuple):
 
 
 class SelectionRequest(NamedTuple):
-    """What a round asks of a selector.
+    """The input of a selector for one round.
 
     Attributes:
         prior: share of each column, as the selector's prior estimates it; uniform where it has none.

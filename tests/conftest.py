@@ -35,7 +35,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def problem():
     """A small linear-Gaussian problem."""
-    return LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2).load()
+    return LinearGaussian(classes=8, unseen=3, samples_per_class=20, features=6, semantics=4, latents=2).load()
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
         "--resume",
         "--seeds",
         "--transform MinMax | Unscaled",
-        "--data.rows-per-class",
+        "--data.samples-per-class",
     ):
         assert words in text
     assert main(["-h"]) == 0
@@ -194,7 +194,7 @@ MISTAKES = {
     ),
     "features not finite": (
         ["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"],
-        "sample 1, feature 2 is not finite",
+        "sample 1, feature 2 is nan, expected a finite number",
     ),
     "features of text": (["predict", "{run}", "{tmp}/text.npy", "--out", "y.csv"], "expected real numbers"),
     "no such seed": (["predict", "{run}", "{tmp}/fine.npy", "--out", "y.csv", "--seed", "7"], "no such saved model"),

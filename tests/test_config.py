@@ -57,7 +57,7 @@ def test_differences_name_the_field():
     ("change", "culprit"),
     [
         ({"type": "os:system"}, "jzsl package"),
-        ({"type": "jzsl.config:load_config"}, "no configuration class"),
+        ({"type": "jzsl.driver.load:load_config"}, "no configuration class"),
         ({"type": "jzsl.nowhere:X"}, "no class of this version"),
         ({"type": None}, "jzsl package"),
         ({"sgima": 1}, "sgima"),
@@ -83,7 +83,7 @@ class Halved:
 def test_a_config_brings_its_own_transform():
     config = Experiment(Digits(), Generative(), transform=Halved(4.0))
     document = json.loads(json.dumps(encode(config)))
-    assert decode(document, own=classes_of(config)) == config
+    assert decode(document, users=classes_of(config)) == config
     with pytest.raises(InputError, match="--config"):
         decode(document)
     with pytest.raises(InputError, match=r"transform: 'MinMax' found, expected TransformConfig$"):

@@ -30,6 +30,7 @@ SMALL = {
     "tune": ["--seeds", "1", "--grid.rounds", "1", "--grid.selections", "CFBS", "--grid.refinements", "None"],
 }
 """What makes a command a matter of seconds; later options win."""
+WITHOUT_GENERATOR = ("ridge.py", "entropy.py", "staged.py", "configs/digits_images.py")
 
 
 def example(word: str) -> str:
@@ -46,15 +47,17 @@ def workplace(tmp_path_factory) -> Path:
     problem = Digits().load()
     splits = problem.splits
     names = {"x": problem.samples, "y": problem.labels, "attributes": problem.required_semantics,
-             "train_rows": splits.train, "unseen_rows": splits.test_unseen}  # fmt: skip
+             "train_indices": splits.train, "unseen_indices": splits.test_unseen}  # fmt: skip
     mine = example("mine.npz")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         exec(compile(mine, "mine.py", "exec"), names)
-        exec(compile(example("eight.npy"), "README.md", "exec"), {})
+        for file in ("eight.npy", "images.npz"):
+            exec(compile(example(file), "README.md", "exec"), {})
     (folder / "mine.py").write_text(re.sub(r"np.savez.*\n", "", mine))
     (folder / "ridge.py").write_text(example("class Ridge"))
     (folder / "entropy.py").write_text(example("class LowestEntropy"))
+    (folder / "staged.py").write_text(example("stages=("))
     texts = {f"class {digit}": f"the digit {digit}" for digit in range(10)}
     (folder / "texts.json").write_text(json.dumps(texts))
     np.savez(folder / "semantics.npz", semantics=problem.required_semantics, class_names=list(texts))
@@ -78,7 +81,7 @@ def smaller(arguments: list[str]) -> list[str]:
     added = SMALL.get(arguments[0], [])
     if arguments[0] in SMALL and arguments[1] == "--from":
         return arguments
-    if arguments[0] in SMALL and arguments[1] not in ("ridge.py", "entropy.py"):
+    if arguments[0] in SMALL and arguments[1] not in WITHOUT_GENERATOR:
         added = [*added, "--method.generator.hidden", "32", "--method.per-class", "40"]
     if "ThreeC" in arguments:
         added = [*added, "--self-training.selection.prior.clustering", "PCAKMeans"]
@@ -103,6 +106,10 @@ def test_every_command_works(workplace, monkeypatch, capsys):
         "semantics.npz"
     )
     assert (workplace / "runs" / "ridge" / "report.html").exists()
+    assert len((workplace / "digits.csv").read_text().splitlines()) == len(np.load("images.npz")["images"]) + 1
+    stage = Path("checkpoints", "stage-final-pretraining-seed-0")
+    assert (workplace / "runs" / "staged" / stage).exists()
+    assert not (workplace / "runs" / "faster" / stage).exists()  # taken from the other run, not trained again
     script = (
         example("scores.stablehlo") + "\nimport sys\nassert not any(name.startswith('jzsl') for name in sys.modules)"
     )

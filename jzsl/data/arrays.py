@@ -2,10 +2,10 @@
 
 features        float[n, *s], usually float[n, d]; or
 images          uint8[n, h, w, c]
-labels          int[n], index into the class table, from 0; -1 for samples of `unlabelled` whose class nobody knows
-semantics       float[c, a] (optional where no class is unseen, for images, and beside `unlabelled`)
+labels          int[n], index into the class table, from 0; -1 for samples of `unlabelled` whose class is unknown
+semantics       float[c, a] (optional where no class is unseen, for images, and with `unlabelled`)
 train           int, indices of samples from 0
-test_unseen     int, indices (optional where test_seen has samples: these are then of another domain; or beside
+test_unseen     int, indices (optional where test_seen has samples: these are then of another domain; or with
                 `unlabelled`)
 test_seen       int, indices (optional: without it there is no generalized task)
 unlabelled      int, indices of further samples to learn from without labels (optional)
@@ -34,7 +34,7 @@ class Arrays:
     path: Path = Path("data.npz")
     """the file or folder"""
     backbone: Backbone = Backbone.unstated
-    """what the network that made the features had seen of the unseen classes; results record it"""
+    """whether the network that made the features was trained on the unseen classes; results record it"""
 
     def load(self) -> Problem:
         """The problem.
@@ -60,8 +60,8 @@ class Arrays:
 
         samples, labels, train, notes = samples_of(entries, self.path), index("labels"), index("train"), []
         test_seen, unlabelled = optional("test_seen"), optional("unlabelled")
-        elsewhere = len(test_seen) > 0 or len(unlabelled) > 0
-        test_unseen = optional("test_unseen") if elsewhere else index("test_unseen")
+        has_others = len(test_seen) > 0 or len(unlabelled) > 0
+        test_unseen = optional("test_unseen") if has_others else index("test_unseen")
         classes = int(labels.max(initial=-1)) + 1
         if "semantics" in entries:
             semantics = np.asarray(entries["semantics"])
@@ -70,7 +70,7 @@ class Arrays:
             semantics = None
         elif not len(test_unseen) and labels.min(initial=0) >= 0:
             semantics = np.eye(classes)
-            notes.append("no semantics: each class stands for itself")
+            notes.append("no semantics: one-hot vectors instead")
         else:
             semantics = required("semantics")
         if "class_names" in entries:

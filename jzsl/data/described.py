@@ -1,4 +1,4 @@
-"""Class semantics from a file of their own, in place of those that a source has."""
+"""Class semantics from a separate file, instead of those of the source."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,14 +27,16 @@ def described(problem: Problem, path: Path) -> Problem:
             raise InputError(f"{path}: {key}: missing; found {', '.join(sorted(entries)) or 'nothing'}")
     semantics, names = entries["semantics"], [str(name) for name in entries["class_names"].ravel()]
     if semantics.ndim != 2 or len(semantics) != len(names):
-        raise InputError(f"{path}: semantics: shape {semantics.shape} found for {len(names)} class_names")
-    row = {name: number for number, name in enumerate(names)}
-    missing = [name for name in problem.class_names if name not in row]
+        raise InputError(
+            f"{path}: semantics: shape {semantics.shape} found for {len(names)} class_names, expected one row per class"
+        )
+    position = {name: number for number, name in enumerate(names)}
+    missing = [name for name in problem.class_names if name not in position]
     if missing:
         raise InputError(
             f"{path}: class_names: {missing[0]!r} is missing, and {len(missing) - 1} more of {len(problem.class_names)}"
         )
-    matched = np.asarray(semantics)[[row[name] for name in problem.class_names]]
+    matched = np.asarray(semantics)[[position[name] for name in problem.class_names]]
     model = str(entries["model"]) if "model" in entries else "unknown"
     provenance = problem.provenance._replace(semantics=f"{path.name} by {model}")
     return replace(problem, semantics=matched, provenance=provenance)

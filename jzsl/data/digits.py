@@ -24,7 +24,7 @@ STROKES = (
     # Closed regions; the single hole of a nought reaches over both halves.
     "hole above",
     "hole below",
-    # Where the outline stands open.
+    # Where the outline is open.
     "open to the left above",
     "open to the left below",
     "open to the right above",
@@ -63,8 +63,8 @@ class Digits:
     unseen: tuple[int, ...] = (3, 5, 6)
     """digits without labelled samples"""
     validation: tuple[int, ...] = (0, 9)
-    """seen digits that play the unseen ones while settings are chosen; every stroke of 0 and 9 also occurs in the
-    seen digits that are left"""
+    """seen digits treated as unseen while settings are chosen; every stroke of 0 and 9 also occurs in the other seen
+    digits"""
 
     def load(self) -> Problem:
         """The problem: 80 % of each seen digit's samples to train on, 20 % as test samples of seen classes.
@@ -78,7 +78,7 @@ class Digits:
                 raise InputError(f"digits: {field}: {wrong[0]} found, expected digits from 0 to 9")
         shared = set(self.unseen) & set(self.validation)
         if shared:
-            raise InputError(f"digits: {shared.pop()} is in unseen and in validation, expected in one of them")
+            raise InputError(f"digits: {shared.pop()} is in unseen and in validation, expected in at most one of them")
         images, labels = load_digits(return_X_y=True)
         is_unseen = np.isin(labels, self.unseen)
         of_seen = np.flatnonzero(~is_unseen)

@@ -15,7 +15,7 @@ class DigitImages:
     unseen: tuple[int, ...] = Digits.unseen
     """digits without labelled samples; none for learning all ten with labels"""
     validation: tuple[int, ...] = Digits.validation
-    """seen digits that play the unseen ones while settings are chosen"""
+    """seen digits treated as unseen while settings are chosen"""
 
     def load(self) -> Problem:
         """The problem: uint8[n, 8, 8, 1], the 17 grey levels spread over 0 to 255 and rounded.

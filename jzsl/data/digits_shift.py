@@ -20,13 +20,13 @@ class DigitsShift:
     contrast: float = 0.7
     """factor of the target's grey levels, between 0 and 1"""
     rotation: float = 10.0
-    """degrees by which the target's images are turned, half of them to either side"""
+    """degrees by which the target's images are rotated, to a random side"""
     noise: float = 0.1
     """standard deviation of the target's pixel noise, for pixels in [0, 1]"""
     target: float = 0.5
     """share of the images in the target domain"""
     seed: int = 0
-    """of the noise and of the division"""
+    """of the noise and of the split into domains"""
 
     def load(self) -> Problem:
         """The problem: source samples to train on, target samples as test samples of seen classes, no unseen class.

@@ -3,7 +3,7 @@
 import numpy as np
 
 _FEWEST_SEEN = 4
-"""Two validation classes, because among one every prediction is right, and two others to learn from."""
+"""Two validation classes, because with one every prediction is right, and two others to learn from."""
 
 
 def holdout_samples(indices: np.ndarray, labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
@@ -33,10 +33,10 @@ def holdout_classes(seen: np.ndarray, fraction: float = 0.2, seed: int = 0) -> n
 
 
 def validation_classes(seen: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
-    """`holdout_classes`, and in words how they came about."""
+    """`holdout_classes`, and a note on how they were chosen."""
     classes = holdout_classes(seen, seed=seed)
     if not len(classes):
-        return classes, f"none, as there are {len(seen)} seen classes, and two and two others are needed"
+        return classes, f"none: there are {len(seen)} seen classes, but two to hold out and two others are needed"
     if round(0.2 * len(seen)) < 2:
         return classes, f"two of the {len(seen)} seen ones at random, fixed"
     return classes, "a fixed random fifth of the seen ones"

@@ -14,15 +14,15 @@ from jzsl.errors import InputError
 
 
 def locate(source: str, features: str | None = None, splits: str | None = None) -> SourceConfig:
-    """The source meant by the name of an embedded one, a file of arrays, a folder of .npy files or an xlsa17 folder.
+    """The source for the name of an embedded one, a file of arrays, a folder of .npy files or an xlsa17 folder.
 
     Args:
         source: what the user typed.
-        features: for an xlsa17 folder, the file of features without .mat; None finds it.
+        features: for an xlsa17 folder, the file of features without .mat; None: the one that holds features.
         splits: likewise the file of splits.
 
     Raises:
-        InputError: if nothing is found, or more than one choice is.
+        InputError: if there is no such source, or more than one file fits.
     """
     embedded = {
         "digits": Digits,

@@ -1,4 +1,4 @@
-"""Two overlapping Gaussian classes put on the unit sphere (AVH paper, fig. 3), and their overlap in closed form."""
+"""Two Gaussian classes projected to the unit sphere (AVH paper, fig. 3), and their overlap in closed form."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,7 +13,7 @@ def two_on_a_sphere(
     Args:
         count: number of points.
         between: angle between the means, in radians.
-        spread: standard deviation around means of unit length, before points are put on the sphere.
+        spread: standard deviation around means of unit length, before points are projected to the sphere.
         seed: the same seed gives the same points.
     """
     random = np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def two_on_a_sphere(
 def overlap(x: Float[np.ndarray, "n 3"], between: float, spread: float) -> Float[np.ndarray, " n"]:
     """Probability of the less likely class of each point: the smallest possible error, in [0, 1/2].
 
-    The density of a Gaussian of mean m and standard deviation s, put on the sphere, is at u proportional to
+    The density of a Gaussian of mean m and standard deviation s, projected to the sphere, is at u proportional to
     exp(t^2 / 2) ((1 + t^2) Phi(t) + t phi(t)) with t = m'u / s.
     """
     t = np.asarray(x, np.float64) @ _means(between).T / spread

@@ -19,11 +19,11 @@ class Subset:
 
     data: SourceConfig
     classes: Path | None = None
-    """file with a class name a line"""
+    """file with one class name per line"""
     most: int | None = None
-    """as many of the classes with the most samples"""
+    """this many classes, those with the most samples"""
     least: int | None = None
-    """as many of the classes with the fewest samples"""
+    """this many classes, those with the fewest samples"""
 
     def __post_init__(self):
         given = [name for name in ("classes", "most", "least") if getattr(self, name) is not None]
@@ -39,7 +39,7 @@ class Subset:
         """The problem.
 
         Raises:
-            InputError: naming the file and the line, or the number of classes there are.
+            InputError: naming the file and the line, or the number of unseen classes.
         """
         problem = self.data.load()
         if self.classes is not None:
@@ -49,13 +49,13 @@ class Subset:
         count = self.most if self.most is not None else self.least
         assert count is not None  # one of the three is given
         if count > len(unseen):
-            raise InputError(f"subset: {count} classes asked for, but the problem has {len(unseen)} unseen ones")
+            raise InputError(f"subset: {count} classes found, but the problem has {len(unseen)} unseen ones")
         order = unseen[np.argsort(counts[unseen] if self.least is not None else -counts[unseen], kind="stable")]
         return with_unseen(problem, order[:count], f"{'M' if self.most is not None else 'L'}{count}")
 
 
 def named_classes(problem: Problem, path: Path) -> np.ndarray:
-    """The unseen classes that a file names, one a line; empty lines do not count."""
+    """The unseen classes that a file names, one per line; empty lines are skipped."""
     try:
         names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:

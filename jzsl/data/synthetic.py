@@ -42,7 +42,7 @@ class LinearGaussian:
     """number of classes"""
     unseen: int = 4
     """number of classes without labelled samples"""
-    rows_per_class: int = 60
+    samples_per_class: int = 60
     """samples of each class; a fifth of a seen class's samples are test samples"""
     features: int = 16
     """feature size"""
@@ -70,7 +70,7 @@ class LinearGaussian:
         truth = self.truth()
         random = np.random.default_rng([self.seed, 1])
         semantics = random.normal(size=(self.classes, self.semantics)) / np.sqrt(self.semantics)
-        labels = np.repeat(np.arange(self.classes), self.rows_per_class)
+        labels = np.repeat(np.arange(self.classes), self.samples_per_class)
         latents = random.normal(size=(len(labels), self.latents))
         noise = random.normal(size=(len(labels), self.features))
         features = truth.mean(semantics[labels]) + latents @ truth.latent_map.T + truth.sigma * noise

@@ -1,4 +1,4 @@
-"""Class descriptions into vectors, by a sentence-embedding model that the user has."""
+"""Class semantics from descriptions, by a sentence-embedding model on the user's machine."""
 
 import hashlib
 import importlib.metadata
@@ -19,8 +19,8 @@ class TextModel(NamedTuple):
 
     Attributes:
         encode: sentences -> vectors[n, a].
-        name: as the user gave it, without the folders above.
-        record: what is known of it: hash of its weights, versions.
+        name: as the user gave it, without parent folders.
+        record: hash of its weights, versions.
     """
 
     encode: Callable[[list[str]], Float[np.ndarray, "n a"]]

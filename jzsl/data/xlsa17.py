@@ -30,7 +30,7 @@ class Xlsa17:
     semantics: Literal["att", "original_att"] = "att"
     """key of the class semantics: att (scaled to unit length in the published files) or original_att (raw)"""
     backbone: Backbone = Backbone.unstated
-    """what the network that made the features had seen of the unseen classes; results record it"""
+    """whether the network that made the features was trained on the unseen classes; results record it"""
 
     def load(self) -> Problem:
         """The problem.
@@ -52,7 +52,7 @@ class Xlsa17:
         if features.ndim != 2 or len(features) != len(labels):
             raise InputError(
                 f"{feature_path}: features: shape {features.T.shape} disagrees with {len(labels)} labels; "
-                "expected one column a label"
+                "expected one column per label"
             )
         _check_indices(split_path, published, len(labels))
         wrong = np.flatnonzero((labels < 0) | (labels >= len(published.semantics)))
@@ -155,7 +155,7 @@ def _check_indices(path: Path, splits: PublishedSplits, count: int) -> None:
 
 
 def _validation_classes(splits: PublishedSplits, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The published validation classes, or fixed random ones where it has fewer than two."""
+    """The published validation classes, or fixed random ones where the file has fewer than two."""
     if splits.val is not None and len(splits.val):
         classes = np.unique(labels[splits.val])
         if splits.train is not None:

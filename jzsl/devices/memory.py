@@ -32,7 +32,7 @@ def host_memory() -> int:
 
 
 def _resident() -> int:
-    """Bytes of this process that are in memory now, where the system tells; else none."""
+    """Bytes of this process that are in memory now; 0 where the system does not report them."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -51,9 +51,9 @@ def require_host(needed: int, what: str) -> None:
 
 def require_fit(needed: int, limit_gb: float | None, suggestions: list[str]) -> None:
     """Raises an InputError if a device has less than `needed` bytes, with what would help."""
-    there = available(limit_gb)
-    if there and needed > there:
+    limit = available(limit_gb)
+    if limit and needed > limit:
         raise InputError(
-            f"this run needs {needed / _GB:.3g} GB on a device, which has {there / _GB:.3g} GB; "
+            f"this run needs {needed / _GB:.3g} GB on a device, which has {limit / _GB:.3g} GB; "
             f"what helps: {'; '.join(suggestions)}"
         )

@@ -1,7 +1,7 @@
 """The devices of a run as a mesh of two axes, and where arrays lie on it.
 
-Replicas are dealt out over the axis `replica`. The devices of the axis `data` share the rows of the pool and of each
-minibatch; the compiler adds up their gradients. Nothing here changes what a program computes, only where.
+Replicas are dealt out over the axis `replica`. The devices of the axis `data` share the samples of the pool and
+of each minibatch; the compiler adds up their gradients. Nothing here changes what a program computes, only where.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from jzsl.types import per_sample
 
 REPLICA, DATA = "replica", "data"
 
-ROWS_MULTIPLE = 64
-"""Pools have a multiple of so many rows, so that any number of devices that divides it can share them: states then
-have the same shapes on every machine. Rows that only fill up have no weight and change no random number."""
+SAMPLES_MULTIPLE = 64
+"""The capacity of a pool is a multiple of this number, so that any number of devices that divides it can share the
+samples: states then have the same shapes on every machine. Padding has no weight and changes no random number."""
 
 
 def device_mesh(replicas: int, devices_per_replica: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
@@ -38,18 +38,18 @@ def device_mesh(replicas: int, devices_per_replica: int = 1, devices: Sequence[A
 
 
 def whole(mesh: Mesh) -> NamedSharding:
-    """Where `shared` puts arrays."""
+    """The sharding that `shared` gives arrays."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def cut(mesh: Mesh) -> NamedSharding:
-    """Where `by_rows` puts arrays."""
+    """The sharding that `by_samples` gives arrays."""
     return NamedSharding(mesh, PartitionSpec(DATA))
 
 
-def shapes(value: Any, place: NamedSharding) -> Any:
-    """What programs are compiled for before arrays are put there."""
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), value)
+def shapes(value: Any, sharding: NamedSharding) -> Any:
+    """Shapes, dtypes and sharding of arrays: what a program is compiled for before the arrays are on the devices."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), value)
 
 
 def shared(value: Any, mesh: Mesh) -> Any:
@@ -57,8 +57,8 @@ def shared(value: Any, mesh: Mesh) -> Any:
     return _put(value, whole(mesh))
 
 
-def by_rows(value: Any, mesh: Mesh) -> Any:
-    """Every array cut along its first axis over the data axis; its length must be a multiple of `ROWS_MULTIPLE`."""
+def by_samples(value: Any, mesh: Mesh) -> Any:
+    """Every array cut along its first axis over the data axis; its length must be a multiple of `SAMPLES_MULTIPLE`."""
     return _put(value, cut(mesh))
 
 
@@ -71,20 +71,20 @@ def _put(value: Any, sharding: NamedSharding) -> Any:
     if jax.process_count() == 1:
         return jax.device_put(value, sharding)
 
-    def place(leaf):
-        """Each process gives its own devices their part; all have the whole."""
+    def put(leaf):
+        """Every process holds the whole array and gives its devices their part of it."""
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            return jax.random.wrap_key_data(place(jax.random.key_data(leaf)))
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf)))
         host = np.asarray(leaf)
         return jax.make_array_from_callback(host.shape, sharding, lambda part: host[part])
 
-    return jax.tree.map(place, value)
+    return jax.tree.map(put, value)
 
 
-def over_data(rows: Any) -> Any:
+def over_data(arrays: Any) -> Any:
     """Inside a compiled function: arrays of a minibatch, cut along their first axis over the data axis.
 
-    Nothing happens outside a mesh, or where the length is no multiple of the number of devices.
+    Arrays stay as they are outside a mesh, or where the length is no multiple of the number of devices.
     """
     count = jax.sharding.get_abstract_mesh().shape.get(DATA, 1)
 
@@ -93,7 +93,7 @@ def over_data(rows: Any) -> Any:
             return leaf
         return jax.lax.with_sharding_constraint(leaf, PartitionSpec(DATA))
 
-    return jax.tree.map(cut, rows)
+    return jax.tree.map(cut, arrays)
 
 
 def layout(states: Any, mesh: Mesh) -> Any:

@@ -18,7 +18,7 @@ from jax.experimental import multihost_utils
 from jzsl.errors import InputError
 
 _HEARTBEAT_SECONDS = 60
-"""After so long a silence the others take a process for lost, where no collective has told them before."""
+"""After this silence the others take a process for lost, unless a collective has failed before."""
 _RESUME = "--resume goes on from the last checkpoint, with any number of processes and devices"
 _CLUSTER_TROUBLE = re.compile(r"gloo|nccl|rccl|coordination|barrier|heartbeat|socket closed|deadline|unavailable", re.I)
 
@@ -30,8 +30,8 @@ class Cluster:
     """Which process of how many this is."""
 
     distributed: bool = False
-    """one of several processes that share a run and its folder; SLURM, Open MPI, Kubernetes and cloud TPUs tell the
-    rest by themselves, elsewhere give the next three"""
+    """one of several processes that share a run and its folder; SLURM, Open MPI, Kubernetes and cloud TPUs
+    supply the rest by themselves, elsewhere give the next three"""
     coordinator: str | None = None
     """HOST:PORT at which the first process waits for the others"""
     processes: int | None = None
@@ -58,23 +58,26 @@ class Cluster:
             )
         except (RuntimeError, ValueError) as error:
             raise InputError(f"the processes did not come together: {' '.join(str(error).split())[:300]}") from error
-        _leave_word()
+        _report_abort()
 
 
-def _leave_word() -> None:
-    """Has the last word if this process is aborted: where no collective fails first, JAX ends a process that way when
-    another one is silent for too long. A child waits for the end of its input, which tells it of an orderly one."""
-    word = (
+def _report_abort() -> None:
+    """Starts a child that prints a message if this process is aborted.
+
+    JAX aborts a process when another one is silent for too long and no collective has failed before. The child waits
+    for the end of its input; an orderly end writes to it.
+    """
+    message = (
         f"jzsl: process {jax.process_index()} of {jax.process_count()} was ended from outside, "
-        f"or since another one was lost; {_RESUME}\n"
+        f"or because another one was lost; {_RESUME}\n"
     )
     program = "import sys; sys.stdin.read() or sys.stderr.write(sys.argv[1])"
     global _child
-    _child = subprocess.Popen([sys.executable, "-c", program, word], stdin=subprocess.PIPE, start_new_session=True)
-    atexit.register(_say_orderly)
+    _child = subprocess.Popen([sys.executable, "-c", program, message], stdin=subprocess.PIPE, start_new_session=True)
+    atexit.register(_report_orderly_end)
 
 
-def _say_orderly() -> None:
+def _report_orderly_end() -> None:
     if _child is not None and _child.stdin is not None:
         with contextlib.suppress(OSError):  # the child may have been ended
             _child.stdin.write(b"done")
@@ -82,13 +85,13 @@ def _say_orderly() -> None:
 
 
 def leave_at_once(status: int) -> NoReturn:
-    """Ends a process that has told why; an orderly end would wait for the process that is gone."""
-    _say_orderly()
+    """Ends a process that has printed the reason; an orderly end would wait for the process that is gone."""
+    _report_orderly_end()
     os._exit(status)
 
 
 def is_first() -> bool:
-    """Whether this process writes files and speaks to the user."""
+    """Whether this process writes files and prints messages."""
     return jax.process_index() == 0
 
 
@@ -114,7 +117,7 @@ def from_first(action: Callable[[], Any]) -> Any:
         except InputError as mistake:
             error = mistake
     if agreed(error is not None):
-        raise error or InputError("the first process found a mistake and told of it")
+        raise error or InputError("the first process found a mistake and reported it")
     data = np.frombuffer(json.dumps(result).encode(), np.uint8)
     size = int(multihost_utils.broadcast_one_to_all(np.int32(len(data))))
     data = data if is_first() else np.zeros(size, np.uint8)

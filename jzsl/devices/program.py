@@ -11,7 +11,7 @@ class Program:
 
     Args:
         function: of arrays.
-        uses_up: whether its first argument's memory serves for the result.
+        uses_up: whether the memory of its first argument is donated to the result.
     """
 
     def __init__(self, function: Callable[..., Any], uses_up: bool = False):
@@ -22,13 +22,13 @@ class Program:
         return self.compile(*arguments)(*arguments)
 
     def compile(self, *arguments: Any) -> Any:
-        """The compiled program, from arrays or from `jax.ShapeDtypeStruct`s that say where these will lie."""
+        """The compiled program, from arrays or from `jax.ShapeDtypeStruct`s with their shardings."""
         if self._compiled is None:
             self._compiled = self._jit.lower(*arguments).compile()
         return self._compiled
 
     def shapes(self, *arguments: Any) -> Any:
-        """Shapes of what it gives; nothing is computed."""
+        """Shapes of its results, without computing them."""
         return jax.eval_shape(self._jit, *arguments)
 
     @property
@@ -37,5 +37,5 @@ class Program:
         memory = self._compiled.memory_analysis()
         if memory is None:  # not every backend counts
             return 0
-        own = memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
-        return memory.argument_size_in_bytes + own
+        results = memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
+        return memory.argument_size_in_bytes + results

@@ -33,16 +33,16 @@ def replicate(
     vectorised = jax.default_backend() != "cpu" if batched is None else batched
 
     def local(*arguments):
-        own = [argument for argument, has_axis in zip(arguments, replicated, strict=True) if has_axis]
+        replicas = [argument for argument, has_axis in zip(arguments, replicated, strict=True) if has_axis]
         shared = [argument for argument, has_axis in zip(arguments, replicated, strict=True) if not has_axis]
 
-        def one(own):
-            mine, theirs = iter(own), iter(shared)
-            return function(*(next(mine if has_axis else theirs) for has_axis in replicated))
+        def one(of_replica):
+            replica_leaves, shared_leaves = iter(of_replica), iter(shared)
+            return function(*(next(replica_leaves if has_axis else shared_leaves) for has_axis in replicated))
 
-        if len(jax.tree.leaves(own)[0]) == 1:
-            return jax.tree.map(lambda leaf: leaf[None], one(replica(own, 0)))
-        return jax.vmap(one)(own) if vectorised else jax.lax.map(one, own)
+        if len(jax.tree.leaves(replicas)[0]) == 1:
+            return jax.tree.map(lambda leaf: leaf[None], one(replica(replicas, 0)))
+        return jax.vmap(one)(replicas) if vectorised else jax.lax.map(one, replicas)
 
     if mesh.size == 1:
         return local

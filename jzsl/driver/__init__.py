@@ -1,1 +1,1 @@
-"""The thin driver: it runs, saves and shows experiments."""
+"""The driver: it runs, saves and shows experiments."""

@@ -1,5 +1,5 @@
-"""Checkpoints of a run: where it stands, and each seed's finished model. Orbax writes to a new folder and renames it,
-so an interrupted save leaves the earlier ones whole."""
+"""Checkpoints of a run: its progress, and each seed's finished model. Orbax writes to a new folder and renames it, so
+an interrupted save leaves the earlier ones whole."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from jax.sharding import SingleDeviceSharding
 
 from jzsl.errors import InputError, writing
 
-# Orbax logs to absl, and its tasks to asyncio, what is raised here, or told in one line.
+# Orbax logs errors to absl, and its tasks to asyncio, that are raised here or reported in one line.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -23,7 +23,7 @@ _KEPT = 2
 
 
 class ProgressStore:
-    """The last two states of a running run, each with a JSON record of where the run stands."""
+    """The last two states of a running run, each with a JSON record of the run's progress."""
 
     def __init__(self, folder: Path):
         self._manager = ocp.CheckpointManager(
@@ -40,13 +40,13 @@ class ProgressStore:
             self._manager.wait_until_finished()
 
     def restore(
-        self, template: Callable[[dict[str, Any]], Any], tell: Callable[[str], None]
+        self, template: Callable[[dict[str, Any]], Any], warn: Callable[[str], None]
     ) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable checkpoint, or None if there is none.
 
         Args:
             template: a checkpoint's record -> a state of the same structure, or its shapes and dtypes.
-            tell: is told of each damaged checkpoint that was passed over.
+            warn: called with a line about each damaged checkpoint that was passed over.
 
         Raises:
             InputError: if there are checkpoints and none is readable.
@@ -60,7 +60,7 @@ class ProgressStore:
                 return self._manager.restore(step, args=wanted)["state"], record
             except Exception as error:  # what damaged bytes raise is not specified
                 reason = " ".join(str(error).split())[:200]
-                tell(f"checkpoint {step} is damaged and passed over ({type(error).__name__}: {reason})")
+                warn(f"checkpoint {step} is damaged and passed over ({type(error).__name__}: {reason})")
         if steps:
             raise InputError(f"{self._manager.directory}: none of the {len(steps)} checkpoints is readable")
         return None
@@ -94,8 +94,8 @@ def read_model(folder: Path, abstract_model: Any) -> Any:
     Raises:
         InputError: if the folder is missing or not readable.
     """
-    here = SingleDeviceSharding(jax.local_devices()[0])
-    abstract_model = jax.tree.map(lambda leaf: leaf.update(sharding=here), abstract_model)
+    one_device = SingleDeviceSharding(jax.local_devices()[0])
+    abstract_model = jax.tree.map(lambda leaf: leaf.update(sharding=one_device), abstract_model)
     return _restore(folder, model=ocp.args.StandardRestore(abstract_model))["model"]
 
 

@@ -31,7 +31,7 @@ Event = Started | Evaluated | Advanced
 
 @runtime_checkable
 class Sink(Protocol):
-    """What takes events: a journal, a progress bar, TensorBoard, or a user's own."""
+    """What takes events: a journal, a progress bar, TensorBoard, or a user's sink."""
 
     def __call__(self, event: Event) -> None: ...
 

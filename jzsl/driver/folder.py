@@ -1,4 +1,4 @@
-"""The folder of a run: made once, or found to hold the same run when it is resumed."""
+"""The folder of a run: made once, and checked to hold the same run when it is resumed."""
 
 import contextlib
 import dataclasses
@@ -23,10 +23,10 @@ _HEADER = {"experiment": dict, "data": dict[str, str], "versions": dict[str, str
 
 
 def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
-    """The experiment; when it resumes, training as many seeds at once as before, unless it names a number itself.
+    """The experiment; a resumed run has as many parallel seeds as before, unless the experiment gives their number.
 
     Raises:
-        InputError: if the folder is there and shall not be resumed, or holds no run.
+        InputError: if the folder exists and is not to be resumed, or holds no run.
     """
     parallel_seeds = from_first(lambda: saved(out)["parallel_seeds"] if resume else _require_new(out))
     return dataclasses.replace(experiment, parallel_seeds=experiment.parallel_seeds or parallel_seeds)
@@ -42,7 +42,7 @@ def make(out: Path, header: dict[str, Any]) -> None:
 
 
 def check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any] | None:
-    """Sees that the folder holds the same run; returns its result if it is done.
+    """Checks that the folder holds the same run; returns its result if it is done.
 
     Raises:
         InputError: naming the field in which the run to resume differs.
@@ -90,7 +90,7 @@ def _require_new(out: Path) -> None:
 
 
 def _make(out: Path, header: dict[str, Any]) -> None:
-    """A folder without a config would be no run's, so it gets its name when it has one."""
+    """The folder gets its name once its config is written: without one it would be no run's."""
     temporary = out.with_name(f".{out.name}.new")
     try:
         temporary.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any
     if changed := list(differences(before, now)):
         raise InputError(f"{path}: the run to resume has another config: {'; '.join(changed)}")
     if old["parallel_seeds"] != header["parallel_seeds"]:
-        # States have that shape.
+        # The states in checkpoints have one replica per parallel seed.
         before, now = old["parallel_seeds"], header["parallel_seeds"]
         raise InputError(f"{path}: the run to resume has {before} parallel seeds, here {now}; omit --parallel-seeds")
     require_like(old, header, f"{path}: the run to resume", console)

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a wish: the run finishes its chunk, saves, and then ends."""
+"""SIGTERM and SIGINT as a request: the run finishes its chunk, saves, and then ends."""
 
 import signal
 import threading
@@ -24,7 +24,7 @@ class InterruptFlag:
         self._previous = {}
 
     def __enter__(self) -> "InterruptFlag":
-        # Python allows handlers in the main thread only; elsewhere the caller's own handling stands.
+        # Python allows handlers in the main thread only; elsewhere the caller's handlers stay.
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGTERM, signal.SIGINT):
                 self._previous[signum] = signal.signal(signum, self._remember)

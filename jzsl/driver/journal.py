@@ -13,7 +13,7 @@ class Journal:
 
     Args:
         path: the file; made if missing.
-        keep: lines to keep of it; the others were written after the last checkpoint and will come again.
+        keep: lines to keep of it; the others were written after the last checkpoint and will be written again.
     """
 
     def __init__(self, path: Path, keep: int = 0):
@@ -29,9 +29,9 @@ class Journal:
             self.append(event.line)
 
     def append(self, line: dict[str, Any]) -> None:
-        """One line more."""
+        """Appends a line."""
         with writing(self._path), self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no file is kept open."""

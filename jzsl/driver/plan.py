@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jzsl.config import Experiment, Stage
-from jzsl.devices.mesh import ROWS_MULTIPLE
+from jzsl.devices.mesh import SAMPLES_MULTIPLE
 from jzsl.driver.programs import Programs
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
@@ -57,6 +57,8 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     """
     programs = Programs(experiment)
     validates = experiment.train.epochs is None or experiment.calibration
+    if validates:
+        _require_validation_samples(problem, experiment)
     phases = {VALIDATION: problem.validation()} if validates else {}
     trainers: dict[tuple[str, str | None], Trainer] = {}
     staged = {stage.name: _stage_programs(experiment, stage, programs) for stage in experiment.stages}
@@ -66,15 +68,15 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
         if phase == FINAL and experiment.self_training:
             trainers[phase, None] = self_trainer(part, experiment)
         else:
-            trainers[phase, None] = _inductive(part, experiment, programs, problem, choosing=phase == VALIDATION)
+            trainers[phase, None] = _inductive(part, experiment, programs, problem, tunes_offset=phase == VALIDATION)
     names = [*(stage.name for stage in experiment.stages), None]
     items = [Item(phase, name, seeds) for phase in (*phases, FINAL) for seeds in experiment.groups for name in names]
     return Plan(items, trainers)
 
 
-def inductive_trainer(problem: Problem, experiment: Experiment, choosing: bool = False) -> Trainer:
-    """A trainer of the experiment's method on a problem's labelled samples alone."""
-    return _inductive(problem, experiment, Programs(experiment), problem, choosing)
+def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bool = False) -> Trainer:
+    """A trainer of the experiment's method on a problem's labelled samples alone; see `Trainer` for `tunes_offset`."""
+    return _inductive(problem, experiment, Programs(experiment), problem, tunes_offset)
 
 
 def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
@@ -83,33 +85,43 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
     assert sths is not None
     task = experiment.unlabelled
     assert task is not None
-    view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=ROWS_MULTIPLE)
+    view = view_of(problem, experiment.transform, task, experiment.tasks, multiple=SAMPLES_MULTIPLE)
     classes = int(view.candidates.open.sum())
     procedure = sths.procedure(experiment.method.build(task), view.labelled, view.unlabelled, classes)
-    methods = {asked: experiment.method.build(asked) for asked in experiment.tasks}
+    methods = {each: experiment.method.build(each) for each in experiment.tasks}
     return Trainer(problem, view, experiment, Programs(experiment, methods, procedure), unlabelled=task)
 
 
+def _require_validation_samples(problem: Problem, experiment: Experiment) -> None:
+    """Raises an InputError if a task asks about seen classes and none of their training samples is held out."""
+    if any(task.seen and task.unseen for task in experiment.tasks) and not len(problem.splits.validation_seen):
+        chosen = "the calibration offset" if experiment.calibration else "the number of epochs"
+        raise InputError(
+            f"{problem.provenance.origin}: splits.validation_seen: no samples found, expected some of seen classes: "
+            f"{chosen} is chosen on them"
+        )
+
+
 def _inductive(
-    problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, choosing: bool = False
+    problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, tunes_offset: bool = False
 ) -> Trainer:
     capacity, size = len(whole.splits.train), experiment.samples_per_block
     view = _view(problem, experiment, programs, capacity)
     blocks = None if size is None or size >= capacity else (size, capacity)
-    return Trainer(problem, view, experiment, programs, blocks=blocks, choosing=choosing)
+    return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset)
 
 
 def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity: int) -> View:
     tasks = tuple(programs.methods)
     if experiment.samples_per_block is not None and experiment.samples_per_block < capacity:
         return view_of(problem, experiment.transform, tasks=tasks, resident=False)
-    return view_of(problem, experiment.transform, tasks=tasks, capacity=capacity, multiple=ROWS_MULTIPLE)
+    return view_of(problem, experiment.transform, tasks=tasks, capacity=capacity, multiple=SAMPLES_MULTIPLE)
 
 
-def _stage_programs(experiment: Experiment, stage: Stage, own: Programs) -> Programs:
-    """Of a stage; its method is built for the first task, and its scores are not asked for."""
+def _stage_programs(experiment: Experiment, stage: Stage, programs: Programs) -> Programs:
+    """The programs of a stage. Its method is built for the first task; it is never scored."""
     task = experiment.tasks[0]
     method = stage.method.build(task)
-    if own.methods[task].adopt is None:
+    if programs.methods[task].adopt is None:
         raise InputError(f"stages: given, but {type(experiment.method).__name__} takes no variables over (no adopt)")
     return Programs(experiment, {task: method})

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, cut, layout, on_host, shapes
+from jzsl.devices.mesh import SAMPLES_MULTIPLE, by_samples, cut, layout, on_host, shapes
 from jzsl.errors import InputError
 from jzsl.evaluation.views import View
 from jzsl.keys import stream
@@ -25,7 +25,7 @@ class ResidentPool:
     """The whole pool on the devices.
 
     Attributes:
-        abstract: shapes and places of the pool that programs are compiled for.
+        abstract: shapes and shardings of the pool that programs are compiled for.
         arrays: the pool on the devices, once `load` was called.
     """
 
@@ -36,7 +36,7 @@ class ResidentPool:
 
     def load(self) -> None:
         """Puts the pool on the devices."""
-        self.arrays = by_rows(self._pool, self._mesh)
+        self.arrays = by_samples(self._pool, self._mesh)
 
     def init(self, initialise: Initialise, keys: Any) -> Any:
         """The states before training."""
@@ -82,7 +82,7 @@ class BlockedPool:
         if jax.process_count() > 1:
             raise InputError("samples_per_block: given, but several processes cannot take samples in blocks")
         self._problem, self._view, self._mesh = problem, view, mesh
-        self._size = -(-min(size, capacity) // ROWS_MULTIPLE) * ROWS_MULTIPLE
+        self._size = -(-min(size, capacity) // SAMPLES_MULTIPLE) * SAMPLES_MULTIPLE
         self._count = view.labelled
         self._first = np.arange(min(self._size, self._count))
         self.abstract: Any = shapes(self.read(self._first), cut(mesh))
@@ -90,10 +90,10 @@ class BlockedPool:
 
     def load(self) -> None:
         """Puts the first block on the devices."""
-        self.arrays = by_rows(self.read(self._first), self._mesh)
+        self.arrays = by_samples(self.read(self._first), self._mesh)
 
     def read(self, index: Int[np.ndarray, " i"]) -> Pool:
-        """A block of the pool's samples, filled up with absent ones."""
+        """A block of the pool's samples, padded with absent ones."""
         problem, pool = self._problem, self._view.pool
         samples, free = problem.splits.train[index], self._size - len(index)
         observed = None if problem.observed is None else problem.observed[samples]
@@ -109,8 +109,8 @@ class BlockedPool:
         )
 
     def init(self, initialise: Initialise, keys: Any) -> Any:
-        """The states before training; for its samples each block draws with a key of its own, the first one with the
-        seed's."""
+        """The states before training; what belongs to single samples is drawn with one key per block, in the first one
+        with the seed's key."""
         first = initialise(keys, self.arrays)
         states = jax.tree.map(
             lambda leaf, of_samples: (
@@ -131,11 +131,11 @@ class BlockedPool:
         with ThreadPoolExecutor(1) as reader:
             for epoch in range(done, done + epochs):
                 order = np.random.default_rng(epoch).permutation(self._count)
-                # Sorted within a block: files are read in their order, and training has an order of its own.
+                # Sorted within a block: files are read in order, and training shuffles the block anyway.
                 blocks = [np.sort(order[start : start + self._size]) for start in range(0, self._count, self._size)]
                 coming = reader.submit(self.read, blocks[0])
                 for index, following in zip(blocks, [*blocks[1:], None], strict=True):
-                    pool = by_rows(coming.result(), self._mesh)
+                    pool = by_samples(coming.result(), self._mesh)
                     trained, metrics = advance(self._take(states, index), pool, 1)
                     if following is not None:
                         coming = reader.submit(self.read, following)
@@ -146,7 +146,8 @@ class BlockedPool:
         return states, total
 
     def on_devices(self, states: Any) -> Any:
-        """The states as programs take them, of the first block's samples: no method that takes blocks asks for them."""
+        """The states as programs take them. Their entries of single samples are those of the first block: predictors of
+        methods that take blocks do not read them."""
         return self._take(states, self._first)
 
     def stored(self, states: Any) -> Any:
@@ -154,11 +155,11 @@ class BlockedPool:
         return jax.tree.map(lambda leaf, of: np.array(leaf) if of else leaf, states, per_sample(states))
 
     def abstract_states(self, of: Callable[[Pool], Any]) -> Any:
-        """Shapes of the states between calls, which know every sample."""
+        """Shapes of the states between calls, with entries for every sample."""
         return of(self._view.pool)
 
     def _take(self, states: Any, index: Int[np.ndarray, " i"]) -> Any:
-        """States on the devices; what belongs to single samples, of a block."""
+        """States on the devices, with the entries of a block's samples."""
         free = self._size - len(index)
 
         def take(leaf, of_samples):

@@ -18,8 +18,8 @@ class TaskPredictions(NamedTuple):
     """The scores of one task.
 
     Attributes:
-        scores: of each test sample, one column per candidate class; the largest decides. Where a run keeps the best
-            columns only, these, best first.
+        scores: of each test sample, one column per candidate class; the largest is the prediction. Where a run keeps
+            the best columns only, these, best first.
         samples: indices of the problem's samples.
         truth: their classes.
         candidates: the class of each column.
@@ -32,7 +32,7 @@ class TaskPredictions(NamedTuple):
 
     @property
     def ranked(self) -> bool:
-        """Whether only the best columns are there, instead of scores."""
+        """Whether `scores` holds the best columns only, instead of scores."""
         return np.issubdtype(self.scores.dtype, np.integer)
 
     @property
@@ -64,7 +64,7 @@ def save(out: Path, seed: int, scoring: Scoring, scores: dict[str, Float[np.ndar
 
 
 def load(out: Path, seed: int, tasks: Sequence[Task]) -> dict[str, TaskPredictions]:
-    """Reads those of some tasks back, by the tasks' names; nothing is unpickled.
+    """Reads the predictions for some tasks back, by the tasks' names; nothing is unpickled.
 
     Raises:
         InputError: naming the file.

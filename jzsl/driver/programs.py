@@ -14,7 +14,7 @@ from jzsl.procedure import Procedure, inductive
 
 
 class Programs:
-    """What all trainers of one procedure share, whatever their problem, as long as the sizes agree.
+    """What all trainers of one procedure share, whatever their problem, as long as their sizes agree.
 
     Args:
         experiment: says how many seeds train together, and on how many devices.
@@ -38,15 +38,15 @@ class Programs:
         self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
         share = self.mesh.shape[REPLICA]
         self.replicas = -(-experiment.replicas // share) * share
-        first = (True, False, False, False)
-        self.init = Program(replicate(self.procedure.init, self.mesh, (*first, False)))
-        self.fit = Program(replicate(self.procedure.fit, self.mesh, (*first, False)), uses_up=True)
+        state_alone = (True, False, False, False)
+        self.init = Program(replicate(self.procedure.init, self.mesh, (*state_alone, False)))
+        self.fit = Program(replicate(self.procedure.fit, self.mesh, (*state_alone, False)), uses_up=True)
         begin, end = self.procedure.begin, self.procedure.end
-        self.begin = None if begin is None else Program(replicate(begin, self.mesh, first), uses_up=True)
-        self.end = None if end is None else Program(replicate(end, self.mesh, first), uses_up=True)
+        self.begin = None if begin is None else Program(replicate(begin, self.mesh, state_alone), uses_up=True)
+        self.end = None if end is None else Program(replicate(end, self.mesh, state_alone), uses_up=True)
 
     def keys(self, seeds: Sequence[int]) -> Key[Array, " r"]:
-        """The base key of each replica. Those that only fill up repeat the last seed, and nobody asks for them."""
+        """The base key of each replica. Replicas beyond the seeds repeat the last one; their results are not used."""
         return keys_of([*seeds, *[seeds[-1]] * (self.replicas - len(seeds))], self.mesh)
 
     def adopt(self, keys: Any, states: Any, earlier: Any) -> Any:
@@ -57,5 +57,5 @@ class Programs:
 
     @property
     def of_rounds(self) -> list[Program]:
-        """Those that run once per round or chunk."""
+        """The programs that train, in their order within a round."""
         return [program for program in (self.begin, self.fit, self.end) if program is not None]

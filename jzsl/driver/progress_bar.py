@@ -37,7 +37,7 @@ class ProgressBar:
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[metrics]}"),
             console=console,
         )
         self._bar = TaskID(0)
@@ -45,7 +45,7 @@ class ProgressBar:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
-            self._bar = self._progress.add_task(event.title, total=event.total, completed=event.done, numbers="")
+            self._bar = self._progress.add_task(event.title, total=event.total, completed=event.done, metrics="")
         elif isinstance(event, Advanced):
             self._progress.update(self._bar, completed=event.done)
         else:
@@ -55,7 +55,7 @@ class ProgressBar:
         line: dict[str, Any] = event.line
         headlines = (task.headline for task in event.experiment.tasks)
         shown = "  ".join(f"{name} {line[name]:.1f}" for name in headlines if name in line)
-        self._progress.update(self._bar, numbers=shown)
+        self._progress.update(self._bar, metrics=shown)
         if "round" in line:
             relabelled = f"  {100 * line['changed']:.0f} % relabelled" if line["round"] else ""
             self._progress.console.print(

@@ -1,4 +1,4 @@
-"""How far a run is, and what its validation classes have chosen by then; saved as JSON beside the arrays."""
+"""The progress of a run, with its metrics on validation classes so far; saved as JSON with the arrays."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from jzsl.config import Experiment
 
 @dataclass
 class ProgressRecord:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         item: how many items of the plan are done.
@@ -20,7 +20,7 @@ class ProgressRecord:
         offsets: for each seed, the calibration offset of that H after each chunk, with calibration.
         results: for each seed done, its final metrics.
         seconds: time spent so far.
-        replicas: states in the arrays, those that only fill up included.
+        replicas: states in the arrays, padding included.
     """
 
     item: int = 0
@@ -32,17 +32,17 @@ class ProgressRecord:
     seconds: float = 0.0
     replicas: int = 1
 
-    def validated(self, experiment: Experiment, seed: int, numbers: dict[str, Any]) -> None:
+    def validated(self, experiment: Experiment, seed: int, metrics: dict[str, Any]) -> None:
         """Adds the metrics of a seed on validation classes, after a chunk of epochs."""
         if len(self.validation) == seed:
             self.validation.append([])
         first = experiment.tasks[0]
         calibrates = experiment.calibration and first.seen and first.unseen
-        self.validation[seed].append(numbers["H_calibrated" if calibrates else first.headline])
+        self.validation[seed].append(metrics["H_calibrated" if calibrates else first.headline])
         if experiment.calibration:
             if len(self.offsets) == seed:
                 self.offsets.append([])
-            self.offsets[seed].append(numbers["offset"])
+            self.offsets[seed].append(metrics["offset"])
 
     def epochs(self, experiment: Experiment) -> int:
         """How many epochs the final phase trains: the fixed number, or the one whose mean over seeds is best on

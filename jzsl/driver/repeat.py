@@ -1,4 +1,4 @@
-"""A run that repeats another one from what that wrote into its folder."""
+"""A run that repeats another one, from the record in that run's folder."""
 
 import dataclasses
 from pathlib import Path
@@ -13,19 +13,19 @@ from jzsl.exchange import classes_of, decode, differences
 
 
 def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment of a run, training as many seeds at once, and all that its config.json says.
+    """The experiment of a run, with as many parallel seeds, and the whole content of its config.json.
 
     Args:
         run_dir: folder of the run.
-        config: the config file of the run, for classes that are its own: a run's folder never names code to run.
+        config: the config file of the run, for dataclasses that it defines: a run's folder never names code to run.
 
     Raises:
         InputError: if the folder is no run's, or this version has no such config.
     """
     header = saved(run_dir)
     try:
-        own = None if config is None else classes_of(load_config(config))
-        experiment = decode(header["experiment"], own=own)
+        users = None if config is None else classes_of(load_config(config))
+        experiment = decode(header["experiment"], users=users)
     except InputError as error:
         raise InputError(f"{run_dir / 'config.json'}: {error}") from error
     if not isinstance(experiment, Experiment):
@@ -33,14 +33,14 @@ def recorded(run_dir: Path, config: Path | None = None) -> tuple[Experiment, dic
     return dataclasses.replace(experiment, parallel_seeds=header["parallel_seeds"]), header
 
 
-def changes(run_dir: Path, result: dict[str, Any], numbers: list[str]) -> list[str]:
-    """The numbers of a result, seed by seed, that are not those in the folder's result.json.
+def changes(run_dir: Path, result: dict[str, Any], metrics: list[str]) -> list[str]:
+    """The metrics of a result, seed by seed, that differ from those in the folder's result.json.
 
     Raises:
         InputError: if that run has no result.
     """
     _, old = read_run(run_dir)
-    if missing := [name for name in numbers if name not in old]:
+    if missing := [name for name in metrics if name not in old]:
         raise InputError(f"{run_dir / 'result.json'}: not the result of this run ({missing[0]} is missing)")
-    before, now = ({name: found[name]["values"] for name in numbers} for found in (old, result))
+    before, now = ({name: each[name]["values"] for name in metrics} for each in (old, result))
     return list(differences(before, now))

@@ -15,7 +15,7 @@ from jzsl.types import Setting
 _RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
            "epochs": int, "epochs_chosen": bool, "offset": float | None, "class_prior": str, "rounds": int,
            "duration_s": float}  # fmt: skip
-_NUMBER = {"mean": float, "std": float | None, "values": list[float]}
+_METRIC = {"mean": float, "std": float | None, "values": list[float]}
 
 
 def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -29,7 +29,7 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     result = read_record(path, _RESULT, what)
     for name, entry in result.items():
         if isinstance(entry, dict) and {"mean", "std"} <= set(entry):
-            require_record(entry, _NUMBER, f"{path}: not {what}: {name}")
+            require_record(entry, _METRIC, f"{path}: not {what}: {name}")
             if len(entry["values"]) != len(result["seeds"]):
                 raise InputError(
                     f"{path}: not {what} ({name}: {len(entry['values'])} values for {len(result['seeds'])} seeds)"
@@ -38,7 +38,7 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, setting: Setting) -> dict[str, Any]:
-    """What result.json says of a finished run, but for data and versions; metrics in percent.
+    """The result.json of a finished run, without data and versions; metrics in percent.
 
     One seed has no standard deviation: `std` is null.
     """
@@ -61,7 +61,7 @@ def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, se
         "duration_s": record.seconds,
     }
     for name in experiment.numbers:
-        values = [numbers[name] for numbers in record.results]
+        values = [metrics[name] for metrics in record.results]
         spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
         result[name] = {"mean": float(np.mean(values)), "std": spread, "values": values}
     return result

@@ -51,14 +51,14 @@ def run(
     Args:
         experiment: what to run.
         out: its folder.
-        resume: whether it is there already.
+        resume: whether the folder exists already.
         console: for progress and warnings.
-        timing: gathers where the time goes.
-        profile: write a trace of one chunk of epochs into the folder `profile` there.
+        timing: adds up where the time goes.
+        profile: write a trace of one chunk of epochs into its folder `profile`.
         like: the header of another run, which this one repeats; then the data must be the same.
-        tensorboard: write event files into the folder `tensorboard` there.
+        tensorboard: write event files into its folder `tensorboard`.
         stages_from: folder of a run whose finished stages are taken over where config, data and seed agree.
-        sinks: take the run's events beside the library's own sinks.
+        sinks: take the run's events besides the library's sinks.
 
     Raises:
         InputError: for a mistake in config, data or folder, or if the run needs more memory than there is.
@@ -101,7 +101,7 @@ def run(
             stages = StageStore(out, experiment, problem, stages_from)
             driver = _Driver(experiment, problem, plan, out, console, interrupt, timing, stages)
             driver.trace_folder = out / "profile" if profile else None
-            every = [*_own_sinks(out, driver.record.lines, tensorboard), ProgressBar(console), *sinks]
+            every = [*_file_sinks(out, driver.record.lines, tensorboard), ProgressBar(console), *sinks]
             try:
                 for event in driver.events():
                     for sink in every:
@@ -117,8 +117,8 @@ def run(
             return result
 
 
-def _own_sinks(out: Path, lines: int, tensorboard: bool) -> list[Sink]:
-    """The sinks that write files; the first process alone writes."""
+def _file_sinks(out: Path, lines: int, tensorboard: bool) -> list[Sink]:
+    """The sinks that write files, in the first process alone."""
     if not is_first():
         return []
     journal = Journal(out / "metrics.jsonl", keep=lines)
@@ -159,7 +159,7 @@ class _Driver:
         return self.plan.items[record["item"] - (record["epoch"] == 0)]
 
     def _template(self, record: dict[str, Any]) -> Any:
-        """Shapes of the state in a checkpoint, on the devices that there are now."""
+        """Shapes of the state in a checkpoint, on this run's devices."""
         item = self._item(record)
         return self.plan.trainer(item).template(item.seeds, record["replicas"])
 
@@ -218,8 +218,8 @@ class _Driver:
         losses = {}
         for number, seed in enumerate(item.seeds):
             losses[seed] = {name: float(values[number]) for name, values in metrics.items()}
-            where = f"{item.stage or item.phase} seed {seed}, {epochs}"
-            require_finite(losses[seed], self.finite.get(seed, {}), where, self._kept())
+            when = f"{item.stage or item.phase} seed {seed}, {epochs}"
+            require_finite(losses[seed], self.finite.get(seed, {}), when, self._kept())
             self.finite[seed] = losses[seed]
         return losses
 
@@ -240,14 +240,14 @@ class _Driver:
                 predictors = scores.predictors(number)
                 of_seed = scores.of(predictors, number)
             with self.timing(SCORE):
-                numbers = trainer.scoring.numbers(of_seed)
-            line = {"phase": item.phase, "seed": seed, **position, **losses[seed], **numbers, **scores.details(number)}
+                measured = trainer.scoring.metrics(of_seed)
+            line = {"phase": item.phase, "seed": seed, **position, **losses[seed], **measured, **scores.details(number)}
             self.record.lines += 1
             yield Evaluated(self.experiment, line)
             if item.phase == VALIDATION:
-                self.record.validated(self.experiment, seed, numbers)
+                self.record.validated(self.experiment, seed, measured)
             elif last:
-                self.record.results.append(numbers)
+                self.record.results.append(measured)
                 with self.timing(SAVE):
                     saved = self.out / "checkpoints" / f"seed-{seed}"
                     saved_model.save(saved, trainer, trainer.model(state, number), predictors, self.problem)
@@ -279,15 +279,15 @@ class _Driver:
         """Saves at the end of an item, when the time has come, and when the user asks the run to stop."""
         now = time.monotonic()
         due = now - self.saved_at >= self.experiment.train.checkpoint_seconds
-        asked = agreed(self.interrupt.signum or 0)
-        if item_done or agreed(due) or asked:
+        signum = agreed(self.interrupt.signum or 0)
+        if item_done or agreed(due) or signum:
             self.record.seconds += now - self.clock
             self.clock = now
             with self.timing(SAVE):
                 self.store.save(state, dataclasses.asdict(self.record))
             self.saved_at, self.saved_epoch = time.monotonic(), self.record.epoch
-        if asked and self.record.item < len(self.plan.items):
-            raise Interrupted(asked)
+        if signum and self.record.item < len(self.plan.items):
+            raise Interrupted(signum)
 
 
 def _title(item: Item) -> str:

@@ -17,6 +17,8 @@ from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.metrics.calibration import column_offsets
+from jzsl.metrics.scores import require_scores
+from jzsl.problem.checks import require_samples
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Transform
 from jzsl.records import require_record
@@ -33,13 +35,13 @@ class Model:
     Attributes:
         method: the configuration that trained it.
         task: what it recognises.
-        state: the trained method's, as it was before classification.
-        predictor: the classifier's parameters.
+        state: of the trained method.
+        predictor: what the method's `logits` needs.
         transform: applied to samples first.
         candidates: class indices, one per column of the scores.
         classes: the class table.
-        class_names: of all its classes.
-        unseen: those without labelled samples.
+        class_names: names of all classes.
+        unseen: classes without labelled samples.
         offset: the calibration offset.
     """
 
@@ -61,47 +63,34 @@ class Model:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the candidates."""
+        """Names of the candidates."""
         return tuple(self.class_names[index] for index in self.candidates)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a sample."""
+        """The shape of a sample."""
         return self.transform.low.shape
 
     @cached_property
     def _logits(self) -> Callable[..., Any]:
-        """Compiled once per number of samples, however often the model is asked."""
+        """Compiled once per number of samples."""
         return jax.jit(self.method.build(self.task).logits)
 
     def scores(self, samples: Shaped[np.ndarray, "n *s"]) -> Float[np.ndarray, "n k"]:
         """Scores of samples as they are in the data, before the transform.
 
         Raises:
-            InputError: if these are no finite numbers, or of another shape or kind than those trained on.
+            InputError: if these are no finite numbers, of another shape or kind than those trained on, or if a score
+                is NaN.
         """
-        require_samples(samples, self.transform)
-        return np.asarray(self._logits(self.predictor, self.transform(samples), self.candidates)) + self.offsets
-
-
-def require_samples(samples: np.ndarray, transform: Transform) -> None:
-    """Raises an InputError unless these are samples of the shape and kind that a transform takes, of finite numbers."""
-    shape, images = transform.low.shape, transform.low.dtype == np.uint8
-    if images and samples.dtype != np.uint8:
-        raise InputError(f"samples: {samples.dtype} found, expected images of uint8")
-    if not np.issubdtype(samples.dtype, np.floating) and not np.issubdtype(samples.dtype, np.integer):
-        raise InputError(f"features: {samples.dtype} found, expected real numbers")
-    if samples.shape[1:] != shape or samples.ndim == 0:
-        expected = f"{shape[0]} features per sample" if len(shape) == 1 else f"samples of shape {shape}"
-        raise InputError(f"features: shape {samples.shape} found, expected {expected}")
-    bad = np.argwhere(~np.isfinite(samples.astype(np.float32, copy=False)))
-    if len(bad):
-        where = f"feature {bad[0][1]}" if len(shape) == 1 else f"entry {tuple(map(int, bad[0][1:]))}"
-        raise InputError(f"features: sample {bad[0][0]}, {where} is not finite in single precision")
+        require_samples(samples, self.shape, self.transform.low.dtype)
+        scores = np.asarray(self._logits(self.predictor, self.transform(samples), self.candidates)) + self.offsets
+        require_scores(scores)
+        return scores
 
 
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
-    """Writes state, predictors and transform, with the sizes from which their structure is known."""
+    """Writes state, predictors and transform, with the sizes that determine their structure."""
     view = trainer.view
     semantics = view.classes.semantics
     record = {

@@ -22,7 +22,7 @@ UNREFINED = "unrefined"
 
 
 class Scoring:
-    """What the tasks of an experiment ask of a trained state.
+    """Scores a trained state on the tasks of an experiment.
 
     Args:
         problem: whose test samples these are.
@@ -30,7 +30,7 @@ class Scoring:
         experiment: with its tasks.
         programs: of the procedure that trains.
         unlabelled: the task whose test samples the procedure scores itself; nothing is compiled or uploaded for it.
-        choosing: whether the metrics choose settings.
+        tunes_offset: whether the metrics include the best calibration offset, for validation classes.
 
     Attributes:
         tasks: the experiment's.
@@ -46,14 +46,14 @@ class Scoring:
         experiment: Experiment,
         programs: Programs,
         unlabelled: Task | None,
-        choosing: bool,
+        tunes_offset: bool,
     ):
         self.offset = 0.0
         self.tasks = tuple(programs.methods)
         self._view, self._procedure, self._mesh = view, programs.procedure, programs.mesh
         self._protocol, self._top = Protocol(problem, view), experiment.top
-        self._choosing = choosing and experiment.calibration
-        self._rounds = unlabelled
+        self._tunes_offset = tunes_offset and experiment.calibration
+        self._unlabelled = unlabelled
         self.candidates = {task.name: self._protocol.candidates(task) for task in self.tasks}
         self._asked = {task: method for task, method in programs.methods.items() if task != unlabelled}
         self._predictor = {task: Program(self._predicts(method)) for task, method in self._asked.items()}
@@ -73,7 +73,7 @@ class Scoring:
         return of_one
 
     def compile(self, states: Any, pool: Any, classes: Any, unseen: Any) -> list[Program]:
-        """Compiles what classification needs, from shapes; returns what spends memory."""
+        """Compiles what classification needs, from shapes; returns the programs whose memory counts."""
         for task, program in self._predictor.items():
             arguments = (states, 0, pool, classes, unseen)
             program.compile(*arguments)
@@ -88,7 +88,7 @@ class Scoring:
         self._samples = {}
 
     def of(self, states: Any, made: Any, pool: Any, classes: Any, unseen: Any) -> "Scores":
-        """The scores of these states; `made` is the predictor that the round's end has made, or None."""
+        """The scores of these states; `made` is the predictor that `Procedure.end` returned, or None."""
         return Scores(self, states, made, (pool, classes, unseen))
 
     def predictor(self, task: Task, states: Any, number: int, arguments: tuple[Any, Any, Any]) -> Any:
@@ -107,45 +107,45 @@ class Scoring:
         return top_columns(logits, self._protocol.chunks(task), max(self._top))
 
     def queried(self, task: Task) -> Any:
-        """A task's test samples on the devices, for studies that look at embeddings."""
+        """A task's test samples on the devices, for what measures their embeddings."""
         return self._queries[task][0]
 
     @property
     def queried_count(self) -> int:
         """How many of the unlabelled samples are test samples; others of the problem may follow them."""
-        return 0 if self._rounds is None else len(self._protocol.queries(self._rounds).samples)
+        return 0 if self._unlabelled is None else len(self._protocol.queries(self._unlabelled).samples)
 
     @property
     def covered(self) -> Task | None:
         """The task that the procedure scores itself, if the experiment has it."""
-        return self._rounds if self._rounds in self.tasks else None
+        return self._unlabelled if self._unlabelled in self.tasks else None
 
-    def numbers(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
+    def metrics(self, scores: dict[str, np.ndarray]) -> dict[str, float]:
         """The protocol's metrics in percent, from the scores of a replica before calibration."""
         if self._top:
             return self._protocol.score_top(self.tasks[0], scores[self.tasks[0].name], self._top)
-        numbers: dict[str, float] = {}
-        if self._choosing:
+        metrics: dict[str, float] = {}
+        if self._tunes_offset:
             task = next(task for task in self.tasks if task.seen and task.unseen)
-            numbers |= self._protocol.best_offset(task, scores[task.name])
+            metrics |= self._protocol.best_offset(task, scores[task.name])
         final = self.calibrated(scores)
         for task in self.tasks:
-            numbers |= self._protocol.score(task, final[task.name])
+            metrics |= self._protocol.score(task, final[task.name])
         if UNREFINED in scores and self.covered is not None:
             name = self.covered.headline
-            numbers[f"{name}_{UNREFINED}"] = self._protocol.score(self.covered, scores[UNREFINED])[name]
-        return numbers
+            metrics[f"{name}_{UNREFINED}"] = self._protocol.score(self.covered, scores[UNREFINED])[name]
+        return metrics
 
     def calibrated(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The scores with the calibration offset: the largest decides. Those of the rounds have it already."""
+        """The scores with the calibration offset. Those of self-training's rounds have it already."""
         if self._top:
             return scores
-        raised = dict(scores)
+        shifted = dict(scores)
         for task in self.tasks:
             if task.seen and task.unseen and task != self.covered:
                 is_seen = self._view.classes.seen[self.candidates[task.name]]
-                raised[task.name] = scores[task.name] + column_offsets(self.offset, is_seen)
-        return raised
+                shifted[task.name] = scores[task.name] + column_offsets(self.offset, is_seen)
+        return shifted
 
     def details(self, states: dict[str, np.ndarray], number: int) -> dict[str, float | list[float]]:
         """What the journal records of a finished round in one replica.
@@ -153,7 +153,7 @@ class Scoring:
         The share of samples predicted as each candidate class, the class prior estimated from that and, after round 0,
         the percentage of the pseudo-labels trained on that are right.
         """
-        if "label" not in states or self._rounds is None:
+        if "label" not in states or self._unlabelled is None:
             return {}
         label, prior, y, w = (states[name][number] for name in ("label", "prior", "y", "w"))
         frequency = np.bincount(label, minlength=len(prior)) / len(label)
@@ -162,7 +162,7 @@ class Scoring:
             "class_prior": prior.tolist(),
         }
         samples = slice(self._view.labelled, self._view.labelled + self.queried_count)
-        right = self._protocol.pseudo_label_accuracy(self._rounds, y[samples], w[samples])
+        right = self._protocol.pseudo_label_accuracy(self._unlabelled, y[samples], w[samples])
         return recorded if right is None else recorded | {"pseudo_label_accuracy": right}
 
     def truth(self, task: Task) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
@@ -171,15 +171,15 @@ class Scoring:
 
 
 class Scores:
-    """The scores of all replicas of some states. What all replicas share is brought to the host once."""
+    """The scores of all replicas of some states. Arrays of all replicas are brought to the host once."""
 
     def __init__(self, scoring: Scoring, states: Any, made: Any, arguments: tuple[Any, Any, Any]):
         self._scoring, self._states, self._made, self._arguments = scoring, states, made, arguments
         procedure = scoring._procedure
-        self._rounds: dict[str, np.ndarray] = {}
+        self._of_round: dict[str, np.ndarray] = {}
         self._details: dict[str, np.ndarray] = {}
         if procedure.scores is not None and procedure.details is not None:
-            self._rounds = on_host(procedure.scores(states)) if scoring.covered is not None else {}
+            self._of_round = on_host(procedure.scores(states)) if scoring.covered is not None else {}
             self._details = on_host(procedure.details(states))
 
     def predictors(self, number: int = 0) -> dict[Task, Any]:
@@ -194,7 +194,7 @@ class Scores:
 
     def of(self, predictors: dict[Task, Any], number: int = 0) -> dict[str, Float[np.ndarray, "n k"]]:
         """By the tasks' names the scores of all test samples in one replica, before calibration; "unrefined" are those
-        of the rounds before refinement."""
+        of a self-training round before refinement."""
         scoring = self._scoring
         scores = {
             task.name: scoring.scored(task, predictor)
@@ -203,14 +203,14 @@ class Scores:
         }
         if scoring.covered is not None:
             count = scoring.queried_count
-            rounds = {name: values[number][:count] for name, values in self._rounds.items()}
-            scores[scoring.covered.name] = rounds.pop("refined")
-            scores |= rounds
+            of_round = {name: values[number][:count] for name, values in self._of_round.items()}
+            scores[scoring.covered.name] = of_round.pop("refined")
+            scores |= of_round
         return scores
 
-    def numbers(self, number: int = 0) -> dict[str, float]:
+    def metrics(self, number: int = 0) -> dict[str, float]:
         """The protocol's metrics of one replica, in percent."""
-        return self._scoring.numbers(self.of(self.predictors(number), number))
+        return self._scoring.metrics(self.of(self.predictors(number), number))
 
     def details(self, number: int = 0) -> dict[str, float | list[float]]:
         """What else the journal records of one replica."""

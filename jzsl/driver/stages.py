@@ -20,8 +20,8 @@ from jzsl.problem.problem import Problem
 class StageStore:
     """The finished stages of a run.
 
-    A stage is the same where these agree: it and the stages before it, the data's hash, transform, and the phase; then
-    the final states of each seed are, too.
+    A stage is the same where these agree: it and the stages before it, first task, data, transform and phase. The final
+    state of each seed is then the same, too.
 
     Args:
         out: folder of the run.
@@ -64,11 +64,11 @@ class StageStore:
         return run / "checkpoints" / f"stage-{item.phase}-{item.stage}-seed-{seed}"
 
     def _record(self, item: Item, seed: int) -> dict[str, Any]:
-        """What decides the states of a stage."""
+        """What determines the states of a stage."""
         names = [stage.name for stage in self._experiment.stages]
-        until = self._experiment.stages[: names.index(item.stage or "") + 1]
+        up_to = self._experiment.stages[: names.index(item.stage or "") + 1]
         return {
-            "stages": encode(until),
+            "stages": encode(up_to),
             "task": encode(self._experiment.tasks[0]),
             "transform": encode(self._experiment.transform),
             "data": self._hash,

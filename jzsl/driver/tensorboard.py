@@ -1,4 +1,4 @@
-"""TensorBoard event files of a run: the rows of metrics.jsonl as scalars, a TensorBoard run for each seed."""
+"""TensorBoard event files of a run: the lines of metrics.jsonl as scalars, one TensorBoard run per seed."""
 
 import importlib.util
 import json
@@ -19,11 +19,11 @@ def require_tensorboard() -> None:
 
 
 class EventFiles:
-    """Writes rows as they come. What an interrupted run left is written anew from its journal: no row is there twice.
+    """Writes lines as they come. What an interrupted run left is written anew from its journal: no line is there twice.
 
     Args:
         folder: for the event files; an older one is replaced.
-        journal: metrics.jsonl, whose rows come first.
+        journal: metrics.jsonl, whose lines come first.
     """
 
     def __init__(self, folder: Path, journal: Path):
@@ -39,16 +39,16 @@ class EventFiles:
         if isinstance(event, Evaluated):
             self.append(event.line)
 
-    def append(self, row: dict[str, Any]) -> None:
-        """A row of the journal: each number that is no list under PHASE/NAME, at its epoch or round."""
+    def append(self, values: dict[str, Any]) -> None:
+        """A line of the journal: each scalar under PHASE/NAME, at its epoch or round."""
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
 
-        seed, step = row["seed"], row.get("epoch", row.get("round", 0))
+        seed, step = values["seed"], values.get("epoch", values.get("round", 0))
         if seed not in self._writers:
             self._writers[seed] = SummaryWriter(str(self._folder / f"seed-{seed}"))
-        for name, value in row.items():
+        for name, value in values.items():
             if name not in _POSITION and not isinstance(value, list):
-                self._writers[seed].add_scalar(f"{row['phase']}/{name}", value, step)
+                self._writers[seed].add_scalar(f"{values['phase']}/{name}", value, step)
 
     def close(self) -> None:
         for writer in self._writers.values():

@@ -23,7 +23,7 @@ _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
 
 class Timing:
-    """Adds up the seconds of each part of a run while entered. Compilation is a part of its own, wherever it happens.
+    """Adds up the seconds of each part of a run while entered. Compilation is a separate part, wherever it happens.
 
     Attributes:
         seconds: of each part.
@@ -60,14 +60,14 @@ class Timing:
 
     @property
     def total(self) -> float:
-        """Seconds since this began."""
+        """Seconds since this object was made."""
         return time.monotonic() - self._start
 
     def table(self, count: int) -> list[tuple[str, float, float]]:
         """The most expensive parts first: name, seconds, share of the total in percent."""
         total = self.total
-        rows = {**self.seconds, "other": total - sum(self.seconds.values())}
-        best = sorted(rows.items(), key=lambda row: -row[1])[:count]
+        parts = {**self.seconds, "other": total - sum(self.seconds.values())}
+        best = sorted(parts.items(), key=lambda part: -part[1])[:count]
         return [(name, seconds, 100 * seconds / total) for name, seconds in best]
 
 

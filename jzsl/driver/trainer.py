@@ -32,7 +32,7 @@ class Trainer:
         unlabelled: the task whose test samples are the view's unlabelled pool; None: there is none.
         blocks: samples per block of a pool that stays on the host, and the capacity of another problem that shares the
             compilation; None: the whole pool is on the devices.
-        choosing: whether the scores choose settings: then they come with the best calibration offset.
+        tunes_offset: whether the metrics include the best calibration offset, for validation classes.
 
     Attributes:
         bytes: memory that each device will need at most, by the compiler's count.
@@ -49,7 +49,7 @@ class Trainer:
         programs: Programs,
         unlabelled: Task | None = None,
         blocks: tuple[int, int] | None = None,
-        choosing: bool = False,
+        tunes_offset: bool = False,
     ):
         if blocks is not None and programs.whole_pool:
             raise InputError("samples_per_block: given, but this method needs all samples at once")
@@ -59,11 +59,11 @@ class Trainer:
         self._pool = ResidentPool(view, mesh) if blocks is None else BlockedPool(problem, view, mesh, *blocks)
         self._prepared = self._host_preparation()
         # Inductive programs serve problems with different numbers of unseen classes.
-        rounds = programs.end is not None
-        self._candidates: Any = shapes(view.candidates, whole(mesh)) if rounds else None
+        has_rounds = programs.end is not None
+        self._candidates: Any = shapes(view.candidates, whole(mesh)) if has_rounds else None
         self._classes, self._unseen = shapes((view.classes, view.unseen), whole(mesh))
         self._arrays_prepared = None if self._prepared is None else shapes(self._prepared, whole(mesh))
-        self.scoring = Scoring(problem, view, experiment, programs, unlabelled, choosing)
+        self.scoring = Scoring(problem, view, experiment, programs, unlabelled, tunes_offset)
         self.bytes = self._compile()
         require_fit(self.bytes, experiment.memory_gb, self._suggestions(experiment))
         self._pool.load()
@@ -95,7 +95,7 @@ class Trainer:
             self._candidates = shared(candidates._replace(offset=columns), self.programs.mesh)
 
     def _compile(self) -> int:
-        """Compiles all programs from shapes; bytes of the hungriest, and of the test samples beside it."""
+        """Compiles all programs from shapes; returns the bytes of the largest, with the test samples."""
         states = self._placed(self._abstract((0,), self._pool.abstract))
         arguments = (self._pool.abstract, self._classes)
         for program in (self.programs.begin, self.programs.end):
@@ -106,7 +106,7 @@ class Trainer:
         return max(program.bytes for program in programs) + self.scoring.query_bytes
 
     def _suggestions(self, experiment: Experiment) -> list[str]:
-        """What makes a run smaller."""
+        """What would make the run need less memory."""
         advice = []
         if self.programs.replicas > self.programs.mesh.shape[REPLICA]:
             advice.append(f"--parallel-seeds {max(1, experiment.replicas // 2)}")
@@ -120,7 +120,7 @@ class Trainer:
 
     @property
     def replicas(self) -> int:
-        """States that train together, those that only fill up included."""
+        """States that train together, padding included."""
         return self.programs.replicas
 
     def init(self, seeds: Sequence[int], earlier: Any = None) -> Any:
@@ -128,7 +128,7 @@ class Trainer:
 
         Args:
             seeds: of the replicas.
-            earlier: the states with which the stage before ended, whose variables these take over; None: no stage.
+            earlier: the final states of the stage before, whose variables these take over; None: no stage.
         """
         keys = self.programs.keys(seeds)
 
@@ -143,26 +143,28 @@ class Trainer:
         return self.programs.init.shapes(keys, pool, self._classes, self._candidates, self._arrays_prepared)
 
     def _placed(self, states: Any) -> Any:
-        """Shapes of states, with the places that `layout` gives them."""
-        return jax.tree.map(lambda leaf, to: leaf.update(sharding=to), states, layout(states, self.programs.mesh))
+        """Shapes of states, with the shardings that `layout` gives them."""
+        return jax.tree.map(
+            lambda leaf, sharding: leaf.update(sharding=sharding), states, layout(states, self.programs.mesh)
+        )
 
     def template(self, seeds: Sequence[int], replicas: int) -> Any:
-        """Shapes and places of the states in a checkpoint, which may hold another number of replicas than we train."""
+        """Shapes and shardings of the states in a checkpoint, which may hold another number of replicas."""
         states = self._pool.abstract_states(lambda pool: self._abstract(seeds, pool))
         states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((replicas, *leaf.shape[1:]), leaf.dtype), states)
         return self._placed(states)
 
     def adopt(self, states: Any) -> Any:
-        """The states of a checkpoint with as many replicas as we train; seeds keep their numbers."""
+        """The states of a checkpoint with as many replicas as this trainer; seeds keep their numbers."""
         stored = len(jax.tree.leaves(states)[0])
         if stored != self.replicas:
             index = np.minimum(np.arange(self.replicas), stored - 1)
 
-            def chosen(states):
+            def resized(states):
                 states = jax.tree.map(lambda leaf: leaf[index], states)
                 return jax.lax.with_sharding_constraint(states, layout(states, self.programs.mesh))
 
-            states = jax.jit(chosen)(states)
+            states = jax.jit(resized)(states)
         return self._pool.stored(states)
 
     def total(self, epochs: int) -> int:
@@ -170,7 +172,7 @@ class Trainer:
         return epochs * self.procedure.rounds
 
     def next_chunk(self, done: int, epochs: int, chunk: int) -> int:
-        """Epochs to train next, at most `chunk` and not beyond the round, when `done` are."""
+        """Epochs to train next after `done`: at most `chunk`, and not beyond the round."""
         return min(chunk, epochs - done % epochs)
 
     def fit(self, states: Any, done: int, chunk: int, epochs: int) -> tuple[Any, Metrics]:
@@ -207,6 +209,6 @@ class Trainer:
         return replica(self.procedure.model(states), number)
 
     def scores(self, states: Any) -> Scores:
-        """The scores of all tasks; of a task that `fit` has just made a predictor for, they are those of the rounds."""
+        """The scores of all tasks; where `fit` has just ended a round, those of its task are the round's."""
         pool, classes = self._pool.arrays, self._classes
         return self.scoring.of(self._pool.on_devices(states), self._predictor, pool, classes, self._unseen)

@@ -1,4 +1,4 @@
-"""The choice of T, K and epochs without test labels: self-training on validation classes treated as unseen."""
+"""The choice of T, K and epochs without test labels: self-training with validation classes treated as unseen."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from jzsl.tasks.zsl import ZSL
 from jzsl.types import Candidates, ClassTable, Metrics, Pool
 
 CRITERIA = ("information", "frequency_entropy", "stability")
-"""Label-free criteria, recorded beside: users have no labels to choose by. Of each, more should be better."""
+"""Label-free criteria, recorded beside T1, for choices without validation labels. Larger should be better in each."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Grid:
     refinements: Annotated[tuple[RefinerConfig | None, ...], PartsIn("jzsl.self_training.refinement")] = ()
     """refinements, None for unrefined predictions; none at all tries that of the experiment"""
     folds: int = 1
-    """1: the source's validation classes play the unseen ones. More: the seen classes are dealt into so many groups,
-    and each plays them in turn"""
+    """1: the source's validation classes are treated as unseen. More: the seen classes are divided into so many
+    groups, each of which is treated as unseen in turn"""
 
     def __post_init__(self):
         for name in ("rounds", "hard_class_fraction", "epochs"):
@@ -60,7 +60,7 @@ class Grid:
             raise InputError(f"grid.folds: {self.folds} found, expected 1 or more")
 
     def settings(self, sths: STHS) -> list[list[STHS]]:
-        """Every setting of self-training; those of one list differ in T and K alone: one program serves them."""
+        """Every setting of self-training; those of one list differ in T and K alone and share a program."""
         families = itertools.product(self.selections or (sths.selection,), self.refinements or (sths.refinement,))
         return [
             [
@@ -72,7 +72,7 @@ class Grid:
         ]
 
 
-class Setting(NamedTuple):
+class GridPoint(NamedTuple):
     """One setting of the grid."""
 
     epochs: int
@@ -85,10 +85,10 @@ class Setting(NamedTuple):
         )
 
 
-class Candidate(NamedTuple):
-    """A setting and its numbers: of each a list over seeds, the mean over folds."""
+class Trial(NamedTuple):
+    """A setting and its metrics: for each seed the mean over folds."""
 
-    setting: Setting
+    setting: GridPoint
     t1: list[float]
     information: list[float]
     frequency_entropy: list[float]
@@ -96,8 +96,8 @@ class Candidate(NamedTuple):
 
 
 def tune(
-    experiment: Experiment, problem: Problem, grid: Grid, tell: Callable[[str], None], batched: bool | None = None
-) -> list[Candidate]:
+    experiment: Experiment, problem: Problem, grid: Grid, progress: Callable[[str], None], batched: bool | None = None
+) -> list[Trial]:
     """Every setting of the grid on classes treated as unseen, the best mean T1 first.
 
     Replicas (T, K and seeds of one selection and refinement) run as one program under `vmap` on an accelerator, where
@@ -105,9 +105,9 @@ def tune(
 
     Args:
         experiment: with its self-training, of which everything stays that the grid does not name.
-        problem: the whole problem; its test rows take no part.
+        problem: the whole problem; its test samples take no part.
         grid: what to try.
-        tell: called with a line of progress.
+        progress: called with one line about each step.
         batched: overrides the choice by platform.
 
     Raises:
@@ -121,23 +121,23 @@ def tune(
         raise InputError(
             f"tasks: {names} found; tune chooses by T1, on classes treated as unseen in a pool of their own"
         )
-    run = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
-    outcomes: list[tuple[Setting, list[list[_Outcome]]]] = []
+    train = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
+    outcomes: list[tuple[GridPoint, list[list[_Outcome]]]] = []
     for number, part in enumerate(problem.validation_folds(grid.folds), 1):
         where = f"fold {number} of {grid.folds}: "
         of_fold = _on_fold(
-            experiment, grid.settings(sths), part, grid.epochs, run, lambda text, at=where: tell(at + text)
+            experiment, grid.settings(sths), part, grid.epochs, train, lambda text, at=where: progress(at + text)
         )
         for position, (setting, of_seeds) in enumerate(of_fold):
             if number == 1:
                 outcomes.append((setting, []))
             outcomes[position][1].append(of_seeds)
-    candidates = [Candidate(setting, *np.mean(of_folds, 0).T.tolist()) for setting, of_folds in outcomes]
-    return sorted(candidates, key=lambda candidate: -np.mean(candidate.t1))
+    trials = [Trial(setting, *np.mean(of_folds, 0).T.tolist()) for setting, of_folds in outcomes]
+    return sorted(trials, key=lambda trial: -np.mean(trial.t1))
 
 
 class _Outcome(NamedTuple):
-    """The numbers of one replica on one fold, in the order of Candidate's fields."""
+    """The metrics of one replica on one fold, in the order of Trial's fields."""
 
     t1: float
     information: float
@@ -150,9 +150,9 @@ def _on_fold(
     families: list[list[STHS]],
     part: Problem,
     epochs_per_round: tuple[int, ...],
-    run: Callable[..., Any],
-    tell: Callable[[str], None],
-) -> Iterator[tuple[Setting, list[_Outcome]]]:
+    train: Callable[..., Any],
+    progress: Callable[[str], None],
+) -> Iterator[tuple[GridPoint, list[_Outcome]]]:
     """Every setting on one problem, and the outcome of each of its seeds."""
     view = transductive(part, experiment.transform)
     protocol = Protocol(part, view)
@@ -165,7 +165,7 @@ def _on_fold(
         first = family[0]
         training = first.build(experiment.method.build(ZSL()), view.labelled, view.unlabelled)
         names = f"{name_of(first.selection)}, {name_of(first.refinement)}"
-        tell(f"{names}: preparing")
+        progress(f"{names}: preparing")
         prepared = first.prepare(unlabelled, len(view.unseen), done)
         replicas = list(itertools.product(range(len(family)), range(experiment.seeds)))
         starts = [
@@ -173,12 +173,12 @@ def _on_fold(
             for number, seed in replicas
         ]
         for epochs in epochs_per_round:
-            tell(f"{names}, {epochs} epochs per round: {len(replicas)} replicas")
+            progress(f"{names}, {epochs} epochs per round: {len(replicas)} replicas")
             outcomes: list[list[_Outcome]] = [[] for _ in family]
-            for position, (state, metrics) in run(training, starts, arrays, epochs):
+            for position, (state, metrics) in train(training, starts, arrays, epochs):
                 outcomes[replicas[position][0]].append(_outcome(protocol, state, metrics))
             for sths, of_seeds in zip(family, outcomes, strict=True):
-                yield Setting(epochs, sths), of_seeds
+                yield GridPoint(epochs, sths), of_seeds
 
 
 def _outcome(protocol: Protocol, state: SelfTrainingState, metrics: Metrics) -> _Outcome:
@@ -199,13 +199,13 @@ def mutual_information(scores: Float[Array, "m k"]) -> Float[Array, ""]:
     return marginal + jnp.mean(jnp.sum(jnp.where(share > 0, share * log_share, 0.0), 1))
 
 
-def rank_correlations(candidates: list[Candidate]) -> dict[str, float | None]:
-    """Spearman's correlation of each criterion with T1 over the candidates' means; None where one is constant."""
-    t1 = [np.mean(candidate.t1) for candidate in candidates]
+def rank_correlations(trials: list[Trial]) -> dict[str, float | None]:
+    """Spearman's correlation of each criterion with T1 over the trials' means; None where one is constant."""
+    t1 = [np.mean(trial.t1) for trial in trials]
     correlations: dict[str, float | None] = {}
     for name in CRITERIA:
-        values = [np.mean(getattr(candidate, name)) for candidate in candidates]
-        constant = len(candidates) < 3 or np.ptp(values) == 0 or np.ptp(t1) == 0
+        values = [np.mean(getattr(trial, name)) for trial in trials]
+        constant = len(trials) < 3 or np.ptp(values) == 0 or np.ptp(t1) == 0
         statistic: Any = None if constant else spearmanr(values, t1)
         correlations[name] = None if constant else float(statistic.statistic)
     return correlations

@@ -1,4 +1,4 @@
-"""What a result depends on beside config and data: versions, device, and the state of the checkout, if it is one."""
+"""What a result depends on besides config and data: versions, device, and the state of the checkout, if it is one."""
 
 import importlib.metadata
 import platform
@@ -12,8 +12,8 @@ _PACKAGES = ("jzsl", "jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of packages, the device, and `git`: the commit, and whether tracked files have changed."""
-    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    described = {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind}
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    described = {"python": platform.python_version(), **packages, "device": jax.devices()[0].device_kind}
     commit = checkout(Path(__file__).parents[2])
     return described | ({} if commit is None else {"git": commit})
 

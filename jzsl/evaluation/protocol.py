@@ -12,7 +12,7 @@ from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
 from jzsl.metrics.scores import require_scores
 from jzsl.metrics.top_k import hit_rates
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import CHUNK_ROWS
+from jzsl.problem.transforms import CHUNK
 
 
 class Protocol:
@@ -20,7 +20,7 @@ class Protocol:
 
     Args:
         problem: where the test samples and their labels come from.
-        view: the training view: it says in which order tasks ask about which samples, and has their transform.
+        view: the training view: with the samples of each task in their order, and their transform.
     """
 
     def __init__(self, problem: Problem, view: View):
@@ -46,10 +46,10 @@ class Protocol:
         return self._transformed(self.queries(task).samples)
 
     def chunks(self, task: Task) -> Iterator[Shaped[np.ndarray, "_ *s"]]:
-        """The same, some thousand at a time: they may be memory-mapped and more than memory holds."""
+        """The same in chunks of some thousand samples: they may be memory-mapped and larger than memory."""
         samples = self.queries(task).samples
-        for start in range(0, len(samples), CHUNK_ROWS):
-            yield self._transformed(samples[start : start + CHUNK_ROWS])
+        for start in range(0, len(samples), CHUNK):
+            yield self._transformed(samples[start : start + CHUNK])
 
     def _transformed(self, samples: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, "n *s"]:
         observed = self._problem.observed
@@ -74,11 +74,11 @@ class Protocol:
             counts: the k.
         """
         y, candidates = self._truth[task.name], self.candidates(task)
-        numbers = {}
+        metrics = {}
         for count in dict.fromkeys((1, *counts)):
             classwise, flat = hit_rates(y, candidates[top], candidates, count)
-            numbers |= {f"T{count}": 100 * classwise, f"hit@{count}": 100 * flat}
-        return numbers
+            metrics |= {f"T{count}": 100 * classwise, f"hit@{count}": 100 * flat}
+        return metrics
 
     def pseudo_label_accuracy(
         self, task: Task, label: Int[np.ndarray, " n"], multiplicity: Int[np.ndarray, " n"]
@@ -94,7 +94,7 @@ class Protocol:
         return 100 * float(right / multiplicity.sum()) if multiplicity.any() else None
 
     def truth(self, task: Task) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-        """Samples of the problem that a task asks about, and their classes: for the record, once a run has ended."""
+        """A task's samples, as indices of the problem's, and their classes: for records of finished runs."""
         return self.queries(task).samples, self._truth[task.name]
 
     def curve(self, task: Task, scores: Float[np.ndarray, "n k"]) -> SeenUnseenCurve:
@@ -104,6 +104,6 @@ class Protocol:
         return seen_unseen_curve(scores, self._truth[task.name], candidates, is_seen)
 
     def best_offset(self, task: Task, scores: Float[np.ndarray, "n k"]) -> dict[str, float]:
-        """The calibration offset of the largest H, and that H in percent; for choices on validation classes only."""
+        """The calibration offset of the largest H, and that H in percent; for validation classes only."""
         offset, h = best_offset(self.curve(task, scores))
         return {"offset": offset, "H_calibrated": 100 * h}

@@ -1,6 +1,6 @@
 """Views: what training may see of a problem. None holds a test label, by construction.
 
-Here alone it is decided which samples a task asks about, in which order, and which classes they may belong to.
+Only this module decides which samples a task has, in which order, and which classes they may belong to.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
 from jzsl.interfaces import Task
 from jzsl.problem.problem import Problem
-from jzsl.problem.transforms import CHUNK_ROWS, MinMax, Transform, TransformConfig
+from jzsl.problem.transforms import CHUNK, MinMax, Transform, TransformConfig
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
@@ -24,7 +24,7 @@ _SETTINGS = {(False, True): Setting.transductive, (True, True): Setting.strict, 
 
 
 class Queries(NamedTuple):
-    """What a task asks: to which of the candidate classes each of these samples belongs.
+    """The samples to classify in a task, and the classes to choose from.
 
     Attributes:
         samples: indices of the problem's samples, in a fixed order that says nothing about their classes.
@@ -50,7 +50,7 @@ class View(NamedTuple):
         unlabelled: number of unlabelled samples.
         transform: of the samples, fitted on the samples of this view.
         setting: the experimental setting.
-        queries: what each task asks, by the task's name.
+        queries: of each task, by its name.
     """
 
     pool: Pool
@@ -66,7 +66,7 @@ class View(NamedTuple):
 
     @property
     def unlabelled_samples(self) -> slice:
-        """Where the unlabelled samples stand in the pool."""
+        """The slice of the pool that holds the unlabelled samples."""
         return slice(self.labelled, self.labelled + self.unlabelled)
 
 
@@ -83,22 +83,24 @@ def view_of(
 
     Args:
         problem: of which this is the view.
-        transform: of the samples, fitted on the view's own.
+        transform: of the samples, fitted on the view's samples.
         unlabelled: the task whose test samples are the unlabelled pool: `ZSL()` for the samples of unseen classes in a
             pool of their own (STHS, sections 4.2 and 4.3), `GZSL()` for seen and unseen classes mixed (section 4.5),
             `Adaptation()` for the seen classes in another domain (AVH paper, section 5.1). None: inductive.
-        tasks: whose queries the view carries; None: all of ours that the problem has test samples for.
-        capacity: pads the pool, so that one compilation serves several problems; None: no more samples than needed.
-        multiple: and on, to a multiple of it.
-        resident: whether the pool holds the samples; else zeros that take no memory stand for them, and sample i of
+        tasks: whose queries the view carries; None: all built-in ones that the problem has test samples for.
+        capacity: pads the pool, so that one compilation serves several problems; None: the number of samples.
+        multiple: pads the pool further, to a multiple of this number.
+        resident: whether the pool holds the samples; else it holds zeros that take no memory, and sample i of
             the pool is sample train[i] of the problem.
 
     Raises:
         InputError: if the problem has no test samples for one of the tasks, or the pool exceeds this machine's memory.
     """
-    every = [task for task in (ZSL(), GZSL(), Adaptation()) if _has_samples(problem, task)]
-    asked = every if tasks is None else list(tasks)
-    queries = {task.name: queries_of(problem, task) for task in (*asked, *([] if unlabelled is None else [unlabelled]))}
+    possible = [task for task in (ZSL(), GZSL(), Adaptation()) if _has_samples(problem, task)]
+    selected = possible if tasks is None else list(tasks)
+    queries = {
+        task.name: queries_of(problem, task) for task in (*selected, *([] if unlabelled is None else [unlabelled]))
+    }
     if unlabelled is None:
         extra, classes, setting = np.zeros(0, np.int64), problem.unseen_classes, Setting.inductive
     else:
@@ -132,7 +134,7 @@ def inductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
 
 
 def transductive(problem: Problem, transform: TransformConfig = MinMax()) -> View:
-    """Labelled samples, and those of the unseen classes without labels in a pool of their own."""
+    """Labelled samples, and those of the unseen classes without labels in a separate pool."""
     return view_of(problem, transform, ZSL())
 
 
@@ -147,10 +149,10 @@ def domain_adaptation(problem: Problem, transform: TransformConfig = MinMax()) -
 
 
 def queries_of(problem: Problem, task: Task) -> Queries:
-    """What a task asks.
+    """The queries of a task.
 
     Raises:
-        InputError: if the problem has no test samples of a kind that the task asks about.
+        InputError: if the problem has no test samples of a kind that the task needs.
     """
     splits = problem.splits
     for split, needed in (("test_unseen", task.unseen), ("test_seen", task.seen)):
@@ -192,8 +194,8 @@ def _pool(
         bytes_needed = int(np.prod(shape)) * dtype.itemsize
         require_host(bytes_needed, f"{problem.provenance.origin}: a pool of {len(samples)} samples")
         x = np.zeros(shape, dtype)
-        for start in range(0, len(samples), CHUNK_ROWS):
-            chunk = slice(start, min(start + CHUNK_ROWS, len(samples)))
+        for start in range(0, len(samples), CHUNK):
+            chunk = slice(start, min(start + CHUNK, len(samples)))
             part = None if problem.observed is None else problem.observed[samples[chunk]]
             x[chunk] = transform(problem.samples[samples[chunk]], part)
     else:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from jzsl.driver.saved_model import Model, require_samples
+from jzsl.driver.saved_model import Model
 from jzsl.errors import InputError
 from jzsl.export.heads import head_of, joined, scores_of
 from jzsl.export.write import (
@@ -23,6 +23,8 @@ from jzsl.export.write import (
     takes_classes,
 )
 from jzsl.metrics.calibration import column_offsets
+from jzsl.metrics.scores import require_scores
+from jzsl.problem.checks import require_samples
 from jzsl.problem.transforms import Transform
 from jzsl.records import read_record
 from jzsl.types import Head, LinearHead, NeighbourHead
@@ -65,13 +67,16 @@ class DeployedModel(NamedTuple):
         """Scores of samples before the transform.
 
         Raises:
-            InputError: if these are no finite numbers, or of another shape or kind.
+            InputError: if these are no finite numbers, of another shape or kind, or if a score is NaN.
         """
-        require_samples(samples, self.transform)
+        require_samples(samples, self.transform.low.shape, self.transform.low.dtype)
         if self.program is not None:
-            return self.program(samples)
-        assert self.head is not None
-        return scores_of(self.head, self.transform(samples), len(self.names)) + self.offsets
+            scores = self.program(samples)
+        else:
+            assert self.head is not None
+            scores = scores_of(self.head, self.transform(samples), len(self.names)) + self.offsets
+        require_scores(scores)
+        return scores
 
     def with_class(self, name: str, semantics: Float[np.ndarray, " a"]) -> "DeployedModel":
         """The model with another unseen class, known by its semantics alone.

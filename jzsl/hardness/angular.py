@@ -12,7 +12,7 @@ def angles(embedding: Embedding) -> Float[Array, "n k"]:
     """A(x, w), in radians, between 0 and pi; a right angle where either is zero.
 
     Safe at 0 and pi, where the arc cosine has no derivative: there values are exact and gradients zero. In float32
-    an angle below 5e-4 counts as 0, for its cosine cannot be told from 1.
+    an angle below 5e-4 counts as 0, for its cosine rounds to 1.
     """
     x, weights = unit(embedding.x), unit(embedding.weights)
     cosine = jnp.dot(x, weights.T, precision=jax.lax.Precision.HIGHEST)
@@ -25,11 +25,11 @@ def avh(angle: Float[Array, "n k"], label: Int[Array, " n"]) -> Float[Array, " n
     """AVH(x) = A(x, w_y) / sum_i A(x, w_i), in [0, 1]: hard samples lie far from their class (eq. 1).
 
     Args:
-        angle: between each row and each class.
-        label: column of each row's class: the true one, as in the paper, or the predicted one where that is unknown.
+        angle: between each sample and each class.
+        label: column of each sample's class: the true one, as in the paper, or the predicted one where that is unknown.
     """
-    own = jnp.take_along_axis(angle, label[:, None], 1)[:, 0]
-    return _share(own, angle.sum(1))
+    to_label = jnp.take_along_axis(angle, label[:, None], 1)[:, 0]
+    return _share(to_label, angle.sum(1))
 
 
 def avc(angle: Float[Array, "n k"]) -> Float[Array, "n k"]:

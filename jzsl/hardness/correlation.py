@@ -37,18 +37,18 @@ def correlation(kind: Coefficient, a: Float[np.ndarray, " n"], b: Float[np.ndarr
     """Of two variables over the same samples."""
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return Correlation(float("nan"), float("nan"))
-    found: Any = kind.value(a, b)
-    return Correlation(float(found[0]), float(found[1]))
+    result: Any = kind.value(a, b)
+    return Correlation(float(result[0]), float(result[1]))
 
 
 def correlation_by_bin(
     kind: Coefficient, a: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], edges: Float[np.ndarray, " e"]
 ) -> list[tuple[int, Correlation]]:
     """Samples and correlation within each bin [edge, next edge) of the measured hardness; the last bin is closed."""
-    place = np.clip(np.searchsorted(edges, measured, side="right") - 1, 0, len(edges) - 2)
+    position = np.clip(np.searchsorted(edges, measured, side="right") - 1, 0, len(edges) - 2)
     inside = (measured >= edges[0]) & (measured <= edges[-1])
-    members = [inside & (place == number) for number in range(len(edges) - 1)]
-    return [(int(rows.sum()), correlation(kind, a[rows], measured[rows])) for rows in members]
+    members = [inside & (position == number) for number in range(len(edges) - 1)]
+    return [(int(member.sum()), correlation(kind, a[member], measured[member])) for member in members]
 
 
 def fisher_z(coefficient: float) -> float:
@@ -56,32 +56,32 @@ def fisher_z(coefficient: float) -> float:
     return float(np.arctanh(np.clip(coefficient, -1 + 1e-15, 1 - 1e-15)))
 
 
-def independent_difference(first: float, second: float, rows_first: int, rows_second: int) -> Difference:
+def independent_difference(first: float, second: float, samples_first: int, samples_second: int) -> Difference:
     """z test of two coefficients from two different samples.
 
     The AVH paper applies it to two scores on the same samples (tables 1 and 2), where it does not hold: use
-    `dependent_difference`. It is here to reproduce the paper's numbers.
+    `dependent_difference`. This test only reproduces the paper's numbers.
     """
-    if min(rows_first, rows_second) <= 3:
+    if min(samples_first, samples_second) <= 3:
         return UNDEFINED
-    z = (fisher_z(first) - fisher_z(second)) / np.sqrt(1 / (rows_first - 3) + 1 / (rows_second - 3))
+    z = (fisher_z(first) - fisher_z(second)) / np.sqrt(1 / (samples_first - 3) + 1 / (samples_second - 3))
     return _two_sided(z)
 
 
 def dependent_difference(
-    first: float, second: float, between: float, rows: int, kind: Coefficient = Coefficient.pearson
+    first: float, second: float, between: float, samples: int, kind: Coefficient = Coefficient.pearson
 ) -> Difference:
     """z test of two coefficients with the same third variable on the same samples (Meng, Rosenthal and Rubin 1992).
 
     The test is Pearson's. The Fisher transform of Spearman's coefficient rho has (1 + rho^2 / 2) times the variance
-    (Bonett and Wright 2000), by which the test on ranks is widened;
-    it then rejects somewhat less often than its level says.
+    (Bonett and Wright 2000), by which the variance of the test on ranks is
+    multiplied; it then rejects somewhat less often than its level.
 
     Args:
         first: correlation of one score with the measured hardness.
         second: of the other score.
         between: of the two scores with each other.
-        rows: number of samples.
+        samples: their number.
         kind: of all three coefficients: Pearson's or Spearman's.
 
     Returns:
@@ -95,7 +95,7 @@ def dependent_difference(
         raise ValueError("kind: kendall found, expected pearson or spearman")
     if between >= 1:
         return Difference(0.0, 1.0)
-    if rows <= 3 or not first**2 + second**2 < 2:
+    if samples <= 3 or not first**2 + second**2 < 2:
         return UNDEFINED
     mean_square = (first**2 + second**2) / 2
     f = min((1 - between) / (2 * (1 - mean_square)), 1.0)
@@ -103,7 +103,7 @@ def dependent_difference(
     spread = 2 * (1 - between) * h
     if kind is Coefficient.spearman:
         spread *= 1 + mean_square / 2
-    return _two_sided((fisher_z(first) - fisher_z(second)) * np.sqrt((rows - 3) / spread))
+    return _two_sided((fisher_z(first) - fisher_z(second)) * np.sqrt((samples - 3) / spread))
 
 
 def bootstrap_interval(
@@ -117,23 +117,24 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile interval of the correlation of `a`, or of its lead over that of `other`; samples are redrawn.
 
-    Of several rows (seeds) over the same samples it is the interval of their mean. NaN where a draw has none.
+    With several seeds, the leading axes, it is the interval of the mean over them. NaN where a resample's
+    coefficient is undefined.
     """
     size = a.shape[-1]
-    rows, against = a.reshape(-1, size), measured.reshape(-1, size)
+    scores, hardness = a.reshape(-1, size), measured.reshape(-1, size)
     others = None if other is None else other.reshape(-1, size)
 
-    def statistic(chosen):
+    def statistic(drawn):
         leads = []
-        for row in range(len(rows)):
-            lead = correlation(kind, rows[row, chosen], against[row, chosen]).coefficient
+        for seed in range(len(scores)):
+            lead = correlation(kind, scores[seed, drawn], hardness[seed, drawn]).coefficient
             if others is not None:
-                lead -= correlation(kind, others[row, chosen], against[row, chosen]).coefficient
+                lead -= correlation(kind, others[seed, drawn], hardness[seed, drawn]).coefficient
             leads.append(lead)
         return np.mean(leads)
 
     rng = np.random.default_rng(seed)
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (np.arange(size),),
         statistic,
         vectorized=False,
@@ -142,7 +143,7 @@ def bootstrap_interval(
         method="percentile",
         rng=rng,
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def _two_sided(z: float) -> Difference:

@@ -1,4 +1,4 @@
-"""Training dynamics: what a method thinks of some rows after every epoch, recorded inside the scan (AVH, fig. 4)."""
+"""Training dynamics: how a method predicts some samples after every epoch, recorded inside the scan (AVH, fig. 4)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from jzsl.types import ClassTable, Pool, State
 
 
 class Dynamics(NamedTuple):
-    """After each of e epochs, for each of b groups of rows.
+    """After each of e epochs, for each of b groups of samples.
 
     Attributes:
         norm: mean length of the embedding.
         norm_std: its standard deviation within the group.
         avh: mean angular visual hardness, of the true class.
         avh_std: its standard deviation.
-        accuracy: share of rows given their class.
+        accuracy: share of samples predicted as their class.
     """
 
     norm: Float[Array, "e b"]
@@ -33,8 +33,8 @@ class Dynamics(NamedTuple):
 def dynamics(method: Method, epochs: int, groups: int) -> Callable[..., tuple[State, Dynamics]]:
     """(state, pool, classes, x[n, d], label[n], group[n], candidates[k]) -> (state after all epochs, Dynamics).
 
-    One compiled scan: a step trains one epoch further and measures. `label` is the column of each row's true class,
-    `group` its bin, from 0. The classes recognised are those of `candidates`, all of which must have rows.
+    One compiled scan: a step trains one epoch further and measures. `label` is the column of each sample's true
+    class, `group` its bin, from 0. Samples are predicted as one of `candidates`, each of which must have samples.
     """
 
     def run(
@@ -48,7 +48,7 @@ def dynamics(method: Method, epochs: int, groups: int) -> Callable[..., tuple[St
     ) -> tuple[State, Dynamics]:
         member = (group[:, None] == jnp.arange(groups)).astype(jnp.float32)
         share = member / jnp.maximum(member.sum(0), 1)
-        nothing = jnp.zeros(0, jnp.int32)
+        no_classes = jnp.zeros(0, jnp.int32)
 
         def spread(values):
             mean = values @ share
@@ -56,7 +56,7 @@ def dynamics(method: Method, epochs: int, groups: int) -> Callable[..., tuple[St
 
         def epoch(state, _):
             state, _ = method.fit(state, pool, classes, 1, epochs)
-            predictor = method.predictor(state, pool, classes, nothing)
+            predictor = method.predictor(state, pool, classes, no_classes)
             assert method.embedding is not None
             embedding = method.embedding(predictor, x, candidates)
             predicted = jnp.argmax(method.logits(predictor, x, candidates), 1)

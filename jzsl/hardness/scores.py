@@ -11,7 +11,7 @@ from jzsl.types import Embedding
 
 
 class Hardness(NamedTuple):
-    """One number a sample for each score, signed so that a larger one means harder.
+    """One value per sample for each score, signed so that a larger one means harder.
 
     Attributes:
         avh: angular visual hardness, in [0, 1].
@@ -35,8 +35,8 @@ def hardness(scores: Float[Array, "n k"], embedding: Embedding, label: Int[Array
 
     Args:
         scores: logits of each class.
-        embedding: of the same rows and classes.
-        label: column of each row's class: the true one, as in the paper, or the predicted one where that is unknown.
+        embedding: of the same samples and classes.
+        label: column of each sample's class: the true one, as in the paper, or the predicted one where that is unknown.
     """
     angle = angles(embedding)
 

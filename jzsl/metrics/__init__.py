@@ -1,1 +1,1 @@
-"""Numbers from predictions and labels: accuracies, the seen-unseen curve, calibration. Pure functions."""
+"""Metrics of predictions, given the labels: accuracies, the seen-unseen curve, calibration. Pure functions."""

@@ -10,7 +10,7 @@ from sklearn.metrics import recall_score
 def per_class_accuracy(
     y: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], classes: Int[np.ndarray, " c"]
 ) -> Float[np.ndarray, " c"]:
-    """Share of each class's rows that were predicted as it, in [0, 1]; every class must have a row."""
+    """Share of each class's samples that were predicted as it, in [0, 1]; every class must have a sample."""
     average: Any = None  # scikit-learn's own annotation lacks the documented None
     return np.asarray(recall_score(y, predicted, labels=classes, average=average))
 

@@ -12,12 +12,12 @@ _ROUNDING = 1e-9
 def column_offsets(
     offset: float | Float[Array, ""], is_seen: Bool[Array | np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
-    """The calibration offset of each column: unseen classes are raised by it, as against seen ones lowered by it."""
+    """What is added to the scores of each column: the calibration offset for unseen classes, 0 for seen ones."""
     return np.where(is_seen, np.float32(0), np.float32(offset))
 
 
 def best_offset(curve: SeenUnseenCurve) -> tuple[float, float]:
-    """The calibration offset of the largest harmonic mean, and that mean in [0, 1]; to be asked of validation classes.
+    """The calibration offset of the largest harmonic mean, and that mean in [0, 1]; for validation classes only.
 
     It is the middle of the whole interval of offsets that share the largest mean, the first one if there are several.
     An interval without a lower or an upper end gives the end it has, moved into it by the mean distance of the

@@ -30,11 +30,11 @@ def seen_unseen_curve(
 ) -> SeenUnseenCurve:
     """Per-class accuracies of argmax(scores + offset * [class is unseen]) for every offset.
 
-    A row switches from its best seen to its best unseen class where the offset passes the difference of their
+    A sample switches from its best seen to its best unseen class where the offset passes the difference of their
     scores, so sorting these differences gives the whole curve (Chao et al. 2016, calibrated stacking).
 
     Args:
-        scores: one column a candidate class.
+        scores: one column per candidate class.
         y: true classes; both seen and unseen ones must occur.
         candidates: the class of each column.
         is_seen: which columns are seen classes.

@@ -1,6 +1,6 @@
-"""The two stages of every generalized prediction: which group a row belongs to, seen or unseen, and which class of it.
+"""The two decisions in every generalized prediction: the group of a sample, seen or unseen, and the class within it.
 
-Any method decides the group, even one without a detector: by its best unseen score against its best seen one.
+Every method decides the group, even one without a detector: by its best unseen score against its best seen one.
 """
 
 import numpy as np
@@ -12,26 +12,26 @@ from jzsl.metrics.accuracy import harmonic_mean, mean_per_class_accuracy
 _DETECTED = 0.95
 
 
-def stage_errors(
+def decision_errors(
     scores: Float[np.ndarray, "n k"],
     y: Int[np.ndarray, " n"],
     candidates: Int[np.ndarray, " k"],
     is_seen: Bool[np.ndarray, " k"],
 ) -> dict[str, float]:
-    """How well the group is told, and what H would be if one stage made no error; all in [0, 1].
+    """How well unseen classes are detected, and what H would be if one decision were always right; all in [0, 1].
 
     Args:
-        scores: one column a candidate class.
+        scores: one column per candidate class.
         y: true classes; both seen and unseen ones must occur.
         candidates: the class of each column.
         is_seen: which columns are seen classes.
 
     Returns:
-        AUROC_test: of telling the test rows of unseen classes from those of seen ones.
-        FPR95_test: share of the test rows of seen classes taken for unseen ones by a threshold that finds 95 %
+        AUROC_test: of detecting the test samples of unseen classes among all test samples.
+        FPR95_test: share of the test samples of seen classes taken for unseen ones by a threshold that detects 95 %
             of these.
-        H_group_known: H if each row's group were known.
-        H_seen_known: H if rows of seen classes that are taken for seen were always given the right class.
+        H_group_known: H if each sample's group were known.
+        H_seen_known: H if samples of seen classes that are taken for seen were always given the right class.
         H_unseen_known: the same of unseen classes.
     """
     from_unseen = ~np.isin(y, candidates[is_seen])

@@ -7,10 +7,10 @@ from jzsl.errors import InputError
 
 
 def require_scores(scores: Float[np.ndarray, "n k"], indices: Int[np.ndarray, " n"] | None = None) -> None:
-    """Refuses scores that are no numbers; `argmax` would take a NaN for the best one. -inf rules a class out.
+    """Refuses NaN among scores, which `argmax` would take for the best one. -inf is allowed: it rules a class out.
 
     Args:
-        scores: a column per candidate class.
+        scores: one column per candidate class.
         indices: of the samples in their problem, for the message; None counts from 0.
 
     Raises:

@@ -1,7 +1,7 @@
-"""The conditional generator g(C, Z) of the ABP paper, section 3.1, in two functions: what needs Z, and what does not.
+"""The conditional generator g(C, Z) of the ABP paper, section 3.1, split after its class pre-activation.
 
-The first layer acts on the concatenation [C, Z], so its pre-activation is a sum of a term of the class and a term of
-the latents. That of the class is computed once per minibatch, not once per Langevin step.
+The first layer acts on the concatenation [C, Z], so its pre-activation is one term of C plus one of Z. The class
+pre-activation does not depend on Z: it is computed once per minibatch, not once per Langevin step.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,10 @@ class GeneratorNet(NamedTuple):
 
 @runtime_checkable
 class GeneratorNetConfig(Protocol):
-    """A frozen dataclass that makes a network g."""
+    """A frozen dataclass that makes a network g.
+
+    The parameters are those of a Flax module; the bias of its output has the name `output_bias`.
+    """
 
     def build(self, features: int, hidden: int, latent: int) -> GeneratorNet:
         """The network.
@@ -78,7 +81,7 @@ class LinearMap:
 
 
 def feature_size(params) -> int:
-    """d, read off the parameters; a network of another layout names its last bias `output_bias`, too."""
+    """d, read off the parameters of a generator network."""
     return params["params"]["output_bias"].shape[-1]
 
 

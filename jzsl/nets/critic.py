@@ -1,4 +1,4 @@
-"""The conditional critic D(X, C) of f-CLSWGAN: a number for a feature vector and its class."""
+"""The conditional critic D(X, C) of f-CLSWGAN: a score for a feature vector and its class."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,10 +21,10 @@ class _Critic(nn.Module):
 
     @nn.compact
     def __call__(self, x, semantics):
-        # The layer acts on [X, C]: as a sum of two products the class's is shared by real and generated samples.
+        # The layer acts on [X, C]: as a sum of two products, real and generated samples share the class pre-activation.
         class_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, name="class_layer")(semantics)
-        sample_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, use_bias=False, name="row_layer")(x)
-        hidden = nn.leaky_relu(class_preactivation + sample_preactivation, 0.2)
+        feature_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, use_bias=False, name="row_layer")(x)
+        hidden = nn.leaky_relu(class_preactivation + feature_preactivation, 0.2)
         return nn.Dense(1, kernel_init=_INITIAL, name="output_layer")(hidden)[..., 0]
 
 

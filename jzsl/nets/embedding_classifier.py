@@ -38,7 +38,7 @@ def embedding_classifier(classes: int, hidden: int | None) -> EmbeddingClassifie
     module = _Embedder(classes, hidden)
 
     def embed(params: Any, x: Float[Array, "n d"]) -> Embedding:
-        found: Any = module.apply(params, x)
-        return Embedding(*found)
+        compared: Any = module.apply(params, x)
+        return Embedding(*compared)
 
     return EmbeddingClassifierNet(module.init, embed)

@@ -30,8 +30,8 @@ class _Encoder(nn.Module):
     @nn.compact
     def __call__(self, x, semantics):
         class_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, name="class_layer")(semantics)
-        row_half = nn.Dense(self.hidden, kernel_init=_INITIAL, use_bias=False, name="row_layer")(x)
-        hidden = nn.leaky_relu(class_preactivation + row_half, 0.2)
+        feature_preactivation = nn.Dense(self.hidden, kernel_init=_INITIAL, use_bias=False, name="row_layer")(x)
+        hidden = nn.leaky_relu(class_preactivation + feature_preactivation, 0.2)
         return Diagonal(
             nn.Dense(self.latent, kernel_init=_INITIAL, name="mean_layer")(hidden),
             nn.Dense(self.latent, kernel_init=_INITIAL, name="log_variance_layer")(hidden),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Array, Float, Key
 
 Variables = dict[str, Any]
-"""Flax collections: "params", which descend, and others such as "batch_stats", which follow the minibatches."""
+"""Flax collections: "params", which the optimizer changes, and others, such as the running statistics "batch_stats"."""
 
 
 @runtime_checkable
@@ -25,14 +25,14 @@ class ApplyNetwork(Protocol):
         Args:
             variables: as `init` or an earlier call returned them.
             x: samples; images in [0, 1].
-            train: whether batch statistics normalise and the running ones follow them; else these normalise.
+            train: normalise by the batch's statistics and update the running ones; else normalise by the running ones.
             valid: 1 for samples that count, 0 for the padding, which enters no statistic; None: all count.
         """
         ...
 
 
 class Network(NamedTuple):
-    """As its protocols say."""
+    """The two functions; see their protocols."""
 
     init: InitNetwork
     apply: ApplyNetwork

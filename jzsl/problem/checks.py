@@ -10,7 +10,7 @@ from jzsl.types import UNLABELLED
 
 _BLOCK_BYTES = 64_000_000
 _FEWEST_STEPS = 1000
-"""Float32 numbers in a feature's range below which a problem warns: ten of its 24 binary digits are left."""
+"""A problem warns where a feature's range holds fewer float32 numbers: ten of its 24 binary digits are then left."""
 _TINY = np.finfo(np.float32).tiny
 
 
@@ -45,7 +45,7 @@ def sample_errors(
 
 
 def class_errors(names: tuple[str, ...], semantics: np.ndarray | None) -> Iterator[str]:
-    """Class names differ, and there are as many as rows of semantics, where there are semantics."""
+    """Class names differ, and there is one per row of the semantics, where there are any."""
     if semantics is not None and semantics.ndim and len(semantics) != len(names):
         yield f"class_names: {len(names)} names for {len(semantics)} classes"
     elif not names:
@@ -138,9 +138,9 @@ def require_samples(samples: np.ndarray, shape: tuple[int, ...], dtype: np.dtype
     """Raises an InputError unless these are samples for a model.
 
     Args:
-        samples: foreign ones, with a first axis of samples.
+        samples: new ones, along the first axis.
         shape: of one sample.
-        dtype: uint8 where the model takes images as they are; else the samples must be finite as float32.
+        dtype: uint8 where the model takes images; else the samples must be finite as float32.
     """
     if dtype == np.uint8:
         if samples.dtype != np.uint8:
@@ -163,13 +163,13 @@ def _not_finite(samples: np.ndarray, observed: np.ndarray | None) -> Iterator[st
         if observed is not None:
             finite |= ~observed[block]
         if not finite.all():
-            place = np.argwhere(~finite)[0]
-            value = samples[block][tuple(place)]
+            position = np.argwhere(~finite)[0]
+            value = samples[block][tuple(position)]
             what = "beyond the range of float32" if np.isfinite(value) else "expected a finite number"
-            yield f"features: sample {block.start + place[0]}, feature {_entry(place[1:])} is {value}, {what}"
+            yield f"features: sample {block.start + position[0]}, feature {_entry(position[1:])} is {value}, {what}"
             return
 
 
 def _entry(index: np.ndarray) -> str:
-    """Where in a sample: a number, or in samples of several axes a tuple."""
+    """The position in a sample: a number, or a tuple where samples have several axes."""
     return str(int(index[0])) if len(index) == 1 else str(tuple(int(number) for number in index))

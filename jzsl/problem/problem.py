@@ -24,7 +24,7 @@ from jzsl.problem.splits import NONE, Splits, split_errors
 
 
 class Backbone(enum.Enum):
-    """What the network that made the features had seen of the unseen classes; results record it."""
+    """Whether the network that made the features was trained on the unseen classes; results record it."""
 
     unstated = "nobody said what the features' network had seen"
     none = "no network made the features"
@@ -33,8 +33,8 @@ class Backbone(enum.Enum):
 
 
 class Provenance(NamedTuple):
-    """Where a problem comes from: names for tables, the files read, what the source had to decide, and what the
-    features' network had seen."""
+    """Where a problem comes from: names for tables, the files read, choices that the source made, and whether the
+    features' network was trained on the unseen classes."""
 
     name: str
     features: str
@@ -56,9 +56,9 @@ class Problem:
         splits: see `Splits`.
         provenance: see `Provenance`.
         observed: bool[n, *s] or None: which entries of floating-point `samples` were observed.
-        image: height and width, where a feature vector is the picture itself, or None.
+        image: height and width, where the features are the pixels of an image, or None.
         domains: int[n] or None: index of each sample's domain.
-        domain_names: a name per domain.
+        domain_names: one name per domain.
 
     Raises:
         InputError: naming the field, what was found and what was expected.
@@ -141,7 +141,7 @@ class Problem:
         if self.observed is not None:
             add(self.observed)
         digest.update("\0".join(self.class_names).encode())
-        # What most problems lack comes last and under its name, so that their hashes are those of earlier versions.
+        # What most problems lack is added last, under its name, so that their hashes are those of earlier versions.
         if len(self.splits.unlabelled):
             digest.update(b"\0\0unlabelled")
             add(self.splits.unlabelled)
@@ -152,28 +152,28 @@ class Problem:
         return digest.hexdigest()[:16]
 
     def validation(self) -> "Problem":
-        """The problem on which settings are chosen: validation classes play the unseen ones.
+        """The problem on which settings are chosen: its unseen classes are the validation classes.
 
-        Its samples are all cut out of the training samples, so no test sample takes part (protocol, rule 3).
+        All its samples are training samples of this one, so no test sample takes part (protocol, rule 3).
 
         Raises:
-            InputError: if there are fewer than two validation classes; among a single one everything is right.
+            InputError: if there are fewer than two validation classes: with a single one every prediction is right.
         """
         splits = self.splits
         count = len(splits.validation_classes)
         if count < 2:
-            found = "one, on which every accuracy is 100 %" if count else "none"
+            available = "one, on which every accuracy is 100 %" if count else "none"
             raise InputError(
-                f"{self.provenance.origin}: validation_classes: {found}, so no setting can be chosen on them; "
+                f"{self.provenance.origin}: validation_classes: {available}, so no setting can be chosen on them; "
                 "expected at least two"
             )
         return self._without(splits.validation_classes, splits.validation_seen, "validation classes")
 
     def validation_folds(self, count: int) -> list["Problem"]:
-        """`count` problems that choose a setting together: each seen class is unseen in one of them.
+        """`count` problems on which settings are compared together: each seen class is unseen in one of them.
 
-        The classes are dealt out in a fixed random order. A single set of validation classes is a small sample of
-        classes, and the order of settings on it is largely luck. One fold is `validation`.
+        The classes are divided in a fixed random order. One set of validation classes is a small sample of classes,
+        on which the ranking of settings is largely chance. One fold is `validation`.
 
         Raises:
             InputError: if some fold would have fewer than two classes, or leave none to train on.

@@ -1,4 +1,4 @@
-"""Which samples of a problem serve for what, and what such a division must not do."""
+"""Which samples of a problem are for training and which for testing, and the checks of such splits."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Splits(NamedTuple):
         test_unseen: samples of the unseen classes; empty where source and target domain share their classes, and then
             test_seen holds the target's samples.
         validation_classes: seen classes treated as unseen while settings are chosen.
-        validation_seen: training samples of the other seen classes, held out meanwhile.
+        validation_seen: training samples of the other seen classes, held out at the same time.
         unlabelled: samples to learn from without their labels, in none of the other splits; usually empty.
     """
 
@@ -65,9 +65,9 @@ def split_errors(splits: Splits, labels: np.ndarray, names: tuple[str, ...]) -> 
     if not len(splits.test_unseen) and not len(splits.test_seen) and not len(known):
         yield "splits.test_unseen: no samples; none in test_seen either"
         return
-    apart = ("train", "test_seen", "test_unseen", "unlabelled")
-    for number, first in enumerate(apart):
-        for second in apart[number + 1 :]:
+    disjoint = ("train", "test_seen", "test_unseen", "unlabelled")
+    for number, first in enumerate(disjoint):
+        for second in disjoint[number + 1 :]:
             shared = np.intersect1d(getattr(splits, first), getattr(splits, second))
             if len(shared):
                 yield (
@@ -90,7 +90,7 @@ def _class_errors(splits: Splits, labels: np.ndarray, names: tuple[str, ...]) ->
     if len(stray):
         yield f"splits.validation_classes: class {names[stray[0]]!r} has no training samples"
     if len(splits.validation_classes) and not len(np.setdiff1d(seen, splits.validation_classes)):
-        yield "splits.validation_classes: every seen class is one, so none is left to train on"
+        yield "splits.validation_classes: every seen class is one, expected some left to train on"
     stray = np.setdiff1d(splits.validation_seen, splits.train)
     if len(stray):
         yield f"splits.validation_seen: sample {stray[0]} is no training sample"

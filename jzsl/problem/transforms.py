@@ -1,6 +1,6 @@
-"""What a run does to samples before any method sees them, fitted on the samples of its view only.
+"""Transforms of samples before any method sees them, fitted on the samples of a view only.
 
-`MinMax()` and `Unscaled()` are ours; any frozen dataclass with such a `fit` serves as well.
+`MinMax()` and `Unscaled()` are built in; any frozen dataclass with such a `fit` serves as well.
 """
 
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Shaped
 from sklearn.preprocessing import MinMaxScaler
 
-CHUNK_ROWS = 8192
+CHUNK = 8192
 """Samples that are read, transformed or scored at a time."""
 
 
 class Transform(NamedTuple):
-    """The affine map (x - low) / span of features, entry by entry; images keep their bytes.
+    """The affine map (x - low) / span of features, entry by entry; images stay as they are.
 
     A pure function of its two arrays, so that it is saved as arrays and exported as a program.
 
     Attributes:
-        low, span: float32, of the shape of a sample. For images both are uint8 and have no influence: their shape and
-            kind say what the transform takes.
+        low, span: float32, of the shape of a sample. For images both are uint8 and are not used: their shape and
+            dtype are those of the samples that the transform takes.
     """
 
     low: Shaped[np.ndarray, "*s"]
@@ -37,7 +37,7 @@ class Transform(NamedTuple):
         return scaled if observed is None else np.where(observed, scaled, np.float32(0))
 
     def traced(self, x: Shaped[Array, "n *s"]) -> Shaped[Array, "n *s"]:
-        """The same inside a compiled program, for samples that are float32 or uint8 already."""
+        """The same map inside a compiled program, for float32 or uint8 samples."""
         return x if self.low.dtype == np.uint8 else (x - self.low) / self.span
 
 
@@ -72,14 +72,14 @@ class MinMax:
             return _of_images(shape)
         indices = np.arange(len(samples)) if indices is None else indices
         low, high = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-        for start in range(0, len(indices), CHUNK_ROWS):
-            chunk = indices[start : start + CHUNK_ROWS]
+        for start in range(0, len(indices), CHUNK):
+            chunk = indices[start : start + CHUNK]
             part = np.asarray(samples[chunk], np.float32)
             if observed is not None:
                 part = np.where(observed[chunk], part, np.float32(np.nan))
             low = np.fmin(low, np.fmin.reduce(part, 0))
             high = np.fmax(high, np.fmax.reduce(part, 0))
-        # A feature that no sample shows has no range: zeros stand in for it.
+        # A feature that is never observed has no range; zeros give it the span of a constant one.
         fitted = MinMaxScaler().fit(np.nan_to_num(np.stack([low.ravel(), high.ravel()])))
         span = (1 / fitted.scale_).astype(np.float32)
         return Transform(fitted.data_min_.astype(np.float32).reshape(shape), span.reshape(shape))

@@ -14,7 +14,7 @@ _SHARPNESS = 4.0
 
 
 class Likelihood(NamedTuple):
-    """An estimate for one row.
+    """An estimate for one sample.
 
     Attributes:
         log_likelihood: of the observed entries, in nats. The estimate of p is unbiased; its logarithm is too small
@@ -53,30 +53,30 @@ def annealed_importance(
 
     Args:
         key: of everything random.
-        model: g of the row's class and sigma.
-        x: the row.
+        model: g of the sample's class and sigma.
+        x: the sample.
         observed: its observed entries; None where all are.
         chains: independent chains, whose weights are averaged.
         temperatures: number of steps of beta.
         step_size: in posterior standard deviations, roughly.
     """
     beta = inverse_temperatures(temperatures)
-    seen = jnp.ones(x.shape, bool) if observed is None else observed
-    constant = -jnp.sum(seen) * (jnp.log(model.sigma) + 0.5 * jnp.log(2 * jnp.pi))
+    mask = jnp.ones(x.shape, bool) if observed is None else observed
+    constant = -jnp.sum(mask) * (jnp.log(model.sigma) + 0.5 * jnp.log(2 * jnp.pi))
 
     def misfit(z):
-        return jnp.sum(jnp.where(seen, x - model.decode(z), 0.0) ** 2) / (2 * model.sigma**2)
+        return jnp.sum(jnp.where(mask, x - model.decode(z), 0.0) ** 2) / (2 * model.sigma**2)
 
     def chain(key):
         start_key, move_key = jax.random.split(key)
         start = jax.random.normal(start_key, (model.latents,))
-        elsewhere = jax.random.normal(stream(key, "curvature"), (model.latents,))
-        slope = jnp.where(seen[:, None], jax.jacobian(model.decode)(elsewhere), 0.0) / model.sigma
+        independent = jax.random.normal(stream(key, "curvature"), (model.latents,))
+        slope = jnp.where(mask[:, None], jax.jacobian(model.decode)(independent), 0.0) / model.sigma
         curvature = jnp.linalg.eigvalsh(slope.T @ slope)[-1]
 
-        def move(carry, given):
+        def move(carry, inputs):
             z, log_weight = carry
-            move_key, before, after = given
+            move_key, before, after = inputs
             log_weight = log_weight - (after - before) * misfit(z)
             kernel = metropolis(step_size / jnp.sqrt(1 + after * curvature))
 

@@ -1,4 +1,4 @@
-"""What a Langevin step reports beside the new state."""
+"""Diagnostics that a Langevin step returns with the new state."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Metropolis-adjusted Langevin dynamics (MALA): the same step, made exact by rejection."""
+"""Metropolis-adjusted Langevin dynamics (MALA): the same step, made exact by accepting or rejecting each proposal."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class MetropolisState(NamedTuple):
 def metropolis(step_size: float | Float[Array, ""]) -> Kernel:
     """Proposes eq. 6 of the ABP paper and accepts with the Metropolis-Hastings probability.
 
-    The chain has exactly p as its stationary law at any step size; too large a step shows as low acceptance
+    The chain has exactly p as its stationary distribution at any step size; too large a step shows as low acceptance
     instead of bias (Roberts and Tweedie 1996). A run of l steps costs l + 1 gradients. A proposal of infinite or
     undefined energy is rejected.
 
@@ -52,7 +52,7 @@ def metropolis(step_size: float | Float[Array, ""]) -> Kernel:
         log_ratio = state.energy - proposal.energy + log_proposal(proposal, state) - log_proposal(state, proposal)
         acceptance = jnp.where(jnp.isnan(log_ratio), 0.0, jnp.exp(jnp.minimum(log_ratio, 0.0)))
         accepted = jax.random.uniform(accept_key) < acceptance
-        new = jax.tree.map(lambda there, here: jnp.where(accepted, there, here), proposal, state)
+        new = jax.tree.map(lambda proposed, current: jnp.where(accepted, proposed, current), proposal, state)
         return new, Info(state.energy, jnp.linalg.norm(state.gradient), acceptance)
 
     return Kernel(init, step)

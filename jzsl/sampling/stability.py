@@ -1,4 +1,4 @@
-"""Is a Langevin step stable? Curvature times s^2/2 tells."""
+"""The stability of a Langevin step: s^2/2 times the curvature of the potential."""
 
 from collections.abc import Callable
 

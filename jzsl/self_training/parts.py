@@ -1,6 +1,6 @@
 """The parts of self-training as NamedTuples of functions: selectors, class priors, refiners, pseudo-label schedules.
 
-A config names frozen dataclasses whose `build()` returns one of these, so that a user's own is worth as much as ours.
+A config names frozen dataclasses whose `build()` returns one of these, so that a user's is used like a built-in one.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -37,7 +37,7 @@ class PriorEstimator(NamedTuple):
     Attributes:
         estimate: the estimate; pure, part of the compiled round.
         prepare: None where nothing is to be prepared. Equal ones are run once.
-        needs_generated: wants the base's confusion matrix on samples that the base generates itself.
+        needs_generated: needs the base's confusion matrix on samples that the base generates itself.
         name: in reports.
     """
 
@@ -68,7 +68,7 @@ class SelectorParameters(Protocol):
 
 
 def no_parameters(classes: int) -> tuple[()]:
-    """Of a selector without any."""
+    """The parameters of a selector without any."""
     del classes
     return ()
 
@@ -78,9 +78,9 @@ class Selector(NamedTuple):
 
     Attributes:
         select: the selection; pure, part of the compiled round.
-        parameters: its first values, such as the number of hard classes. They are kept in the state.
+        parameters: initial values, such as the number of hard classes. They are kept in the state.
         prior: the class prior that `request.prior` holds; None: a uniform one.
-        uses_angles: wants the angles between samples and classes in the predictions.
+        uses_angles: needs the angles between samples and classes in the predictions.
     """
 
     select: Select
@@ -186,10 +186,10 @@ class ScheduleConfig(Protocol):
 
 
 def uniform_prior(classes: int) -> Float[Array, " k"]:
-    """Every class alike."""
+    """The same share for every class."""
     return jnp.full(classes, 1 / classes)
 
 
 def name_of(part: object) -> str:
-    """How tables and reports call a part: by its class; `none` where there is none."""
+    """The name of a part in tables and reports: its class, or `none`."""
     return "none" if part is None else type(part).__name__

@@ -20,7 +20,7 @@ from jzsl.self_training.priors.bbse import confusion_matrix
 from jzsl.types import UNLABELLED, Candidates, ClassTable, Metrics, PerSample, Pool, Predictions, SelectionRequest
 
 _GENERATED_PER_CLASS = 50
-"""Samples generated of each class to see how the base confuses them."""
+"""Samples generated per class for the base's confusion matrix."""
 
 
 class RoundParameters(NamedTuple):
@@ -45,7 +45,7 @@ class Prepared(NamedTuple):
 
 
 class SampleLabels(NamedTuple):
-    """Of each sample of the pool in this round.
+    """The labels of the pool's samples in this round.
 
     Attributes:
         y: label or pseudo-label.
@@ -59,18 +59,18 @@ class SampleLabels(NamedTuple):
 
 
 class SelfTrainingState(NamedTuple):
-    """Everything between two calls.
+    """The state between two calls.
 
     Attributes:
         model: the method's state.
         labels: `SampleLabels`, of the pool's samples.
         predictions: for the unlabelled samples, by the last finished round, refined.
-        unrefined: the scores before refinement; None where nothing refines them.
+        unrefined: the scores before refinement; None without a refiner.
         prior: the class prior estimated from these predictions, for the selector, else for the refiner; uniform where
             neither names one, and before the first round has ended.
         prepared: for estimators of the class prior.
         graph: what the refiner has prepared.
-        confusion: of the base on samples that it generates itself, where an estimator of the prior wants it.
+        confusion: of the base on samples that it generates itself, where an estimator of the prior needs it.
         parameters: what a study may sweep.
         round: the current round, from 0.
         key: base key.
@@ -173,7 +173,7 @@ class PoolOf(Protocol):
 
 
 class SelfTraining(NamedTuple):
-    """A round cut where a driver may save: `begin`, any number of `fit`, `end`; `step` is all of them.
+    """A round, divided where a driver may save: `begin`, any number of `fit`, `end`; `step` is all of them.
 
     Attributes:
         init, begin, fit, end, step: see their types.
@@ -188,12 +188,12 @@ class SelfTraining(NamedTuple):
     pool_of: PoolOf
 
     def procedure(self, parameters: RoundParameters, prepare: Prepare | None, rounds: int) -> Procedure:
-        """What the driver advances.
+        """The procedure for the driver.
 
         Args:
             parameters: of the rounds.
             prepare: the host's preparation of the unlabelled samples, where a class prior needs one.
-            rounds: T; round 0 comes on top.
+            rounds: T, without round 0.
         """
 
         def init(key, pool, classes, candidates, prepared):
@@ -234,17 +234,17 @@ def self_train(
 
     Args:
         method: the base.
-        selector: chooses the samples.
+        selector: selects the samples.
         schedule: how many samples each round takes.
         labelled: labelled samples of the pool, which come first.
         unlabelled: M, the samples after them.
         refiner: refines predictions before samples are selected by them.
         warm: go on with the model of the last round instead of training it again from scratch, as the paper does.
-            The method then forgets what it knew about samples whose label changed (ABP draws their latents anew).
+            `Method.relabel` then resets the state of samples whose label changed (ABP draws their latents anew).
 
-    A method that takes hard labels only gets each soft label as one drawn from it: the expected loss is the same.
+    A method without soft labels gets hard ones drawn from them: the expected loss is the same.
     """
-    rows = slice(labelled, labelled + unlabelled)
+    part = slice(labelled, labelled + unlabelled)
     refiner_prior = None if refiner is None else refiner.prior
     generates = any(prior is not None and prior.needs_generated for prior in (selector.prior, refiner_prior))
 
@@ -272,14 +272,14 @@ def self_train(
             scores if selector.uses_angles else None,
         )
         model = method.init(stream(key, "model"), pool, classes)
-        x = jnp.asarray(pool.x)[rows].astype(jnp.float32)
+        x = jnp.asarray(pool.x)[part].astype(jnp.float32)
         soft = method.takes_soft and gives_soft(count)
         return SelfTrainingState(
             model=model,
             labels=PerSample(
                 SampleLabels(
                     jnp.asarray(pool.y),
-                    jnp.asarray(pool.w).at[rows].set(0),
+                    jnp.asarray(pool.w).at[part].set(0),
                     jax.nn.one_hot(pool.y, classes.count) if soft else None,
                 )
             ),
@@ -303,20 +303,20 @@ def self_train(
         label, soft = selected.label, state.soft
         if soft is not None:
             mass = jnp.zeros((unlabelled, classes.count)).at[:, candidates.classes].set(selected.soft)
-            soft = jax.nn.one_hot(pool.y, classes.count).at[rows].set(mass)
+            soft = jax.nn.one_hot(pool.y, classes.count).at[part].set(mass)
         elif selected.soft is not None:
             label = jax.random.categorical(stream(key, "label"), jnp.log(selected.soft)).astype(jnp.int32)
-        y = jnp.asarray(pool.y).at[rows].set(candidates.classes[label])
-        w = jnp.asarray(pool.w).at[rows].set(selected.multiplicity)
+        y = jnp.asarray(pool.y).at[part].set(candidates.classes[label])
+        w = jnp.asarray(pool.w).at[part].set(selected.multiplicity)
         model_key = stream(state.key, "model", state.round)
         kept = method.relabel(model_key, state.model, y != state.y) if warm else None
         model = kept if warm else method.init(model_key, pool, classes)
         return state._replace(model=model, labels=PerSample(SampleLabels(y, w, soft)))
 
     def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
-        waiting = jnp.zeros(len(state.w), bool).at[rows].set(state.w[rows] == 0)
-        y = jnp.where(waiting, UNLABELLED, state.y)
-        return pool._replace(y=y, w=jnp.where(waiting, 1, state.w), soft=state.soft)
+        unselected = jnp.zeros(len(state.w), bool).at[part].set(state.w[part] == 0)
+        y = jnp.where(unselected, UNLABELLED, state.y)
+        return pool._replace(y=y, w=jnp.where(unselected, 1, state.w), soft=state.soft)
 
     def fit(
         state: SelfTrainingState,
@@ -340,7 +340,7 @@ def self_train(
         def estimate(prior: PriorEstimator | None, prepared: Any, predictions: Predictions) -> Float[Array, " k"]:
             return uniform_prior(len(columns)) if prior is None else prior.estimate(prepared, predictions, confusion)
 
-        x = jnp.asarray(pool.x)[rows].astype(jnp.float32)
+        x = jnp.asarray(pool.x)[part].astype(jnp.float32)
         scores = score(x)
         angle = angles(method.embedding(predictor, x, columns)) if selector.uses_angles and method.embedding else None
         refined = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32), angle=angle)
@@ -358,7 +358,7 @@ def self_train(
         refined = refined._replace(eligible=jnp.asarray(candidates.open)[label])
         changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
         metrics = {
-            "selected": jnp.sum(state.w[rows]).astype(jnp.float32),
+            "selected": jnp.sum(state.w[part]).astype(jnp.float32),
             "frequency_entropy": _entropy(jnp.bincount(label, length=len(columns)) / unlabelled),
             "changed": jnp.where(state.round > 0, changed, 1.0),
         }

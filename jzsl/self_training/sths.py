@@ -52,12 +52,12 @@ class STHS:
 
     @property
     def class_prior(self) -> str:
-        """The class prior that takes part in the run, by its name in reports; `uniform` where none does."""
+        """Name of the class prior of the run, for reports; `uniform` where there is none."""
         names = [prior.name for prior in self._priors() if prior is not None]
         return names[0] if names else "uniform"
 
     def parameters(self, classes: int) -> RoundParameters:
-        """The numbers of a run that selects samples of so many classes."""
+        """The parameters of the rounds, for so many classes to select from."""
         return RoundParameters(
             rounds=jnp.int32(self.rounds),
             selection=self.selection.build().parameters(classes),
@@ -67,12 +67,12 @@ class STHS:
     def prepare(
         self, x: Float[np.ndarray, "m *s"], classes: int, done: MutableMapping[PreparePrior, Any] | None = None
     ) -> Prepared:
-        """What the class priors prepare of the unlabelled samples, once for equal ones.
+        """What the class priors prepare of the unlabelled samples; equal priors share it.
 
         Args:
             x: the unlabelled samples.
             classes: number of candidate classes.
-            done: what is prepared of these samples already; extended.
+            done: what has been prepared of these samples; new entries are added.
         """
         done = {} if done is None else done
 
@@ -103,7 +103,7 @@ class STHS:
         return self_train(method, selector, self.schedule.build(), labelled, unlabelled, refiner, self.warm)
 
     def procedure(self, method: Method, labelled: int, unlabelled: int, classes: int) -> Procedure:
-        """What the driver advances.
+        """The procedure for the driver.
 
         Args:
             method: the base.
@@ -137,6 +137,6 @@ class STHS:
             )
 
     def _priors(self) -> tuple[PriorEstimator | None, PriorEstimator | None]:
-        """For the selector and for the refiner."""
+        """The priors of the selector and of the refiner."""
         refiner = None if self.refinement is None else self.refinement.build()
         return self.selection.build().prior, None if refiner is None else refiner.prior

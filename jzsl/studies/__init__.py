@@ -1,1 +1,1 @@
-"""Studies: one question, one table, one figure. They may look at true labels, and say so."""
+"""Studies: one question, one table, one figure each. Those that use true labels of test samples say so."""

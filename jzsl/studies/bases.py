@@ -34,7 +34,7 @@ def base_named(name: str, hidden: int | None = None) -> tuple[str, MethodConfig]
     Args:
         name: one of `NAMED`; a config file, whose method it is; or the class of a method or a generator of jzsl in any
             case, such as `eszsl`, with its default settings.
-        hidden: nodes in the hidden layers of a generator; None keeps its own number.
+        hidden: nodes in the hidden layers of a generator; None keeps its number.
 
     Raises:
         InputError: if there is no such method.
@@ -56,8 +56,8 @@ def _by_class(name: str) -> MethodConfig:
             continue
         module = importlib.import_module(f"jzsl.{room}.{name.lower()}")
         for cls in vars(module).values():
-            own_class = dataclasses.is_dataclass(cls) and getattr(cls, "__name__", "").lower() == name.lower()
-            if not own_class or any(_required(field) for field in dataclasses.fields(cls)):
+            is_named = dataclasses.is_dataclass(cls) and getattr(cls, "__name__", "").lower() == name.lower()
+            if not is_named or any(_required(field) for field in dataclasses.fields(cls)):
                 continue
             config: Any = cls()  # type: ignore[operator]
             return config if room == "methods" else Generative(config)

@@ -14,7 +14,7 @@ from jzsl.studies.harness import Harness
 from jzsl.studies.study import Study, StudyResult, StudySetup, deviation, verdict
 
 WITHIN = 1.0
-"""A curve has converged at the first epoch whose mean is within this many points of its best."""
+"""A curve has converged at the first epoch whose mean over seeds is within this many points of its best."""
 
 
 def convergence(setup: StudySetup) -> StudyResult:

@@ -22,7 +22,7 @@ SIZES = {"CUB": (2048, 312), "AWA2": (2048, 85), "SUN": (2048, 102)}
 
 
 def cost(setup: StudySetup) -> StudyResult:
-    """Of every generator at the sizes of CUB, AWA2 and SUN and of the problem at hand. Nothing is trained."""
+    """The cost of every generator at the sizes of CUB, AWA2, SUN and the problem. Nothing is trained."""
     problem = setup.problem
     sizes = {**SIZES, problem.provenance.name: (problem.samples.shape[1], problem.required_semantics.shape[1])}
     rows = []
@@ -69,7 +69,7 @@ def _draw(figure: Any, rows: list[dict[str, Any]]) -> None:
 
 
 def costs(generator: Generator, features: int, dimensions: int, batch: int) -> dict[str, Any]:
-    """The numbers of one generator, from shapes alone."""
+    """The cost of one generator, from shapes alone."""
     pool = Pool(
         jax.ShapeDtypeStruct((batch, features), jnp.float32),  # type: ignore[arg-type]
         jax.ShapeDtypeStruct((batch,), jnp.int32),  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def product_operations(function: Any, *arguments: Any) -> int:
     """Floating-point operations of the matrix products inside the loops of a function: 2 m n k for each.
 
     The body of a scan counts as often as it runs, that of a loop with traced bounds once: with epochs and minibatches
-    in such loops this is the number for one minibatch. What is done once a call, outside any loop, does not count.
+    in such loops this is the count of one minibatch. What a call does outside any loop is not counted.
     """
     return _products(jax.make_jaxpr(function)(*arguments).jaxpr, inside=False)
 

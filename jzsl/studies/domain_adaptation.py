@@ -47,7 +47,7 @@ _VARIANTS: dict[str, SelectorConfig] = {
     "CRST": CRST(),
 }
 
-_RIVALS = ("CBST", "CRST")
+_BASELINES = ("CBST", "CRST")
 _Curves = dict[tuple[str, str], Float[np.ndarray, "seeds rounds"]]
 
 
@@ -69,15 +69,15 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
             rows.append({"base": name, "selection": variant, **_columns(curves[name, variant], first)})
     differences = compare(
         {
-            (name, rival): (curves[name, "CBST+AVH"][:, -1].tolist(), curves[name, rival][:, -1].tolist())
+            (name, baseline): (curves[name, "CBST+AVH"][:, -1].tolist(), curves[name, baseline][:, -1].tolist())
             for name in setup.bases
-            for rival in _RIVALS
+            for baseline in _BASELINES
         }
     )
     claims = ", ".join(
-        f"that it beats {rival} {claim(differences[name, rival] for name in setup.bases)} "
-        f"({'; '.join(f'{name}: {differences[name, rival]}' for name in setup.bases)})"
-        for rival in _RIVALS
+        f"that it beats {baseline} {claim(differences[name, baseline] for name in setup.bases)} "
+        f"({'; '.join(f'{name}: {differences[name, baseline]}' for name in setup.bases)})"
+        for baseline in _BASELINES
     )
     return StudyResult(
         f"Of CBST+AVH: {claims}. Source only {rows[0]['source only']:.1f} %.",

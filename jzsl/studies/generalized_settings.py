@@ -1,4 +1,4 @@
-"""STHS, tables 2 and 4: generalized recognition by setting and selection (the AVH paper's selections beside them).
+"""STHS, tables 2 and 4: generalized recognition by setting and selection (with the AVH paper's selections).
 
 Columns: base, setting (inductive, separate pool, strict), selection, T1 (separate pool only), the metrics of the
 generalized task (%, means over seeds) with standard deviations of T1, U, S, H, AUSUC, values (H, one per seed).
@@ -54,7 +54,7 @@ def selections(rounds: int, hard: float, strict: bool) -> dict[str, STHS]:
 
 
 def generalized_settings(setup: StudySetup) -> StudyResult:
-    """T1, U, S, H, AUSUC and the stages' shares of the error for every setting and selection."""
+    """The metrics of the generalized task, and T1, for every setting and selection."""
     if not len(setup.problem.splits.test_seen):
         origin = setup.problem.provenance.origin
         raise InputError(f"{origin}: splits.test_seen: no samples, so there is no generalized task")

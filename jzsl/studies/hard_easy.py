@@ -1,4 +1,4 @@
-"""STHS, fig. 1 B: are samples of hard classes worth more than samples of easy ones?
+"""STHS, fig. 1 B: do samples of hard classes help more than samples of easy ones?
 
 Equally many truly labelled samples of easy, of hard and of all unseen classes are added to training. Hard and easy are
 defined by the true accuracy of the inductive base.

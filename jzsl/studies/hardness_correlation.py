@@ -28,7 +28,7 @@ EDGES = np.linspace(0, 1, 6)
 def hardness_correlation(setup: StudySetup) -> StudyResult:
     """Correlations of every score, by the predicted and by the true class, each seed against the other seeds.
 
-    Supervised bases are asked about test rows of seen classes, zero-shot ones about rows of unseen classes.
+    Supervised bases predict test samples of seen classes, zero-shot ones those of unseen classes.
     """
     if setup.seeds < 3:
         raise InputError(f"seeds: {setup.seeds} found, expected 3 or more: each is compared with the others")
@@ -44,7 +44,7 @@ def hardness_correlation(setup: StudySetup) -> StudyResult:
         samples = frequency.shape[1]
         r = [_mean_correlation(value, frequency) for value in (first, second)]
         between = _mean_correlation(first, second)
-        # Hardness and frequency are opposed: strengths are compared.
+        # Hard samples have a low frequency: the negative coefficients are compared.
         test = dependent_difference(-r[0], -r[1], between, samples, Coefficient.spearman)
         naive = independent_difference(-r[0], -r[1], samples, samples)
         held.append(None if np.isnan(test.p) else test.z > 0 and test.p < 0.05)
@@ -61,15 +61,15 @@ def hardness_correlation(setup: StudySetup) -> StudyResult:
     def draw(figure):
         panels = figure.subplots(1, len(setup.bases), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, setup.bases, strict=True):
-            for place, number in enumerate(("error", "disagreement")):
+            for index, column in enumerate(("error", "disagreement")):
                 values = [
-                    next(row[number] for row in rows if (row["base"], row["class"], row["score"]) == key)
+                    next(row[column] for row in rows if (row["base"], row["class"], row["score"]) == key)
                     for key in ((name, "predicted", score) for score in Hardness._fields)
                 ]
                 heights = [np.nan if value is None else value for value in values]
-                position = np.arange(len(values)) + 0.4 * (place - 0.5)
-                label = {"error": "with the row's error", "disagreement": "with the other seeds' disagreement"}[number]
-                axes.bar(position, heights, 0.38, color=COLOURS[place], label=label if axes is panels[0] else None)
+                position = np.arange(len(values)) + 0.4 * (index - 0.5)
+                label = {"error": "with the seed's error", "disagreement": "with the other seeds' disagreement"}[column]
+                axes.bar(position, heights, 0.38, color=COLOURS[index], label=label if axes is panels[0] else None)
             axes.axhline(0, color="black", linewidth=0.8)
             axes.set_xticks(range(len(Hardness._fields)), Hardness._fields, rotation=30, fontsize="small")
             axes.set_title(name, fontsize="medium")
@@ -84,8 +84,8 @@ def hardness_correlation(setup: StudySetup) -> StudyResult:
         rows,
         draw,
         (
-            f"frequency: {source}; error and frequency are of rows that trained no model",
-            "error: own; disagreement: share of the other seeds that do not vote with their majority; "
+            f"frequency: {source}; error and frequency are of test samples, which train no model",
+            "error: of the same seed; disagreement: share of the other seeds that do not vote with their majority; "
             "spearman, pearson, kendall: with the frequency; columns of bounds: Spearman within that bin of it, where "
             "it has more than one value there; signs: larger is harder",
         ),
@@ -122,34 +122,37 @@ class _Scored:
 
     @property
     def frequency(self) -> np.ndarray:
-        """[seed, sample]: as measured, or by the other seeds: a model's own errors say nothing about the sample."""
+        """[seed, sample]: as measured, or by the other seeds, so that it is independent of a seed's errors."""
         seeds = len(self.wrong)
         if self.given is not None:
             return np.tile(self.given, (seeds, 1))
         return np.stack([1 - np.delete(self.wrong, seed, 0).mean(0) for seed in range(seeds)])
 
     def every(self, by: str, score: str) -> np.ndarray:
-        """[seed, sample]."""
+        """A hardness score, [seed, sample]."""
         return np.stack([getattr(value, score) for value in self.values[by]])
 
     def row(self, by: str, score: str) -> dict[str, Any]:
-        """Means over seeds."""
-        found: dict[str, list[float]] = {}
+        """Columns of a row of the table: means over seeds."""
+        coefficients: dict[str, list[float]] = {}
 
         def add(key: str, value: float) -> None:
-            found.setdefault(key, []).append(value)
+            coefficients.setdefault(key, []).append(value)
 
         for seed, (values, frequency) in enumerate(zip(self.values[by], self.frequency, strict=True)):
             others = np.delete(np.arange(len(self.votes)), seed)
-            own = getattr(values, score)
-            add("error", correlation(Coefficient.spearman, own, self.wrong[seed]).coefficient)
-            add("disagreement", correlation(Coefficient.spearman, own, _disagreement(self.votes[others])).coefficient)
+            measured = getattr(values, score)
+            add("error", correlation(Coefficient.spearman, measured, self.wrong[seed]).coefficient)
+            add(
+                "disagreement",
+                correlation(Coefficient.spearman, measured, _disagreement(self.votes[others])).coefficient,
+            )
             for kind in Coefficient:
-                add(kind.name, correlation(kind, own, frequency).coefficient)
-            for edge, (_, inside) in zip(EDGES, correlation_by_bin(Coefficient.spearman, own, frequency, EDGES),
+                add(kind.name, correlation(kind, measured, frequency).coefficient)
+            for edge, (_, inside) in zip(EDGES, correlation_by_bin(Coefficient.spearman, measured, frequency, EDGES),
                                          strict=False):  # fmt: skip
                 add(f"{edge:.1f} to {edge + 0.2:.1f}", inside.coefficient)
-        return {key: _rounded(values) for key, values in found.items()}
+        return {key: _rounded(values) for key, values in coefficients.items()}
 
 
 def _mean_correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -158,8 +161,8 @@ def _mean_correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _disagreement(votes: np.ndarray) -> np.ndarray:
-    """Share of the voters that do not vote with the majority, row by row."""
-    return 1 - np.array([np.bincount(of_row).max() for of_row in votes.T]) / len(votes)
+    """Share of the voters that do not vote with the majority, for each sample."""
+    return 1 - np.array([np.bincount(of_sample).max() for of_sample in votes.T]) / len(votes)
 
 
 def _rounded(values: list[float]) -> float | None:

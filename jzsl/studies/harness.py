@@ -1,7 +1,7 @@
-"""How a study trains a base method: in one call, epoch by epoch, on labels of its choice, or in rounds.
+"""How a study trains a base method: in one call, epoch by epoch, with labels on chosen samples, or in rounds.
 
-The only module of the studies that knows views and the protocol (`runs` is the only one that knows the driver). True
-labels of test samples are within reach here: studies measure with them, and some choose samples by them.
+The only module of the studies that knows views and the protocol (`runs` is the only one that knows the driver). It has
+the true labels of test samples: studies measure with them, and some select samples by them.
 """
 
 import time
@@ -78,7 +78,7 @@ class Harness:
         seen, unseen, candidates: the classes, and those that the task's test samples may belong to.
         samples: index of each test sample in the problem, in the order of scores.
         truth: column of each one's true class among the candidates.
-        x: the test samples, scaled.
+        x: the test samples, transformed.
         setting: its name, for notes.
     """
 
@@ -106,11 +106,11 @@ class Harness:
         self.names = tuple(problem.class_names[index] for index in self.candidates)
 
     def scaled(self, samples: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """Other samples, scaled as the pool is."""
+        """Samples, transformed as the pool's are."""
         return self._view.transform(samples, None)
 
     def _key(self, seed: int) -> Any:
-        """Beside unlabelled samples the key of round 0 of self-training, so that both begin with the same base."""
+        """With unlabelled samples the key of round 0 of self-training, so that both start from the same base."""
         key = jax.random.key(seed)
         return stream(key, "model") if self._unlabelled else key
 
@@ -131,8 +131,8 @@ class Harness:
         x: Shaped[np.ndarray, "n *s"] | None = None,
         candidates: Int[np.ndarray, " k"] | None = None,
     ) -> Float[np.ndarray, "n k"]:
-        """Scores of the test samples, or of others, when `base` classifies, which may differ from the one that
-        trained."""
+        """Scores of the test samples, or of `x`, by the classifier of `base`: not necessarily the base
+        that trained the state."""
         base, x = base or self._base, self.x if x is None else x
         candidates = self.candidates if candidates is None else candidates
         if base not in self._classifiers:
@@ -151,7 +151,7 @@ class Harness:
         return self._protocol.score(self._task, scores)
 
     def metrics_on(self, problem: Problem, state: State, pool: Pool, classes: ClassTable) -> dict[str, float]:
-        """The task's metrics in percent on the test samples of a part of the problem, scaled as here."""
+        """The task's metrics in percent on the test samples of a part of the problem, transformed as the pool's."""
         queries = queries_of(problem, self._task)
         view = self._view._replace(queries={self._task.name: queries}, seen=problem.seen_classes)
         protocol = Protocol(problem, view)
@@ -175,8 +175,8 @@ class Harness:
             column: of each one's label; None adds no samples.
             multiplicity: how often each counts in an epoch.
         """
-        part, none = self._view.unlabelled_samples, np.zeros(self._view.unlabelled, np.int32)
-        column, multiplicity = none if column is None else column, none if multiplicity is None else multiplicity
+        part, zeros = self._view.unlabelled_samples, np.zeros(self._view.unlabelled, np.int32)
+        column, multiplicity = zeros if column is None else column, zeros if multiplicity is None else multiplicity
         pool = self.pool._replace(
             y=jnp.asarray(self.pool.y).at[part].set(self.unseen[column]),
             w=jnp.asarray(self.pool.w).at[part].set(jnp.int32(multiplicity)),
@@ -229,6 +229,6 @@ class Harness:
 
 
 def columns_of(candidates: Int[np.ndarray, " k"], labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Where each label stands among the candidates."""
+    """The position of each label among the candidates."""
     order = np.argsort(candidates)
     return order[np.searchsorted(candidates, labels, sorter=order)].astype(np.int32)

@@ -46,11 +46,11 @@ def incomplete_features(setup: StudySetup) -> StudyResult:
         for name in names
     ]
     held = ""
-    rivals = [name for name in names if not name.startswith("abp")]
-    if "abp" in names and rivals:
-        differences = compare({name: (values["abp", worst], values[name, worst]) for name in rivals})
+    baselines = [name for name in names if not name.startswith("abp")]
+    if "abp" in names and baselines:
+        differences = compare({name: (values["abp", worst], values[name, worst]) for name in baselines})
         each = [f"{name} {claim([difference])} ({difference})" for name, difference in differences.items()]
-        held = f"That ABP with its mask survives {worst} % missing entries better than {', than '.join(each)}. "
+        held = f"That ABP with its mask is more accurate at {worst} % missing entries than {', than '.join(each)}. "
     return StudyResult(
         f"{held}{'; '.join(words)}.",
         sweep_rows(values, "missing %", "T1"),

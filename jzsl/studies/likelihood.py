@@ -42,18 +42,18 @@ def likelihood(setup: StudySetup) -> StudyResult:
         for name, of_seeds in effective.items()
     )
     return StudyResult(
-        f"Most probable under {best}. log p(X | C), nats a feature: {words}.",
+        f"Most probable under {best}. log p(X | C), nats per feature: {words}.",
         group_rows(values, "nats a feature", digits=4),
         lambda figure: _draw(figure, {name: values[name, "held-out"] for name in effective}),
         (
             f"{len(samples)} test samples of seen classes, {setup.epochs} epochs; annealed importance sampling, "
-            f"{CHAINS} chains, {TEMPERATURES} temperatures; each generator's own sigma",
+            f"{CHAINS} chains, {TEMPERATURES} temperatures; sigma as each generator has it",
         ),
     )
 
 
 def _estimates(setup: StudySetup, name: str, base: Generative, samples: Int[np.ndarray, " n"]) -> tuple[Seeds, Seeds]:
-    """Mean log-likelihood in nats a feature, and mean number of effective chains, of every seed."""
+    """Mean log-likelihood in nats per feature, and mean number of effective chains, of every seed."""
     harness = Harness(setup, base)
     model_of: Any = base.generator.build().latent_model
     x = jnp.asarray(harness.scaled(setup.problem.samples[samples]))
@@ -86,7 +86,7 @@ def _draw(figure: Any, values: dict[str, Seeds]) -> None:
         axes.annotate(f"{mean:.4f}", (number + 0.18, mean), va="center")
     axes.set_xticks(range(len(values)), list(values))
     axes.set_xlim(-0.5, len(values) - 0.25)
-    axes.set_ylabel("log p(X | C) of held-out seen samples (nats a feature)")
+    axes.set_ylabel("log p(X | C) of held-out seen samples (nats per feature)")
     axes.set_xlabel("dots: seeds; lines: their means")
 
 

@@ -1,4 +1,4 @@
-"""How far is each estimate of the class prior from the truth? (STHS, section 3.2, which reports no such number)
+"""How far is each estimate of the class prior from the truth? (STHS, section 3.2, which does not report it)
 
 Columns: base, group (the estimate), distance (total variation in percent, mean over seeds), std, values (one per seed).
 """

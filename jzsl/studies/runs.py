@@ -23,7 +23,7 @@ from jzsl.tasks.gzsl import GZSL
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A source that has its problem."""
+    """A source whose problem is loaded already."""
 
     problem: Problem
 
@@ -40,7 +40,7 @@ class Runs:
         tasks: what is scored; the test samples below are those of the first one.
         sths: rounds of self-training; None is inductive.
         offset: calibration offset on the scores of unseen classes.
-        validation: whether validation classes take the place of the unseen ones; metrics then hold the best offset.
+        validation: whether validation classes are treated as the unseen ones; metrics then include the best offset.
 
     Attributes:
         method: what the base builds for the first task.
@@ -91,7 +91,7 @@ class Runs:
 
     def metrics(self, state: Any) -> dict[str, float]:
         """The tasks' metrics in percent."""
-        return self._trainer.scores(state).numbers()
+        return self._trainer.scores(state).metrics()
 
     def last_metrics(self) -> list[dict[str, float]]:
         """For each seed the metrics at the end."""

@@ -1,4 +1,4 @@
-"""STHS, table 3: is hardness sampling better than random sampling, and than what one would try instead?
+"""STHS, table 3: is hardness sampling better than random sampling, and than the alternatives?
 
 Columns: base, group (selection and refinement), T1 after the last round (%, mean over seeds), std, values (one per
 seed).

@@ -1,4 +1,4 @@
-"""HAS, eq. 9: the seen-unseen curve of every base, with the points of no calibration and of an offset chosen before.
+"""HAS, eq. 9: the seen-unseen curve of every base, with its points without and with the calibration offset.
 
 Columns: base, scores (uncalibrated, calibrated), offset (on the scores of unseen classes), U, S, H, AUSUC (%, means
 over seeds), their standard deviations.
@@ -22,7 +22,7 @@ _AXIS = np.linspace(0, 1, 101)
 
 
 def seen_unseen_curve(setup: StudySetup) -> StudyResult:
-    """U, S, H without calibration and with the offset that validation classes chose, on the whole curve."""
+    """U, S, H without calibration and with the offset chosen on validation classes, on the whole curve."""
     rows: list[dict[str, Any]] = []
     curves: dict[str, Float[np.ndarray, " u"]] = {}
     h: dict[tuple[str, str], Seeds] = {}

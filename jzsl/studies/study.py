@@ -31,7 +31,7 @@ class StudyResult(NamedTuple):
     """What a study returns.
 
     Attributes:
-        answer: what the numbers say, also where they contradict the source.
+        answer: what the results show, also where they contradict the source.
         rows: the table, one dictionary per row.
         draw: fills a new Matplotlib figure.
         notes: what a reader must know (setting, features).
@@ -56,7 +56,7 @@ class StudySetup:
         epochs: epochs of each training.
         seeds: number of seeds.
         rounds: T, where a study self-trains.
-        hard_class_fraction: K there, as a share of the unseen classes.
+        hard_class_fraction: K, as a share of the unseen classes, where a study self-trains.
         progress: called with one line about each step.
         frequency: how often each sample of the problem is recognised, by people or by other means, in [0, 1]; None
             where it was not measured.
@@ -148,7 +148,7 @@ def claim(differences: Iterable[Difference]) -> str:
 
 
 def verdict(held: bool | None) -> str:
-    """The end of a sentence that begins with "That ..."; None: a number that decides it is undefined, such as the
+    """The end of a sentence that begins with "That ..."; None: a metric that it depends on is undefined, such as the
     correlation of a constant."""
     if held is None:
         return "is undefined here"
@@ -205,7 +205,7 @@ def write(title: str, result: StudyResult, out: Path, header: dict[str, Any]) ->
         title: of the figure; the study's question.
         result: of the study.
         out: the folder to make.
-        header: what table.json says beside.
+        header: further entries of table.json.
 
     Raises:
         InputError: if the folder cannot be made.

@@ -61,8 +61,8 @@ def training_dynamics(setup: StudySetup) -> StudyResult:
 def recognition_frequency(setup: StudySetup) -> tuple[Float[np.ndarray, " n"], str]:
     """How often each test sample of a seen class is recognised, and a note that says by whom.
 
-    As the setup has it measured, or else the share of linear models that are right, each trained on a random half of
-    the training samples.
+    As measured in the setup, or else the share of linear models that are right, each trained on a random half of the
+    training samples.
     """
     harness = Harness(setup, Supervised(hidden=None), Adaptation())
     if setup.frequency is not None:
@@ -92,7 +92,7 @@ def _train(setup: StudySetup, name: str, group: Int[np.ndarray, " n"]) -> Any:
 
 
 def _observations(mean: Any, hard: int, easy: int) -> tuple[list[bool], str]:
-    """Whether the paper's three observations hold for the hardest and the easiest bin, and the numbers behind them."""
+    """Whether the paper's three observations hold for the hardest and the easiest bin, and a sentence on them."""
     norm, avh = (_settled(values[:, easy]) for values in (mean.norm, mean.avh))
     held = [
         bool((np.diff(mean.norm[:, easy]) > 0).all()),

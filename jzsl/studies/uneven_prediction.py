@@ -32,7 +32,7 @@ def uneven_prediction(setup: StudySetup) -> StudyResult:
             for c in order
         ]
     held = all(top - bottom > 30 for _, top, bottom in gaps)
-    numbers = "; ".join(f"{name}: best third {top:.1f} %, worst third {bottom:.1f} %" for name, top, bottom in gaps)
+    words = "; ".join(f"{name}: best third {top:.1f} %, worst third {bottom:.1f} %" for name, top, bottom in gaps)
 
     def draw(figure):
         axes = figure.subplots()
@@ -44,7 +44,7 @@ def uneven_prediction(setup: StudySetup) -> StudyResult:
         axes.legend()
 
     return StudyResult(
-        f"The uneven prediction phenomenon {verdict(held)} (a gap of 30 points or more): {numbers}.",
+        f"The uneven prediction phenomenon {verdict(held)} (a gap of 30 points or more): {words}.",
         rows,
         draw,
         notes,

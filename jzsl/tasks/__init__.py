@@ -1,1 +1,1 @@
-"""What a method is asked about test samples: which of them, among which classes, and how the answer is scored."""
+"""Tasks: which test samples are classified, among which classes, and how the predictions are scored."""

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from jzsl.metrics.accuracy import harmonic_mean, mean_per_class_accuracy
 from jzsl.metrics.curve import seen_unseen_curve
-from jzsl.metrics.group_detection import stage_errors
+from jzsl.metrics.group_detection import decision_errors
 from jzsl.problem.problem import Problem
 
 
@@ -17,7 +17,7 @@ class GZSL:
     """All test samples, seen and unseen classes mixed, among all classes.
 
     Scored by the mean accuracy of unseen (U) and of seen classes (S), their harmonic mean H, the area under the
-    seen-unseen curve, and what `jzsl.metrics.group_detection` says of the two stages.
+    seen-unseen curve, and the metrics of `jzsl.metrics.group_detection`.
     """
 
     name: ClassVar[str] = "gzsl"
@@ -42,11 +42,11 @@ class GZSL:
         predicted = candidates[scores.argmax(1)]
         seen = mean_per_class_accuracy(truth, predicted, np.intersect1d(candidates[is_seen], truth))
         unseen = mean_per_class_accuracy(truth, predicted, candidates[~is_seen])
-        numbers = {
+        metrics = {
             "U": unseen,
             "S": seen,
             "H": harmonic_mean(seen, unseen),
             "AUSUC": seen_unseen_curve(scores, truth, candidates, is_seen).area,
-            **stage_errors(scores, truth, candidates, is_seen),
+            **decision_errors(scores, truth, candidates, is_seen),
         }
-        return {name: 100 * value for name, value in numbers.items()}
+        return {name: 100 * value for name, value in metrics.items()}

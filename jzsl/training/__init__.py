@@ -1,1 +1,1 @@
-"""Epochs in one compiled loop, checkpoints, and the driver of a run."""
+"""What methods are made of: minibatches, epochs in one compiled loop, gradient descent."""

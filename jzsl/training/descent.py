@@ -1,4 +1,4 @@
-"""Gradient descent over the epochs of a pool: a loss of minibatches and an optimizer make a training."""
+"""Gradient descent over the epochs of a pool: from the loss of a minibatch and an optimizer."""
 
 from typing import Any, Protocol
 
@@ -14,13 +14,13 @@ class Loss(Protocol):
     def __call__(
         self, params: Any, key: Key[Array, ""], indices: Int[Array, " b"], valid: Float[Array, " b"], /
     ) -> tuple[Float[Array, ""], Metrics]:
-        """What descends, and the metrics of a minibatch.
+        """The loss and the metrics of a minibatch.
 
         Args:
-            params: whatever is learned.
+            params: what is learned.
             key: of the minibatch.
             indices: of its samples.
-            valid: 1 for samples that count, 0 for fillers.
+            valid: 1 for samples that count, 0 for padding.
         """
         ...
 
@@ -40,7 +40,7 @@ def descend(
 
     Args:
         loss: see `Loss`.
-        optimizer: makes steps of gradients.
+        optimizer: turns gradients into steps.
         params: to start from.
         moments: the optimizer's state.
         key, w, first_epoch, epochs, batch_size: as in `run_epochs`.
@@ -60,5 +60,5 @@ def descend(
 
 
 def per_valid(total: Float[Array, ""], valid: Float[Array, " b"], batch_size: int) -> Metrics:
-    """The loss of a minibatch for the journal: the mean over valid samples of a sum that was divided by b."""
+    """The loss of a minibatch as a metric: the mean over valid samples, from `total`, their sum divided by b."""
     return {"loss": total * batch_size / valid.sum()}

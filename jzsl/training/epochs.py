@@ -1,4 +1,4 @@
-"""Epochs of minibatches over a pool as one compiled loop, steps spent only on rows whose multiplicity is positive."""
+"""Epochs of minibatches over a pool as one compiled loop, with steps only for samples of positive multiplicity."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +14,19 @@ from jzsl.types import Metrics
 
 
 def epoch_order(key: Key[Array, ""], w: Int[Array | np.ndarray, " n"]) -> tuple[Int[Array, " n"], Int[Array, ""]]:
-    """A random order of the rows, each as often as its multiplicity says.
+    """Indices of the samples in random order, each as often as its multiplicity says.
 
     Returns:
-        The order, of the pool's capacity n, and its length in use, sum(w). Entries past it mean nothing. If the
-        sum exceeds n the length in use is n, and some rows are left out: `run_epochs` reports that as a NaN.
+        The order, of the pool's capacity n, and its length in use, sum(w). Entries past it have no meaning. If the
+        sum exceeds n the length in use is n, and some samples are left out: `run_epochs` reports that as a NaN.
     """
     capacity = len(w)
     ends = jnp.cumsum(w)
     used = jnp.minimum(ends[-1], capacity)
-    # Position p of the list of all draws belongs to the first row whose cumulative multiplicity exceeds p.
-    rows = jnp.searchsorted(ends, jnp.arange(capacity), side="right")
+    # Position p of the list of all draws belongs to the first sample whose cumulative multiplicity exceeds p.
+    samples = jnp.searchsorted(ends, jnp.arange(capacity), side="right")
     shuffle = jnp.where(jnp.arange(capacity) < used, jax.random.uniform(key, (capacity,)), jnp.inf)
-    return rows[jnp.argsort(shuffle)], used
+    return samples[jnp.argsort(shuffle)], used
 
 
 def run_epochs(
@@ -40,11 +40,11 @@ def run_epochs(
 ) -> tuple[Any, Metrics]:
     """Runs `step` over every minibatch of epochs first_epoch, ..., first_epoch + epochs - 1.
 
-    The bounds are traced: the same program serves any number of epochs and of rows in use. The last minibatch of
-    an epoch is filled up with rows whose `valid` is 0.
+    The bounds are traced: the same program serves any number of epochs and of samples in use. The last minibatch
+    of an epoch is padded with samples whose `valid` is 0.
 
     Args:
-        step: (carry, key, rows[b], valid[b]) -> (carry, metrics), one minibatch.
+        step: (carry, key, indices[b], valid[b]) -> (carry, metrics), one minibatch.
         carry: the first carry.
         key: base key; epoch e shuffles with stream "order", minibatch i of it gets stream "minibatch".
         w: multiplicities.
@@ -57,14 +57,14 @@ def run_epochs(
     """
     capacity = len(w)
     padding = -capacity % batch_size
-    lane = jnp.arange(batch_size)
+    slots = jnp.arange(batch_size)
 
-    def one(index, loop):
+    def one(number, loop):
         carry, total, count, epoch_key, order, used = loop
-        rows = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
-        valid = (index * batch_size + lane < used).astype(jnp.float32)
-        rows, valid = over_data((rows, valid))
-        carry, metrics = step(carry, stream(epoch_key, "minibatch", index), rows, valid)
+        indices = jax.lax.dynamic_slice(order, (number * batch_size,), (batch_size,))
+        valid = (number * batch_size + slots < used).astype(jnp.float32)
+        indices, valid = over_data((indices, valid))
+        carry, metrics = step(carry, stream(epoch_key, "minibatch", number), indices, valid)
         return carry, jax.tree.map(jnp.add, total, metrics), count + 1, epoch_key, order, used
 
     def epoch(number, loop):
@@ -74,7 +74,7 @@ def run_epochs(
         minibatches = (used + batch_size - 1) // batch_size
         return jax.lax.fori_loop(0, minibatches, one, (*loop, epoch_key, order, used))[:3]
 
-    shapes = jax.eval_shape(step, carry, key, lane, lane.astype(jnp.float32))[1]
+    shapes = jax.eval_shape(step, carry, key, slots, slots.astype(jnp.float32))[1]
     total = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     carry, total, count = jax.lax.fori_loop(
         first_epoch, first_epoch + epochs, epoch, (carry, total, jnp.zeros((), jnp.int32))

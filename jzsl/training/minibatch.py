@@ -1,4 +1,4 @@
-"""What a method reads of a pool: its labelled samples, and the samples of a minibatch in float32."""
+"""What a method takes from a pool: its labelled samples, and the samples of a minibatch in float32."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from jzsl.types import Pool
 
 
 class Minibatch(NamedTuple):
-    """Some samples of a pool.
+    """The samples of one minibatch.
 
     Attributes:
         x: in float32; uint8 images in [0, 1].

@@ -19,6 +19,7 @@ from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import tyro
+from jaxtyping import AbstractArray
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
 
 from jzsl.errors import InputError
@@ -292,7 +293,7 @@ def _candidates(part: Part, owner: Any, name: str, namespace: Mapping[str, Any])
     classes = {
         cls.__name__: cls
         for cls in namespace.values()
-        if isinstance(cls, type) and dataclasses.is_dataclass(cls) and _suits(cls, part)
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls) and _suits(cls, part) and not isinstance(owner, cls)
     }
     for package in _packages(part, owner, name):
         for cls in classes_in(package):
@@ -337,6 +338,10 @@ def _meets(cls: type, protocol: Any) -> bool:
 
 
 def _returns_alike(method: Any, expected: Any) -> bool:
-    """Whether two methods are annotated to return one type, where both say so: a prior builds no selector."""
+    """Whether two methods are annotated to return one class, where both are: a prior builds no selector.
+
+    Annotations of arrays are another class each time they are written, and are not compared.
+    """
     given, wanted = (getattr(of, "__annotations__", {}).get("return") for of in (method, expected))
-    return not (isinstance(given, type) and isinstance(wanted, type)) or wanted in given.__mro__
+    classes = [each for each in (given, wanted) if isinstance(each, type) and not issubclass(each, AbstractArray)]
+    return len(classes) < 2 or classes[1] in classes[0].__mro__

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jzsl.driver.tune import CRITERIA, Candidate, rank_correlations
+from jzsl.driver.tune import CRITERIA, Trial, rank_correlations
 from jzsl.report.figures import COLOURS
 from jzsl.self_training.parts import name_of
 from jzsl.self_training.selection.hard_classes import hard_class_fraction
@@ -11,7 +11,7 @@ from jzsl.studies.study import StudyResult, seed_columns
 TUNING_TITLE = "Which settings of self-training are best on classes treated as unseen?"
 
 
-def tuning_result(candidates: list[Candidate]) -> StudyResult:
+def tuning_result(candidates: list[Trial]) -> StudyResult:
     """From candidates sorted by their mean T1 on validation classes."""
     rows = [
         {

@@ -301,7 +301,7 @@ def test_weight_decay_is_the_gradient_of_half_the_squared_weights(pool, classes,
         config = make(hidden=8, l2=l2, batch_size=len(pool.x))
         method = config.build(Adaptation())
         start = method.init(jax.random.key(0), pool, classes)
-        end, _ = jax.jit(method.fit)(start, pool, classes, 1)
+        end, _ = jax.jit(method.fit)(start, pool, classes, 1, 1)
         moments.append(optax.tree_utils.tree_get(end.optimizer, "mu"))
     assert start is not None
     jax.tree.map(

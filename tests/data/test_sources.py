@@ -287,7 +287,7 @@ def test_digits_as_images_are_the_digits():
 
 
 def test_linear_gaussian_has_the_covariance_it_claims():
-    source = LinearGaussian(classes=3, unseen=1, rows_per_class=20_000, features=4, latents=2)
+    source = LinearGaussian(classes=3, unseen=1, samples_per_class=20_000, features=4, latents=2)
     problem, truth = source.load(), source.truth()
     x = problem.samples - truth.mean(problem.required_semantics)[problem.labels]
     tolerance = 5 * truth.covariance.max() * np.sqrt(2 / len(x))
@@ -319,12 +319,12 @@ def test_validation_classes_are_at_least_two_or_none():
         assert len(classes) == (0 if count < 4 else max(2, round(count / 5)))
         assert count - len(classes) >= min(count, 2)
         assert ("none, as there are" in how) == (not len(classes))
-    few = LinearGaussian(classes=6, unseen=3, rows_per_class=5).load()
+    few = LinearGaussian(classes=6, unseen=3, samples_per_class=5).load()
     assert not len(few.splits.validation_classes)
     assert "3 seen classes" in few.provenance.notes[0]
     with pytest.raises(InputError, match="validation_classes: none"):
         few.validation()
-    assert len(LinearGaussian(classes=8, unseen=3, rows_per_class=5).load().validation().unseen_classes) == 2
+    assert len(LinearGaussian(classes=8, unseen=3, samples_per_class=5).load().validation().unseen_classes) == 2
 
 
 def test_a_single_published_validation_class_is_replaced(folder):

@@ -20,7 +20,7 @@ from jzsl.devices.processes import Cluster
 from jzsl.errors import InputError
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
-LONG = ("--train.epochs", "80", "--seeds", "1", "--tasks", "zsl")
+LONG = ("--train.epochs", "80", "--seeds", "1", "--tasks", "ZSL")
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from jzsl.config import Train
-from jzsl.devices.mesh import ROWS_MULTIPLE, by_rows, device_mesh, keys_of, shared
+from jzsl.devices.mesh import SAMPLES_MULTIPLE, by_samples, device_mesh, keys_of, shared
 from jzsl.devices.replicas import replica, replicate
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
@@ -38,11 +38,11 @@ def assert_equal_to_single_runs(batched, devices, rtol, each=1, config=None):
     """Two epochs for four seeds, `each` devices sharing the rows of one, against the single runs."""
     config = config or load_config(TINY)
     problem = config.data.load()
-    view = view_of(problem, multiple=ROWS_MULTIPLE)
+    view = view_of(problem, multiple=SAMPLES_MULTIPLE)
     method = config.method.build(ZSL())
     mesh = device_mesh(4, each, jax.devices()[:devices])
     assert mesh.size == devices
-    pool, classes = by_rows(view.pool, mesh), shared(view.classes, mesh)
+    pool, classes = by_samples(view.pool, mesh), shared(view.classes, mesh)
     init = jax.jit(replicate(method.init, mesh, (True, False, False), batched))
     traces = []
 
@@ -96,7 +96,7 @@ def test_swept_scalars_are_replicas():
 def test_resuming_with_another_number_at_once_is_refused(tmp_path):
     config = dataclasses.replace(load_config(TINY), seeds=2, parallel_seeds=2, tasks=(ZSL(),))
     run(config, tmp_path / "run", False, QUIET)
-    with pytest.raises(InputError, match="2 seeds at once, here 1; leave --parallel-seeds out"):
+    with pytest.raises(InputError, match="2 parallel seeds, here 1; omit --parallel-seeds"):
         run(dataclasses.replace(config, parallel_seeds=1), tmp_path / "run", True, QUIET)
     assert run(dataclasses.replace(config, parallel_seeds=None), tmp_path / "run", True, QUIET)["T1"]
 

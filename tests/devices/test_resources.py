@@ -57,7 +57,7 @@ def test_a_run_that_cannot_fit_is_refused_with_numbers_and_a_way_out(tmp_path, c
 def test_a_pool_larger_than_the_machine_is_refused_before_it_is_made(monkeypatch):
     problem = load_config(TINY).data.load()
     monkeypatch.setattr(memory, "host_memory", lambda: 1000)
-    with pytest.raises(InputError, match=r"a pool of \d+ rows: 0.0 GB needed, but this machine has 0.0 GB"):
+    with pytest.raises(InputError, match=r"a pool of \d+ samples: 0.0 GB needed, but this machine has 0.0 GB"):
         inductive(problem)
 
 
@@ -97,7 +97,7 @@ def test_profile_writes_a_trace_and_a_table(tmp_path, capsys):
         "--train.epochs",
         "2",
         "--tasks",
-        "zsl",
+        "ZSL",
     ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out

@@ -120,5 +120,5 @@ def test_what_needs_all_rows_is_refused(config, problem):
         dataclasses.replace(config, samples_per_block=64, tasks=(ZSL(), GZSL()))
     with pytest.raises(InputError, match="samples_per_block: 0 found, expected at least 1"):
         dataclasses.replace(config, samples_per_block=0)
-    with pytest.raises(InputError, match="this method needs all rows at once"):
+    with pytest.raises(InputError, match="this method needs all samples at once"):
         streaming(dataclasses.replace(config, method=ESZSL()), problem, 64)

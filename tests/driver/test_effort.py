@@ -20,7 +20,7 @@ from jzsl.self_training.sths import STHS
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
-DATA = LinearGaussian(classes=9, unseen=4, rows_per_class=20, features=6, semantics=4, latents=2)
+DATA = LinearGaussian(classes=9, unseen=4, samples_per_class=20, features=6, semantics=4, latents=2)
 SELF_TRAINED = Experiment(
     DATA,
     Generative(
@@ -85,7 +85,7 @@ def test_scores_that_replicas_share_come_to_the_host_once(seeds, monkeypatch):
     monkeypatch.setattr(scoring, "on_host", counted)
     scores = trainer.scores(states)
     for number in range(seeds):
-        assert scores.numbers(number)["T1"] > 0
+        assert scores.metrics(number)["T1"] > 0
         assert scores.details(number)["class_frequency"]
     assert len(moved) == 2  # the scores, and the details
 

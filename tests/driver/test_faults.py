@@ -23,7 +23,7 @@ from jzsl.tasks.zsl import ZSL
 from tests.driver.test_runner import assert_same_run, stopping_after
 
 TINY = Path(__file__).parent / "tiny.py"
-ARGUMENTS = ["run", str(TINY), "--tasks", "zsl"]
+ARGUMENTS = ["run", str(TINY), "--tasks", "ZSL"]
 
 
 def test_a_disk_that_fills_loses_nothing(tmp_path):

@@ -20,7 +20,7 @@ STARTING = 0.15
 
 
 def start(out: Path, epochs: int, *more: str) -> subprocess.Popen[str]:
-    options = ["--train.epochs", str(epochs), "--seeds", "2", "--tasks", "zsl", "--out", str(out), *more]
+    options = ["--train.epochs", str(epochs), "--seeds", "2", "--tasks", "ZSL", "--out", str(out), *more]
     environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(CACHE)}
     command = [sys.executable, "-m", "jzsl", "run", str(TINY), *options]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True)

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from jzsl.config import Experiment, Train
+from jzsl.data.synthetic import LinearGaussian
 from jzsl.devices.program import Program
 from jzsl.devices.replicas import replicate
 from jzsl.driver import plan, runner
@@ -31,7 +32,10 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def config() -> Experiment:
-    return load_config(TINY)
+    """Eight seen classes, two of them for validation."""
+    tiny = load_config(TINY)
+    assert isinstance(tiny.data, LinearGaussian)
+    return dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, classes=11))
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +78,13 @@ def test_run_writes_what_it_promises(whole, config):
     assert [last[seed]["T1"] for seed in (0, 1)] == result["T1"]["values"]
 
 
-def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole):
+def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole, config):
     out, result = whole
     curves = [[r["T1"] for r in rows(out) if r["phase"] == "validation" and r["seed"] == s] for s in (0, 1)]
-    assert result["epochs"] == np.mean(curves, axis=0).argmax() + 1
+    mean = np.mean(curves, axis=0)
+    assert np.ptp(mean) > 0, "a flat curve chooses nothing"
+    assert result["epochs"] == mean.argmax() + 1
+    assert len(config.data.load().validation().unseen_classes) == 2
     assert result["epochs_chosen"]
 
 
@@ -118,7 +125,7 @@ def test_training_sees_no_test_label(config):
     for part in (problem, dataclasses.replace(problem, labels=labels)):
         trainer = inductive_trainer(part, config)
         state, _ = trainer.fit(trainer.init((0,)), 0, 2, 2)
-        ends.append((state.generator.params, trainer.scores(state).numbers()))
+        ends.append((state.generator.params, trainer.scores(state).metrics()))
     jax.tree.map(np.testing.assert_array_equal, ends[0][0], ends[1][0])
     assert ends[0][1] != ends[1][1]
 

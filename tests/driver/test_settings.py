@@ -45,7 +45,7 @@ from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
 QUIET = Console(quiet=True)
-DATA = LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2)
+DATA = LinearGaussian(classes=9, unseen=4, samples_per_class=30, features=8, semantics=4, latents=2)
 BASES = {
     "s2v": S2V(hidden=16, batch_size=32),
     "abp": Generative(

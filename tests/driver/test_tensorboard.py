@@ -31,7 +31,7 @@ def scalars(folder):
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_event_files_are_the_journal(interrupted, tmp_path, monkeypatch):
     out = tmp_path / "run"
-    arguments = ["run", str(TINY), "--out", str(out), "--tensorboard", "--tasks", "zsl"]
+    arguments = ["run", str(TINY), "--out", str(out), "--tensorboard", "--tasks", "ZSL"]
     if interrupted:
         with monkeypatch.context() as patch:
             stopping_after(patch, 3, KeyboardInterrupt())

@@ -14,7 +14,7 @@ from jzsl.cli import main
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver.load import load_namespace
-from jzsl.driver.tune import Candidate, Grid, Setting, mutual_information, rank_correlations, tune
+from jzsl.driver.tune import Grid, GridPoint, Trial, mutual_information, rank_correlations, tune
 from jzsl.errors import InputError
 from jzsl.methods.s2v import S2V
 from jzsl.self_training.priors.uniform import Uniform
@@ -30,7 +30,7 @@ from jzsl.verbs.parts import parse
 from jzsl.verbs.run import RunOptions
 
 CONFIG = Experiment(
-    data=LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4, latents=2),
+    data=LinearGaussian(classes=14, unseen=3, samples_per_class=20, features=8, semantics=4, latents=2),
     method=S2V(hidden=16, batch_size=64),
     train=Train(epochs=2),
     seeds=2,
@@ -84,7 +84,7 @@ def test_mutual_information(random):
 def test_rank_correlations(random):
     t1, information = random.normal(size=(2, 6))
     candidates = [
-        Candidate(Setting(1, STHS(1, CFBS(0.5))), [t], [i], [1.0], [t**3]) for t, i in zip(t1, information, strict=True)
+        Trial(GridPoint(1, STHS(1, CFBS(0.5))), [t], [i], [1.0], [t**3]) for t, i in zip(t1, information, strict=True)
     ]
     found = rank_correlations(candidates)
     assert found["information"] == pytest.approx(spearmanr(information, t1)[0])
@@ -96,7 +96,7 @@ def test_tune_from_the_command_line(tmp_path, capsys):
     config = tmp_path / "config.py"
     config.write_text(
         "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
-        "CONFIG = Experiment(LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4),"
+        "CONFIG = Experiment(LinearGaussian(classes=14, unseen=3, samples_per_class=20, features=8, semantics=4),"
         " S2V(hidden=16), Train(epochs=2), seeds=2, self_training=STHS())\n"
     )
     arguments = [
@@ -189,7 +189,7 @@ def test_the_printed_command_runs_the_chosen_setting(tmp_path, capsys):
     config.write_text(
         "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
         "from jzsl.self_training.schedules.portion import PortionSchedule\n"
-        "CONFIG = Experiment(LinearGaussian(classes=14, unseen=3, rows_per_class=20, features=8, semantics=4),"
+        "CONFIG = Experiment(LinearGaussian(classes=14, unseen=3, samples_per_class=20, features=8, semantics=4),"
         " S2V(hidden=16), Train(epochs=2), seeds=2, self_training=STHS(schedule=PortionSchedule(0.3, 0.1, 0.6)))\n"
     )
     arguments = [

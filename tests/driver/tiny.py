@@ -10,7 +10,7 @@ from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
 CONFIG = Experiment(
-    data=LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2),
+    data=LinearGaussian(classes=8, unseen=3, samples_per_class=20, features=6, semantics=4, latents=2),
     method=Generative(
         ABP(hidden=16, latent=2, batch_size=16, langevin_steps=3),
         zsl=KNN(5),

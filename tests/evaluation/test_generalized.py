@@ -5,7 +5,7 @@ import pytest
 
 from jzsl.metrics.calibration import best_offset, column_offsets
 from jzsl.metrics.curve import SeenUnseenCurve, seen_unseen_curve
-from jzsl.metrics.group_detection import stage_errors
+from jzsl.metrics.group_detection import decision_errors
 
 CANDIDATES = np.array([4, 0, 2, 1, 3])
 IS_SEEN = np.array([True, False, True, False, True])  # seen: 4, 2, 3; unseen: 0, 1
@@ -29,7 +29,7 @@ def h_of(predicted, y):
 
 def test_stages_are_loops(case):
     scores, y = case
-    found = stage_errors(scores, y, CANDIDATES, IS_SEEN)
+    found = decision_errors(scores, y, CANDIDATES, IS_SEEN)
     known, seen_right, unseen_right = (np.empty(80, int) for _ in range(3))
     gate = np.empty(80)
     for row in range(80):
@@ -57,7 +57,7 @@ def test_the_threshold_of_fpr95_finds_exactly_95_percent():
     """Samples of the two classes alternate: 95 of 100 unseen ones lie at 6 or above, and 94 of 100 seen ones."""
     gate = np.concatenate([np.arange(1, 101), np.arange(100) + 0.5])
     scores = np.stack([np.zeros(200), gate], 1)
-    found = stage_errors(scores, np.repeat([1, 0], 100), np.array([0, 1]), np.array([True, False]))
+    found = decision_errors(scores, np.repeat([1, 0], 100), np.array([0, 1]), np.array([True, False]))
     assert found["FPR95_test"] == pytest.approx(0.94)
 
 

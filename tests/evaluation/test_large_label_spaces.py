@@ -23,7 +23,7 @@ from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable
 
-SOURCE = LinearGaussian(classes=10, unseen=6, rows_per_class=20, features=8, semantics=4, latents=2)
+SOURCE = LinearGaussian(classes=10, unseen=6, samples_per_class=20, features=8, semantics=4, latents=2)
 
 
 def test_chunks_keep_the_best_columns(random):
@@ -50,7 +50,7 @@ def test_hit_rates_are_those_of_loops(random):
 
 
 def test_scores_in_chunks_are_the_protocols(monkeypatch, random):
-    monkeypatch.setattr("jzsl.evaluation.protocol.CHUNK_ROWS", 7)
+    monkeypatch.setattr("jzsl.evaluation.protocol.CHUNK", 7)
     problem = SOURCE.load()
     protocol = Protocol(problem, inductive(problem))
     chunks = list(protocol.chunks(ZSL()))
@@ -198,5 +198,5 @@ def test_a_run_of_many_classes(folder, tmp_path, capsys):
         assert name in printed
     assert "100.0" in printed  # five classes, five guesses
     assert main(["predict", str(out), str(folder / "features.npy"), "--out", str(tmp_path / "p.csv")]) == 0
-    assert main(["run", str(config), "--out", str(tmp_path / "g"), "--tasks", "gzsl"]) == 2
+    assert main(["run", str(config), "--out", str(tmp_path / "g"), "--tasks", "GZSL"]) == 2
     assert "top" in capsys.readouterr().err

@@ -150,7 +150,7 @@ def test_foreign_configs(count):
 
 
 _FIELDS = ["seeds", "train.epochs", "train.max-epochs", "tasks", "method.per-class", "method.generator.sigma",
-           "method.generator.kernel", "method.zsl.neighbours", "data.classes", "data.rows-per-class", "memory-gb",
+           "method.generator.kernel", "method.zsl.neighbours", "data.classes", "data.samples-per-class", "memory-gb",
            "parallel-seeds", "transform", "calibration", "self-training.rounds", "selection", "out",
            "nonsense"]  # fmt: skip
 _VALUES = st.one_of(

@@ -153,7 +153,7 @@ def test_training_equals_algorithm_1_in_numpy(pool, classes, random, masked):
 
 def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, view, pool, classes):
     """With the true generator and no learning the latents sample N(m, V) of every row; absent rows keep theirs."""
-    truth = LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2).truth()
+    truth = LinearGaussian(classes=8, unseen=3, samples_per_class=20, features=6, semantics=4, latents=2).truth()
     raw = inductive(problem, Unscaled())
     absent = np.arange(len(raw.pool.x)) % 4 == 0
     pool = jax.device_put(raw.pool._replace(w=np.int32(~absent)))
@@ -185,7 +185,7 @@ def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, vi
 
 def test_learned_likelihood_approaches_the_optimum():
     """On held-out rows of seen classes the learned linear generator comes within 0.15 nats a row of the truth."""
-    source = LinearGaussian(rows_per_class=200, features=8, semantics=4, latents=2)
+    source = LinearGaussian(samples_per_class=200, features=8, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
     view = inductive(problem, Unscaled())
     pool, classes = jax.device_put((view.pool, view.classes))
@@ -282,7 +282,7 @@ def test_latents_of_several_minibatches_are_inferred_by_the_same_weights(pool, c
 
 def test_sigma_is_learned():
     """From twice the truth to the truth; from each class's own residuals to each class's own noise."""
-    source = LinearGaussian(classes=6, unseen=2, rows_per_class=150, features=12, semantics=4, latents=2)
+    source = LinearGaussian(classes=6, unseen=2, samples_per_class=150, features=12, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
     view = inductive(problem, Unscaled())
     x, y = view.pool.x.copy(), view.pool.y

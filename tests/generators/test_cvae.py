@@ -57,7 +57,7 @@ def test_the_bound_is_below_the_likelihood_and_tight_at_the_posterior(random):
 
 def test_training_brings_the_bound_to_the_exact_likelihood():
     """On held-out rows: below log p of the true model, and within 0.3 nats of it."""
-    source = LinearGaussian(rows_per_class=200, features=8, semantics=4, latents=2)
+    source = LinearGaussian(samples_per_class=200, features=8, semantics=4, latents=2)
     problem, truth = source.load(), source.truth()
     view = inductive(problem, Unscaled())
     pool, classes = jax.device_put((view.pool, view.classes))

@@ -27,7 +27,7 @@ CONFIG = Gated(S2V(hidden=32, batch_size=32), Softmax(epochs=80, batch_size=32),
 @pytest.fixture(scope="module")
 def problem():
     """Classes far apart: each expert has an easy task."""
-    source = LinearGaussian(classes=8, unseen=3, rows_per_class=40, features=10, semantics=5, latents=1, sigma=0.1)
+    source = LinearGaussian(classes=8, unseen=3, samples_per_class=40, features=10, semantics=5, latents=1, sigma=0.1)
     return source.load()
 
 
@@ -138,7 +138,7 @@ def test_scores_are_the_experts_behind_the_gate(problem, view, trained):
 
 
 def test_it_asks_for_a_separate_pool():
-    data = LinearGaussian(classes=8, unseen=3, rows_per_class=20, features=6, semantics=4, latents=2)
+    data = LinearGaussian(classes=8, unseen=3, samples_per_class=20, features=6, semantics=4, latents=2)
     for self_training in (None, STHS(strict=True)):
         with pytest.raises(InputError, match="pool of their own"):
             Experiment(data, CONFIG, Train(epochs=2), (GZSL(),), self_training=self_training)

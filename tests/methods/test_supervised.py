@@ -69,7 +69,7 @@ def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     np.testing.assert_array_equal(view.candidates.classes, np.arange(10))
     protocol = Protocol(problem, view)
     np.testing.assert_array_equal(protocol.samples(Adaptation()), view.pool.x[view.labelled :])
-    with pytest.raises(InputError, match=r"test_unseen: no rows, so the task zsl"):
+    with pytest.raises(InputError, match=r"test_unseen: no samples, so the task zsl"):
         protocol.queries(ZSL())
     clean, shifted = DigitsShift(1.0, 0.0, 0.0).load(), problem
     rows = problem.splits.train

@@ -288,7 +288,7 @@ def test_images_without_semantics_or_unseen_classes(tmp_path, random):
 
 def test_very_many_classes(tmp_path):
     """More than a confusion matrix has room for, and of each sample only the best columns."""
-    source = LinearGaussian(classes=2100, unseen=1050, rows_per_class=2, features=8, semantics=4, latents=1)
+    source = LinearGaussian(classes=2100, unseen=1050, samples_per_class=2, features=8, semantics=4, latents=1)
     experiment = Experiment(source, ESZSL(), Train(epochs=1), seeds=1, top=(5,))
     run(experiment, tmp_path / "run", False, Console(quiet=True))
     artifacts = read(tmp_path / "run")

@@ -70,7 +70,7 @@ BASES = {
 
 @pytest.fixture(scope="module")
 def problem():
-    return LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2).load()
+    return LinearGaussian(classes=9, unseen=4, samples_per_class=30, features=8, semantics=4, latents=2).load()
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_unselected_rows_have_no_influence(view, arrays):
 
 def test_self_training_helps_where_classes_form_groups():
     """Well separated classes: from a weak base the rounds reach a better accuracy, over three seeds."""
-    source = LinearGaussian(classes=12, unseen=5, rows_per_class=40, features=16, semantics=6, latents=1, sigma=0.15)
+    source = LinearGaussian(classes=12, unseen=5, samples_per_class=40, features=16, semantics=6, latents=1, sigma=0.15)
     problem = source.load()
     view = transductive(problem)
     protocol, arrays = Protocol(problem, view), jax.device_put((view.pool, view.classes, view.candidates))
@@ -280,7 +280,7 @@ def test_known_prior_and_confusion_reach_the_selection(view, arrays):
 def config(problem) -> Experiment:
     del problem
     return Experiment(
-        data=LinearGaussian(classes=9, unseen=4, rows_per_class=30, features=8, semantics=4, latents=2),
+        data=LinearGaussian(classes=9, unseen=4, samples_per_class=30, features=8, semantics=4, latents=2),
         method=BASES["abp"],
         train=Train(epochs=3, chunk=2, checkpoint_seconds=0),
         seeds=2,

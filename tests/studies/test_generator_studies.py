@@ -29,7 +29,7 @@ from jzsl.studies.seen_classes import with_seen
 from jzsl.studies.study import StudySetup
 from jzsl.studies.synthetic_count import synthetic_count
 
-SOURCE = LinearGaussian(classes=11, unseen=4, rows_per_class=20, features=8, semantics=4, latents=2)
+SOURCE = LinearGaussian(classes=11, unseen=4, samples_per_class=20, features=8, semantics=4, latents=2)
 MEAN = {"zsl_noise": False, "gzsl_noise": False}
 HEADS = {"zsl": KNN(5), "gzsl": Softmax(epochs=2), "per_class": 20}
 BASES: dict[str, MethodConfig] = {

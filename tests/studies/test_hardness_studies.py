@@ -32,7 +32,7 @@ from jzsl.studies.study import StudySetup, write
 from jzsl.studies.training_dynamics import recognition_frequency, training_dynamics
 from jzsl.tasks.adaptation import Adaptation
 
-SOURCE = LinearGaussian(classes=10, unseen=4, rows_per_class=25, features=8, semantics=4, latents=2)
+SOURCE = LinearGaussian(classes=10, unseen=4, samples_per_class=25, features=8, semantics=4, latents=2)
 
 
 def setup_with(problem=None, **changes):
@@ -115,7 +115,7 @@ def test_frequency_is_given_or_measured_by_models(problem):
 
 def test_hardness_correlations_see_a_planted_frequency():
     """Rows whose frequency is their closeness to the class: AVH agrees with it, and less so with noise."""
-    problem = replace(SOURCE, rows_per_class=80).load()
+    problem = replace(SOURCE, samples_per_class=80).load()
     base = {"supervised": Supervised(hidden=None, batch_size=16, learning_rate=1e-2)}
     view = inductive(problem)
     method = base["supervised"].build(Adaptation())

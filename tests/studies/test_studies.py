@@ -19,7 +19,7 @@ from jzsl.studies.harness import Harness
 from jzsl.studies.prior_error import prior_error
 from jzsl.studies.study import StudyResult, StudySetup, claim, compare, group_rows, holm, write
 
-SOURCE = LinearGaussian(classes=11, unseen=5, rows_per_class=20, features=8, semantics=4, latents=2)
+SOURCE = LinearGaussian(classes=11, unseen=5, samples_per_class=20, features=8, semantics=4, latents=2)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jzsl.cli import main
+from jzsl.config import Experiment
 from jzsl.driver.load import load_namespace
 from jzsl.driver.tune import Grid
 from jzsl.generators.cvae import CVAE
@@ -20,7 +21,9 @@ from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.selection.random import RandomSampling
 from jzsl.self_training.sths import STHS
-from jzsl.verbs.parts import as_options, parse, part_of, with_parts
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.verbs.parts import as_options, choices, parse, part_of, with_parts
 from jzsl.verbs.run import RunOptions
 
 OWN = """
@@ -132,6 +135,21 @@ def test_parts_beside_self_training(namespace):
     whole = parsed(namespace, "--method", "S2V", "--self-training", "STHS", "--selection", "RandomSampling")
     assert (whole.method, whole.self_training) == (S2V(), STHS(selection=RandomSampling()))
     assert parsed(namespace, *as_options(namespace["CONFIG"], whole)) == whole
+
+
+def test_tasks_are_named_by_their_classes(namespace):
+    """Although their methods return arrays, whose annotations are never the same class twice."""
+    config = dataclasses.replace(namespace["CONFIG"], calibration=False)
+    experiment = parsed({**namespace, "CONFIG": config}, "--tasks", "GZSL", "ZSL")
+    assert experiment.tasks == (GZSL(), ZSL())
+    assert dict(choices(config, namespace))["tasks"] == ["Adaptation", "GZSL", "ZSL"]
+
+
+def test_an_experiment_is_no_source_of_itself(namespace):
+    """It has a `load` as sources do, and each config file imports it."""
+    names = dict(choices(namespace["CONFIG"], {**namespace, "Experiment": Experiment}))["data"]
+    assert "Digits" in names
+    assert "Experiment" not in names
 
 
 def test_the_config_files_classes_come_first(namespace):

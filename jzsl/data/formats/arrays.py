@@ -58,7 +58,7 @@ def read_entries(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def samples_of(entries: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
-    """The samples among the entries of a file: `features`, or uint8 `images` in their place.
+    """The samples among the entries of a file: `features`, or else uint8 `images`.
 
     Raises:
         InputError: if there is neither, or both.

@@ -44,7 +44,7 @@ class MatFile:
         """A numeric matrix in MATLAB's orientation.
 
         Raises:
-            InputError: if the key is missing or holds no numbers.
+            InputError: if the key is missing or holds no real numbers.
         """
         self._require(key)
         if self._hdf5:

@@ -1,8 +1,8 @@
 """Classic MATLAB files (version 5, as MATLAB writes them with -v6 and -v7): numbers, and cells of strings.
 
-SciPy's reader ends the whole process on some damaged files, and a process of its own to guard it would take a second
-per file and a copy of the features; this one reads the two kinds of arrays that benchmarks hold, on demand, and checks
-every length before it follows it. Layout: "MAT-File Format", The MathWorks, 2015.
+SciPy's reader ends the whole process on some damaged files, and guarding it by a subprocess would take a second per
+file and a copy of the features; this one reads the two kinds of arrays that benchmarks hold, on demand, and checks
+every length before it reads that far. Layout: "MAT-File Format", The MathWorks, 2015.
 """
 
 import math
@@ -70,7 +70,7 @@ class Matlab5:
         return self._array(element.data)
 
     def _size(self, compressed: _Element) -> int:
-        """Bytes of a compressed element once it is inflated, as it says itself."""
+        """Bytes of a compressed element once it is inflated, by its header."""
         begin = _inflated(compressed.data, 8)
         size = 8 + int.from_bytes(begin[4:8], "little" if self._order == "<" else "big")
         require_host(size, "a variable")
@@ -94,7 +94,7 @@ class Matlab5:
             return _Element(int(tag[0]) & 0xFFFF, content[start + 4 : start + 4 + small], start + 8)
         code, size = int(tag[0]), int(tag[1])
         end = start + 8 + size
-        if end > len(content) and not (code == _MATRIX and start == 0):  # of which only the beginning may be there
+        if end > len(content) and not (code == _MATRIX and start == 0):  # a header is read without the rest
             raise ValueError(f"an element of {size} bytes at byte {start}, past the end")
         return _Element(code, content[start + 8 : end], end if code == _COMPRESSED else end + -size % 8)
 

@@ -11,7 +11,7 @@ from jzsl.types import Predictions
 
 @dataclass(frozen=True)
 class Uniform:
-    """Every class alike."""
+    """The same share for every class."""
 
     def build(self) -> PriorEstimator:
         def estimate(

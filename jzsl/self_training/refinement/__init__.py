@@ -1,1 +1,1 @@
-"""Predictions -> Predictions by the shape of the unlabelled rows: rivals of self-training, and a stage before it."""
+"""Refinements of predictions by the structure of the unlabelled samples, before a selection or without one."""

@@ -21,11 +21,11 @@ class LabelPropagation:
     neighbours: int = 10
     """edges from each unlabelled sample"""
     alpha: float = 0.9
-    """how far labels travel, between 0 and 1"""
+    """weight of the neighbours' labels against the predictions, between 0 and 1"""
     iterations: int = 50
     """of the fixed-point equation"""
     mass: Annotated[PriorConfig | None, PartsIn("jzsl.self_training.priors")] = None
-    """the class prior to which the classes' masses are brought in the end; None leaves them"""
+    """the class prior to which the classes' masses are scaled at the end; None leaves them"""
 
     def __post_init__(self):
         require_positive(self, "neighbours", "iterations")
@@ -58,9 +58,9 @@ def label_propagation(
     Args:
         predictions: of the base; its scores are taken as logits.
         graph: of the unlabelled samples.
-        prior: share of each class to which the classes' masses are brought in the end (class mass normalisation,
+        prior: share of each class to which the classes' masses are scaled at the end (class mass normalisation,
             Zhu et al. 2003); None leaves them.
-        alpha: how far labels travel, between 0 and 1.
+        alpha: weight of the neighbours' labels against the predictions, between 0 and 1.
         iterations: of the fixed-point equation.
 
     Returns:
@@ -79,8 +79,8 @@ def label_propagation(
 def mass_normalised(share: Float[Array, "m k"], prior: Float[Array, " k"]) -> Float[Array, "m k"]:
     """Shares whose columns add up to m times the prior, rows to 1 again.
 
-    A class whose mass is below one sample counts as one: its few shares are raised, but never divided by nearly zero,
-    which would hand all samples to a class that no prediction supports.
+    A class whose mass is below one sample counts as one: dividing by a mass of nearly zero would give all
+    samples to a class that no prediction supports.
     """
     samples = len(share)
     scaled = share * (prior * samples / jnp.maximum(share.sum(0), 1.0))

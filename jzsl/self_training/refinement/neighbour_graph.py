@@ -12,7 +12,7 @@ _QUERIES = 256
 
 
 class NeighbourGraph(NamedTuple):
-    """A symmetric graph W = A + A' in which row i of A has edges to `neighbour[i]` of the given `weight`.
+    """A symmetric graph W = A + A' in which sample i has edges in A to `neighbour[i]` of the given `weight`.
 
     `degree` holds the row sums of W. Memory is that of the lists: m k numbers, never m^2.
     """
@@ -30,9 +30,9 @@ def neighbour_graph(x: Float[Array, "m d"], neighbours: int) -> NeighbourGraph:
     count = min(neighbours, len(x) - 1)
     directions = unit(x)
 
-    def nearest(row):
-        similarity = jnp.dot(directions, directions[row], precision=jax.lax.Precision.HIGHEST)
-        return jax.lax.top_k(similarity.at[row].set(-jnp.inf), count)
+    def nearest(sample):
+        similarity = jnp.dot(directions, directions[sample], precision=jax.lax.Precision.HIGHEST)
+        return jax.lax.top_k(similarity.at[sample].set(-jnp.inf), count)
 
     weight, neighbour = jax.lax.map(nearest, jnp.arange(len(x)), batch_size=_QUERIES)
     weight = jnp.maximum(weight, 0.0)

@@ -18,7 +18,7 @@ class SphericalKMeans:
     """Spherical k-means from the predicted classes."""
 
     iterations: int = 20
-    """moves of the centres"""
+    """updates of the centres"""
 
     def __post_init__(self):
         require_positive(self, "iterations")

@@ -1,1 +1,1 @@
-"""Which pseudo-labelled rows to train on: selectors, and the estimators of the class prior that some need."""
+"""Selectors: which pseudo-labelled samples a round trains on."""

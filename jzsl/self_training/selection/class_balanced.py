@@ -26,8 +26,8 @@ def rank_within_class(
 def exact_portion(count: Int[Array, " k"], n: int | Int[Array, ""], total: int | Int[Array, ""]) -> Int[Array, " k"]:
     """floor(count * n / total) for 0 <= count <= total, n >= 0, total >= 1, by long multiplication in base 2.
 
-    The product of two numbers of samples overflows 32 bits from 46,341 samples on, and accelerators have no others;
-    here quotient and remainder are carried along for each binary digit of n, and neither exceeds 2 * total.
+    The product of two numbers of samples overflows 32 bits from 46,341 samples on, and JAX has no 64-bit integers by
+    default. Quotient and remainder are updated for each binary digit of n, and neither exceeds 2 * total.
     """
     n, whole = jnp.asarray(n, jnp.int32), jnp.asarray(total, jnp.uint32)
     count = count.astype(jnp.uint32)
@@ -36,10 +36,10 @@ def exact_portion(count: Int[Array, " k"], n: int | Int[Array, ""], total: int |
         over = (remainder >= whole).astype(jnp.uint32)
         return quotient + over, remainder - over * whole
 
-    def digit(place, carry):
+    def digit(position, carry):
         quotient, remainder = carry
         quotient, remainder = reduced(2 * quotient, 2 * remainder)
-        bit = ((n >> (30 - place)) & 1).astype(jnp.uint32)
+        bit = ((n >> (30 - position)) & 1).astype(jnp.uint32)
         return reduced(quotient, remainder + bit * count)
 
     quotient, _ = jax.lax.fori_loop(0, 31, digit, (jnp.zeros_like(count), jnp.zeros_like(count)))
@@ -49,7 +49,7 @@ def exact_portion(count: Int[Array, " k"], n: int | Int[Array, ""], total: int |
 def class_threshold(
     confidence: Float[Array, "m k"], predictions: Predictions, n: int | Int[Array, ""], empty: float
 ) -> Float[Array, " k"]:
-    """lambda_k: the confidence of the last sample of the portion n / M most confident among those predicted as k.
+    """lambda_k: the least confidence in the portion n / M of the samples predicted as k that are most confident.
 
     A class whose portion holds no sample gets `empty`, which no confidence exceeds, as in the public code of CRST.
     """

@@ -35,9 +35,9 @@ def hard_classes(
 ) -> tuple[Int[Array, " k"], Int[Array, ""]]:
     """Columns, hardest first by f / p, and how many of them count as hard: `hard`, or all that are predicted at all.
 
-    The paper does not say what becomes of a class that is never predicted: it has the smallest frequency and no
-    sample to draw. Here it is passed over, and the next hardest class takes its place, for the paper finds that
-    diverse hard classes help (section 3.1).
+    The paper does not say what happens to a class that is never predicted: it has the smallest frequency and no
+    sample to draw. Here the next hardest class replaces it, since the paper finds that diverse hard classes help
+    (section 3.1).
     """
     frequency = class_frequency(predictions)
     order = hardest_first(key, frequency, prior_normalised_frequency(frequency, prior))
@@ -60,7 +60,7 @@ def hard_class_count(fraction: float) -> SelectorParameters:
 
 
 def hard_class_fraction(selection: SelectorConfig) -> float | None:
-    """Of a selection that has one, a user's own included; None of others."""
+    """The hard class fraction of a selection, also of a user's; None where it has none."""
     return getattr(selection, "hard_class_fraction", None)
 
 

@@ -15,7 +15,7 @@ from jzsl.types import Predictions, Selected, SelectionRequest
 
 @dataclass(frozen=True)
 class PNCFBS:
-    """Samples of the classes that are predicted too rarely for their share; made for very unbalanced data."""
+    """Samples of the classes that are predicted too rarely for their share; for very unbalanced data."""
 
     hard_class_fraction: float = 0.8
     """K, the number of hard classes, as a share of the classes (STHS: 0.8 on AWA2, 0.9 on CUB, 0.75 on SUN)"""

@@ -1,7 +1,7 @@
 """PN-CFBS-AVC: the hard classes of STHS, and in each the samples of the highest angular visual confidence.
 
-Of neither paper; it joins them. STHS draws at random among the samples predicted as a hard class, and those classes
-are the ones whose labels are least to be trusted; AVC (AVH paper, eq. 3) says which of the samples to trust.
+From neither paper: a combination of the two. STHS draws at random among the samples predicted as a hard
+class, whose pseudo-labels are the least reliable; AVC (AVH paper, eq. 3) ranks them by reliability.
 """
 
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ def pn_cfbs_avc(
 ) -> Selected:
     """Each of the K = `parameters` classes of the smallest f / p gives n / K samples, those of the largest AVC.
 
-    Where that is no whole number the hardest classes give one more. A class asked for more samples than are predicted
-    as it gives all of them equally often, the most confident once more than the others.
+    Where that is no whole number the hardest classes give one more. A class with fewer predicted samples than its
+    quota gives all of them equally often, the most confident once more than the others.
     """
     label, classes = predictions.label, predictions.scores.shape[1]
     order, taken = hard_classes(key, predictions, request.prior, parameters)

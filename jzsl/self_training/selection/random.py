@@ -14,7 +14,7 @@ from jzsl.types import Predictions, Selected, SelectionRequest
 
 @dataclass(frozen=True)
 class RandomSampling:
-    """RS: n of all eligible samples, each equally likely, none twice."""
+    """RS: n of all eligible samples at random, without replacement."""
 
     def build(self) -> Selector:
         return Selector(random_sampling)

@@ -39,6 +39,6 @@ def margin(scores: Float[Array, "m k"]) -> Float[Array, " m"]:
 
 
 def first_n(order: Float[Array, " m"], n: int | Int[Array, ""]) -> Int[Array, " m"]:
-    """1 for the n smallest entries, 0 for the others; of equal entries those that stand first."""
+    """1 for the n smallest entries, 0 for the others; of equal entries the first ones."""
     rank = jnp.zeros(len(order), jnp.int32).at[jnp.argsort(order)].set(jnp.arange(len(order), dtype=jnp.int32))
     return (rank < n).astype(jnp.int32)
