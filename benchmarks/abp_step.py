@@ -131,7 +131,7 @@ def compiled_bytes(hyper: ABP, semantics: int, features: int, classes: int) -> f
     the other steps are counted by themselves."""
     generator, state, pool, table = _arrays(hyper, semantics, features, classes, hyper.batch_size * hyper.minibatches)
     whole = counts(jax.jit(generator.fit, donate_argnums=0).lower(state, pool, table, 1, 1).compile())[1]
-    net = hyper.network.value(features, hyper.hidden, hyper.latent)
+    net = hyper.network.build(features, hyper.hidden, hyper.latent)
     rows = hyper.batch_size * hyper.minibatches
     half, z = jnp.zeros((rows, hyper.hidden)), jnp.zeros((rows, hyper.latent))
 

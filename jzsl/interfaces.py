@@ -347,3 +347,14 @@ class Kernel(NamedTuple):
 
     init: InitKernel
     step: StepKernel
+
+
+@runtime_checkable
+class KernelConfig(Protocol):
+    """A frozen dataclass that makes a kernel.
+
+    A kernel with a preconditioner P = R R' has R in its state as the field `root`, from which the stability of its
+    step is measured.
+    """
+
+    def build(self, step_size: float | Float[Array, ""]) -> Kernel: ...

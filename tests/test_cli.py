@@ -35,10 +35,10 @@ def test_run_prints_a_table_and_saves(finished, tmp_path, capsys):
 
 def test_overrides_reach_nested_fields(tmp_path):
     out = tmp_path / "run"
-    arguments = ["--method.generator.kernel", "metropolis", "--method.generator.sigma", "0.5", "--data.seed", "3"]
+    arguments = ["--method.generator.kernel", "Metropolis", "--method.generator.sigma", "0.5", "--data.seed", "3"]
     assert main(["run", str(TINY), *FAST, *arguments, "--out", str(out)]) == 0
     saved = json.loads((out / "config.json").read_text())["experiment"]
-    assert saved["method"]["generator"]["kernel"] == "metropolis"
+    assert saved["method"]["generator"]["kernel"] == {"type": "jzsl.sampling.metropolis:Metropolis"}
     assert saved["method"]["generator"]["sigma"] == 0.5
     assert saved["data"]["seed"] == 3
     assert 0 < json.loads((out / "metrics.jsonl").read_text())["acceptance"] < 1
@@ -51,7 +51,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for words in (
         "--method.generator.sigma",
-        "--method.generator.kernel {unadjusted,preconditioned,metropolis}",
+        "--method.generator.kernel Metropolis | Preconditioned | Unadjusted",
         "--train.epochs",
         "None chooses it on validation classes",
         "s, the Langevin step size (default: 0.3)",

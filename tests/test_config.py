@@ -17,7 +17,7 @@ from jzsl.generators.abp import ABP
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.problem.transforms import Transform
-from jzsl.sampling.chain import Langevin
+from jzsl.sampling.metropolis import Metropolis
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 
@@ -36,7 +36,7 @@ def test_shipped_config_loads_and_survives_json(path):
 def test_json_keeps_every_kind_of_field():
     config = Experiment(
         Xlsa17(Path("some/where")),
-        Generative(ABP(kernel=Langevin.metropolis, sigma=0.1), zsl_noise=False),
+        Generative(ABP(kernel=Metropolis(), sigma=0.1), zsl_noise=False),
         Train(epochs=7),
         tasks=(GZSL(), ZSL()),
     )

@@ -1,1 +1,1 @@
-"""Classifiers: from features, labels and row multiplicities to scores of new features."""
+"""Classifiers: from features, labels and sample multiplicities to scores of new features."""

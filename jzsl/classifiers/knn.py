@@ -33,7 +33,7 @@ class KNN:
 
 
 class References(NamedTuple):
-    """The rows that vote: unit-length features, labels, multiplicities."""
+    """The samples that vote: unit-length features, labels, multiplicities."""
 
     x: Float[Array, "n d"]
     y: Int[Array, " n"]
@@ -41,16 +41,16 @@ class References(NamedTuple):
 
 
 def knn(neighbours: int) -> Classifier:
-    """Majority vote of the `neighbours` most similar rows of candidate classes.
+    """Majority vote of the `neighbours` most similar samples of candidate classes.
 
-    A row of multiplicity m stands for m equal rows, hence casts up to m votes. To a class's number of votes the sum
-    of its voters' cosine similarities over 2 K + 1 is added. That term is below one half, so it never outvotes a
-    neighbour: it breaks ties, in favour of the class whose voters are the more similar. Where rows are exactly as
-    similar as the K-th neighbour, those that stand first vote. If fewer than K rows exist, all vote.
+    A sample of multiplicity m counts as m equal samples, hence casts up to m votes. To a class's number of votes the
+    sum of its voters' cosine similarities over 2 K + 1 is added. That term is below one half, so it never outvotes a
+    neighbour: it breaks ties, in favour of the class whose voters are the more similar. Where samples are exactly as
+    similar as the K-th neighbour, the first of them vote. If fewer than K samples exist, all vote.
 
     The logits are log(1 + votes): their softmax is the add-one estimate of the class's share among neighbours.
 
-    Memory is bounded: blocks of 256 queries meet blocks of 8,192 rows.
+    Memory is bounded: blocks of 256 queries are compared with blocks of 8,192 samples.
     """
 
     def fit(
@@ -66,21 +66,23 @@ def knn(neighbours: int) -> Classifier:
     def logits(references: References, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
         column, known = column_of(references.y, candidates)
         votes = jnp.where(known, references.w, 0)
-        rows = len(votes)
-        block = min(_REFERENCES, rows)
+        samples = len(votes)
+        block = min(_REFERENCES, samples)
 
-        def rows_of(number):
+        def samples_of(number):
             """The last block overlaps its predecessor; what that had already does not vote again."""
-            start = jnp.minimum(number * block, rows - block)
+            start = jnp.minimum(number * block, samples - block)
             x, columns, weights = (
                 jax.lax.dynamic_slice_in_dim(array, start, block) for array in (references.x, column, votes)
             )
             return x, columns, jnp.where(start + jnp.arange(block) >= number * block, weights, 0)
 
-        return vote(x, rows_of, -(-rows // block), min(neighbours, rows), neighbours, len(candidates), _QUERIES)
+        return vote(
+            x, samples_of, -(-samples // block), min(neighbours, samples), neighbours, len(candidates), _QUERIES
+        )
 
     def embedding(references: References, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
-        """Neighbours have no weights of classes; the mean directions of the classes' rows stand for them."""
+        """Neighbours have no weights of classes; the mean directions of the classes' samples stand for them."""
         member = jnp.where(references.y[:, None] == candidates, references.w[:, None], 0).astype(references.x.dtype)
         return Embedding(x, jnp.dot(member.T, references.x, precision=jax.lax.Precision.HIGHEST))
 
@@ -89,7 +91,7 @@ def knn(neighbours: int) -> Classifier:
         return NeighbourHead(references.x, jnp.where(known, column, -1), references.w, neighbours)
 
     def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, block: int) -> StreamedClassifier:
-        """Rows are drawn block by block of classes while queries are compared, and forgotten."""
+        """Samples are drawn block by block of classes while queries are compared, and forgotten."""
 
         def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> Any:
             del unseen
@@ -99,14 +101,14 @@ def knn(neighbours: int) -> Classifier:
             key, source = drawn
             size = min(block, len(candidates))
 
-            def rows_of(number):
+            def samples_of(number):
                 column = jnp.repeat(number * size + jnp.arange(size), per_class)
                 within = jnp.minimum(column, len(candidates) - 1)
                 generated = unit(draw(stream(key, "block", number), source, candidates[within]))
                 return generated, within, (column < len(candidates)).astype(jnp.int32)
 
             kept = min(neighbours, len(candidates) * per_class)
-            return vote(x, rows_of, -(-len(candidates) // size), kept, neighbours, len(candidates), len(x))
+            return vote(x, samples_of, -(-len(candidates) // size), kept, neighbours, len(candidates), len(x))
 
         return StreamedClassifier(fit_stream, logits_stream)
 
@@ -116,14 +118,14 @@ def knn(neighbours: int) -> Classifier:
 def column_of(y: Int[Array, " n"], candidates: Int[Array, " k"]) -> tuple[Int[Array, " n"], Bool[Array, " n"]]:
     """The column of each label among the candidates, and whether there is one."""
     order = jnp.argsort(candidates)
-    place = jnp.searchsorted(candidates[order], y)
-    column = order[jnp.minimum(place, len(candidates) - 1)]
+    position = jnp.searchsorted(candidates[order], y)
+    column = order[jnp.minimum(position, len(candidates) - 1)]
     return column, candidates[column] == y
 
 
 def vote(
     x: Float[Array, "m d"],
-    rows_of: Callable[[Int[Array, ""]], tuple[Float[Array, "b d"], Int[Array, " b"], Int[Array, " b"]]],
+    samples_of: Callable[[Int[Array, ""]], tuple[Float[Array, "b d"], Int[Array, " b"], Int[Array, " b"]]],
     blocks: int,
     kept: int,
     neighbours: int,
@@ -133,29 +135,27 @@ def vote(
     """log(1 + votes) of each candidate column, as `knn` says.
 
     Args:
-        x: rows to classify.
-        rows_of: block number -> unit-length rows, their columns, their multiplicities (0: no vote).
+        x: samples to classify.
+        samples_of: block number -> unit-length samples, their columns, their multiplicities (0: no vote).
         blocks: number of blocks.
-        kept: rows to remember, at most as many as there are.
+        kept: samples to remember, at most as many as there are.
         neighbours: K.
         candidates: number of columns.
-        queries: how many rows of `x` meet a block at once.
+        queries: how many samples of `x` are compared with a block together.
     """
 
     def meet(number, best, query):
-        """Merges the best rows so far with those of the next block."""
-        rows, column, weight = rows_of(number)
-        similarity = jnp.dot(rows, query, precision=jax.lax.Precision.HIGHEST)
+        """Merges the best samples so far with those of the next block."""
+        samples, column, weight = samples_of(number)
+        similarity = jnp.dot(samples, query, precision=jax.lax.Precision.HIGHEST)
         similarity = jnp.where(weight > 0, similarity, -jnp.inf)
         top, index = jax.lax.top_k(jnp.concatenate([best[0], similarity]), kept)
         new = (column, weight)
         return (top, *(jnp.concatenate([old, array])[index] for old, array in zip(best[1:], new, strict=True)))
 
     def score(query):
-        nothing = (jnp.full(kept, -jnp.inf), jnp.zeros(kept, jnp.int32), jnp.zeros(kept, jnp.int32))
-        similarity, label, weight = jax.lax.fori_loop(
-            0, blocks, lambda number, best: meet(number, best, query), nothing
-        )
+        none = (jnp.full(kept, -jnp.inf), jnp.zeros(kept, jnp.int32), jnp.zeros(kept, jnp.int32))
+        similarity, label, weight = jax.lax.fori_loop(0, blocks, lambda number, best: meet(number, best, query), none)
         weight = jnp.where(jnp.isfinite(similarity), weight, 0)
         earlier = jnp.cumsum(weight) - weight
         cast = jnp.clip(neighbours - earlier, 0, weight).astype(query.dtype)

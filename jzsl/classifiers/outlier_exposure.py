@@ -18,20 +18,20 @@ from jzsl.types import ClassTable, Pool
 
 @dataclass(frozen=True)
 class OutlierExposure:
-    """A classifier of seen classes that is taught to be unsure of the unlabelled rows."""
+    """A classifier of seen classes trained towards uniform predictions on unlabelled samples."""
 
     hidden: int | None = 512
     """nodes of the hidden layer; None is a linear classifier"""
     exposure: float = 0.5
-    """weight of the uniform target on unlabelled rows (the value of its authors)"""
+    """weight of the uniform target on unlabelled samples (the value of its authors)"""
     held_out: float = 0.2
-    """share of the labelled rows that choose the threshold and do not train"""
+    """share of the labelled samples on which the threshold is set and which do not train"""
     epochs: int = 10
-    """passes over both groups of rows"""
+    """passes over both groups of samples"""
     learning_rate: float = 1e-3
     """of Adam"""
     batch_size: int = 128
-    """rows of a minibatch"""
+    """samples of a minibatch"""
 
     def __post_init__(self):
         require_positive(self, "exposure", "epochs", "learning_rate", "batch_size")
@@ -48,33 +48,33 @@ class Detector(NamedTuple):
 
 
 def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: ClassTable) -> Detector:
-    """Minimises the cross-entropy of labelled rows, plus `exposure` times that of uniform targets on unlabelled ones.
+    """Minimises the cross-entropy of labelled samples plus `exposure` times that of uniform targets on unlabelled ones.
 
-    Each is the mean of its own group (eq. 2 of the detector's authors), however many rows the two have. Minibatches
-    mix the groups; a row counts by the inverse of its group's share, so that an epoch is the sum of the two means.
+    Each is the mean of its own group (eq. 2 of the detector's authors), however many samples the two have. Minibatches
+    mix the groups; a sample counts by the inverse of its group's share, so that an epoch is the sum of the two means.
     A sample is unlabelled if it has no label or, as a pseudo-label, an unseen class; absent ones (w = 0) are neither.
-    The threshold is the one that best tells held-out labelled rows from unlabelled ones: no test label takes part.
+    The threshold is the one that best separates held-out labelled samples from unlabelled ones; it uses no test label.
     """
     seen = jnp.asarray(classes.seen)
     y = jnp.asarray(pool.y)
     present = jnp.asarray(pool.w) > 0
     labelled = present & (y >= 0) & seen[y]
     unlabelled = present & ~labelled
-    chosen = jax.random.uniform(stream(key, "held out"), y.shape) < hyper.held_out
-    held_out, training = labelled & chosen, (labelled & ~chosen) | unlabelled
+    drawn = jax.random.uniform(stream(key, "held out"), y.shape) < hyper.held_out
+    held_out, training = labelled & drawn, (labelled & ~drawn) | unlabelled
     net = embedding_classifier(classes.count, hyper.hidden)
     optimizer = optax.adam(hyper.learning_rate)
     size = jnp.sum(training)
     of_labelled = size / jnp.maximum(jnp.sum(labelled & training), 1)
     of_unlabelled = hyper.exposure * size / jnp.maximum(jnp.sum(unlabelled), 1)
 
-    def loss(params, step_key, rows, valid):
+    def loss(params, step_key, indices, valid):
         del step_key
-        x, _, label = minibatch(pool, rows)
+        x, _, label = minibatch(pool, indices)
         log_p = _log_share(net.embed(params, x), seen)
-        right = jnp.take_along_axis(log_p, jnp.where(labelled[rows], label, 0)[:, None], 1)[:, 0]
+        right = jnp.take_along_axis(log_p, jnp.where(labelled[indices], label, 0)[:, None], 1)[:, 0]
         uniform = jnp.sum(jnp.where(seen, log_p, 0.0), 1) / jnp.sum(seen)
-        log_likelihood = jnp.where(labelled[rows], of_labelled * right, of_unlabelled * uniform)
+        log_likelihood = jnp.where(labelled[indices], of_labelled * right, of_unlabelled * uniform)
         total = -jnp.sum(valid * log_likelihood) / hyper.batch_size
         return total, {"loss": total}
 
@@ -89,7 +89,7 @@ def detect(hyper: OutlierExposure, key: Key[Array, ""], pool: Pool, classes: Cla
 
 
 def outlyingness(hyper: OutlierExposure, detector: Detector, x: Float[Array, "n d"]) -> Float[Array, " n"]:
-    """-log of the largest seen-class probability, 0 or more, less the threshold: above 0 a row is taken for unseen."""
+    """-log of the largest seen-class probability, 0 or more, less the threshold: above 0 a sample counts as unseen."""
     net = embedding_classifier(len(detector.seen), hyper.hidden)
     return -_log_share(net.embed(detector.params, x.astype(jnp.float32)), detector.seen).max(1) - detector.threshold
 

@@ -28,10 +28,10 @@ class Prototypes(NamedTuple):
 
 
 def prototype() -> Classifier:
-    """Scores a class by minus half the squared distance to the weighted mean of its rows, up to a term of x alone.
+    """Scores a class by minus half the squared distance to the weighted mean of its samples, up to a term of x alone.
 
     Everything is measured from the mean of all samples: features that lie far from zero, close together, would
-    otherwise lose their digits to the squares of their lengths. A class without rows scores minus infinity.
+    otherwise lose their digits to the squares of their lengths. A class without samples scores minus infinity.
     """
 
     def fit(

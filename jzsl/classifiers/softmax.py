@@ -20,11 +20,11 @@ class Softmax:
     """Linear softmax trained by Adam, as in the code of f-CLSWGAN, which the ABP paper follows."""
 
     epochs: int = 25
-    """passes over real and generated rows"""
+    """passes over real and generated samples"""
     learning_rate: float = 1e-3
     """of Adam, with beta 0.5 and 0.999"""
     batch_size: int = 300
-    """rows of a minibatch"""
+    """samples of a minibatch"""
 
     def __post_init__(self):
         require_positive(self, "epochs", "learning_rate", "batch_size")
@@ -41,7 +41,7 @@ class Linear(NamedTuple):
 
 
 def softmax(hyper: Softmax) -> Classifier:
-    """Cross-entropy over all classes of the table; weights start at zero. A row counts as often as w says."""
+    """Cross-entropy over all classes of the table; weights start at zero. A sample counts as often as w says."""
     optimizer = optax.adam(hyper.learning_rate, b1=0.5)
 
     def train(
@@ -51,10 +51,10 @@ def softmax(hyper: Softmax) -> Classifier:
         features: int,
         columns: int,
     ) -> Linear:
-        """Trains on minibatches that `take` gets from (key, rows)."""
+        """Trains on minibatches that `take` gets from (key, indices)."""
 
-        def loss(linear, step_key, rows, valid):
-            x, column = take(step_key, rows)
+        def loss(linear, step_key, indices, valid):
+            x, column = take(step_key, indices)
             entropy = optax.softmax_cross_entropy_with_integer_labels(x @ linear.weight + linear.bias, column)
             total = jnp.sum(valid * entropy) / hyper.batch_size
             return total, {"loss": total}
@@ -71,9 +71,9 @@ def softmax(hyper: Softmax) -> Classifier:
         w: Int[Array, " n"],
         classes: ClassTable,
     ) -> Linear:
-        def take(step_key, rows):
+        def take(step_key, indices):
             del step_key
-            return x[rows].astype(jnp.float32), y[rows]
+            return x[indices].astype(jnp.float32), y[indices]
 
         return train(key, take, w, x.shape[1], classes.count)
 
@@ -87,12 +87,12 @@ def softmax(hyper: Softmax) -> Classifier:
         return LinearHead(linear.weight[:, candidates], linear.bias[candidates], joint=True)
 
     def streamed(draw: Callable[..., Float[Array, "b d"]], per_class: int, block: int) -> StreamedClassifier:
-        """Every minibatch is drawn anew, so that an epoch sees as many rows but none twice; columns are of `unseen`."""
+        """Every minibatch is drawn anew, so that an epoch never repeats a sample; columns are of `unseen`."""
         del block
 
         def fit_stream(key: Key[Array, ""], source: Any, unseen: Int[Array, " u"]) -> tuple[Linear, Int[Array, " u"]]:
-            def take(step_key, rows):
-                column = rows // per_class
+            def take(step_key, indices):
+                column = indices // per_class
                 return draw(step_key, source, unseen[column]), column
 
             one = jax.eval_shape(draw, key, source, unseen[:1])

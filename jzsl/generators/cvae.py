@@ -1,7 +1,7 @@
 """Conditional variational autoencoder of features, the family of VZSL (Wang et al. 2018; Kingma and Welling 2014).
 
 The model is eq. 1 of the ABP paper, Z ~ N(0, I) and X = g(C, Z) + N(0, sigma^2 I), so that the two differ in their
-inference alone: here an encoder q(Z | X, C) is learned beside g. VZSL's own prior depends on the class; here the
+inference alone: here an encoder q(Z | X, C) is learned beside g. VZSL's prior depends on the class; here the
 decoder does, and the prior does not.
 """
 
@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
-from jzsl.nets.conditional_generator import GeneratorShape, feature_size
+from jzsl.nets.conditional_generator import MLP, GeneratorNetConfig, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.training.descent import descend
 from jzsl.training.minibatch import labelled, minibatch
@@ -35,10 +35,10 @@ class CVAE:
     sigma: float = 0.3
     """standard deviation of X given Z and C, in units of the scaled features"""
     batch_size: int = 64
-    """rows of a minibatch"""
+    """samples of a minibatch"""
     learning_rate: float = 1e-3
     """of Adam, with beta 0.9 and 0.999"""
-    network: GeneratorShape = GeneratorShape.mlp
+    network: GeneratorNetConfig = MLP()
     """the family of the decoder"""
 
     def __post_init__(self):
@@ -67,7 +67,7 @@ class CVAEState(NamedTuple):
 
 
 def kl_to_prior(posterior: Diagonal) -> Float[Array, "*n"]:
-    """KL(q || N(0, I)) in nats, row by row."""
+    """KL(q || N(0, I)) in nats, of each sample."""
     mean, log_variance = posterior
     return 0.5 * jnp.sum(jnp.exp(log_variance) + mean**2 - 1 - log_variance, -1)
 
@@ -80,12 +80,13 @@ def elbo(
     noise: Float[Array, "b z"],
     sigma: float,
 ) -> Float[Array, " b"]:
-    """log p(X | Z, C) - KL(q || p) at one Z ~ q, an unbiased estimate of a lower bound of log p(X | C), in nats.
+    """log p(X | Z, C) - KL(q || p) at one Z ~ q, an unbiased estimate of the ELBO, a lower bound of
+    log p(X | C), in nats.
 
     Args:
-        decode: g of these rows' classes.
-        x: rows.
-        observed: their observed entries; the bound is of those alone.
+        decode: g of these samples' classes.
+        x: samples.
+        observed: their observed entries, the only ones that count.
         posterior: q(Z | X, C).
         noise: N(0, I), the reparametrised draw.
         sigma: standard deviation of the observation noise.
@@ -106,7 +107,7 @@ def cvae(hyper: CVAE) -> Generator:
 
     def networks(features: int, dimensions: int):
         size = latents_of(dimensions)
-        return hyper.network.value(features, hyper.hidden, size), encoder(hyper.hidden, size)
+        return hyper.network.build(features, hyper.hidden, size), encoder(hyper.hidden, size)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CVAEState:
         decoder_net, encoder_net = networks(pool.x.shape[1], classes.required_semantics.shape[1])
@@ -124,15 +125,15 @@ def cvae(hyper: CVAE) -> Generator:
         dimensions = classes.required_semantics.shape[1]
         decoder_net, encoder_net = networks(pool.x.shape[1], dimensions)
 
-        def loss(params: Networks, key, rows, valid):
-            x, observed, y = minibatch(pool, rows)
+        def loss(params: Networks, key, indices, valid):
+            x, observed, y = minibatch(pool, indices)
             semantics = classes.required_semantics[y]
             if observed is not None:
                 x = jnp.where(observed, x, 0.0)
             posterior = encoder_net.apply(params.encoder, x, semantics)
             preactivation = decoder_net.class_preactivation(params.decoder, semantics)
             noise = jax.random.normal(stream(key, "latents"), posterior.mean.shape)
-            bound = elbo(
+            value = elbo(
                 lambda z: decoder_net.decode(params.decoder, preactivation, z),
                 x,
                 observed,
@@ -142,10 +143,10 @@ def cvae(hyper: CVAE) -> Generator:
             )
             count = jnp.sum(valid)
             metrics = {
-                "loss": -jnp.sum(valid * bound) / count,
+                "loss": -jnp.sum(valid * value) / count,
                 "kl": jnp.sum(valid * kl_to_prior(posterior)) / count,
             }
-            return -jnp.sum(valid * bound) / hyper.batch_size, metrics
+            return -jnp.sum(valid * value) / hyper.batch_size, metrics
 
         key = stream(state.key, "training")
         params, moments, metrics = descend(

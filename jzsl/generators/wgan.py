@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.classifiers.softmax import Linear, Softmax, softmax
 from jzsl.devices.mesh import over_data
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Generator
 from jzsl.keys import stream
-from jzsl.nets.conditional_generator import GeneratorShape, feature_size
-from jzsl.nets.critic import critic
+from jzsl.nets.conditional_generator import MLP, GeneratorNet, feature_size
+from jzsl.nets.critic import CriticNet, critic
 from jzsl.training.epochs import run_epochs
 from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Metrics, Pool
@@ -40,11 +40,11 @@ class WGAN:
     classification: float = 0.01
     """weight of the classification loss; 0 leaves it out"""
     batch_size: int = 64
-    """rows of a minibatch"""
+    """samples of a minibatch"""
     learning_rate: float = 1e-4
     """of both Adams, with beta 0.5 and 0.999"""
     classifier: Softmax = Softmax(epochs=50, batch_size=100)
-    """the softmax on real rows that the classification loss asks"""
+    """the softmax on real samples that the classification loss uses"""
 
     def __post_init__(self):
         require_positive(self, "hidden", "critic_steps", "penalty", "batch_size", "learning_rate")
@@ -69,7 +69,7 @@ class WGANState(NamedTuple):
     epoch: Int[Array, ""]
 
 
-class _Learned(NamedTuple):
+class Learned(NamedTuple):
     """The part of the state that changes within an epoch."""
 
     params: Any
@@ -78,20 +78,20 @@ class _Learned(NamedTuple):
     critic_optimizer: Any
 
 
-def gradient_penalty(
-    judge: Callable[[Float[Array, " d"], Float[Array, " a"]], Float[Array, ""]],
-    x: Float[Array, "b d"],
-    semantics: Float[Array, "b a"],
-) -> Float[Array, " b"]:
-    """(||dD/dX||_2 - 1)^2 row by row (eq. 2)."""
-    slope = jax.vmap(jax.grad(judge))(x, semantics)
+Score = Callable[[Float[Array, "*n d"], Float[Array, "*n a"]], Float[Array, "*n"]]
+"""D: features and semantics to critic scores."""
+
+
+def gradient_penalty(score: Score, x: Float[Array, "b d"], semantics: Float[Array, "b a"]) -> Float[Array, " b"]:
+    """(||dD/dX||_2 - 1)^2 of each sample (eq. 2)."""
+    slope = jax.vmap(jax.grad(score))(x, semantics)
     # The root's gradient is infinite at 0, which a critic of zero slope would meet.
     length = jnp.sqrt(jnp.maximum(jnp.sum(slope**2, 1), 1e-24))
     return (length - 1) ** 2
 
 
 def critic_loss(
-    judge: Callable[..., Float[Array, "*n"]],
+    score: Score,
     real: Float[Array, "b d"],
     generated: Float[Array, "b d"],
     mixing: Float[Array, "b 1"],
@@ -99,40 +99,86 @@ def critic_loss(
     valid: Float[Array, " b"],
     penalty: float,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """What the critic minimises (eq. 2, negated), and its estimate of the Wasserstein distance, over valid rows.
+    """What the critic minimises (eq. 2, negated), and its estimate of the Wasserstein distance, over valid samples.
 
     Args:
-        judge: (x, semantics) -> D.
-        real, generated: rows of the same classes.
-        mixing: places between them, uniform in [0, 1], where the slope is held at 1.
-        semantics: of the rows' classes.
-        valid: 1 for rows that count, 0 for fillers.
+        score: D.
+        real, generated: samples of the same classes.
+        mixing: points between them, uniform in [0, 1], at which the penalty draws the slope to 1.
+        semantics: of the samples' classes.
+        valid: 1 for samples that count, 0 for padding.
         penalty: lambda.
     """
     count = jnp.maximum(jnp.sum(valid), 1)
     mixed = mixing * real + (1 - mixing) * generated
-    estimate = jnp.sum(valid * (judge(real, semantics) - judge(generated, semantics))) / count
-    held = jnp.sum(valid * gradient_penalty(judge, mixed, semantics)) / count
-    return penalty * held - estimate, estimate
+    estimate = jnp.sum(valid * (score(real, semantics) - score(generated, semantics))) / count
+    squared = jnp.sum(valid * gradient_penalty(score, mixed, semantics)) / count
+    return penalty * squared - estimate, estimate
+
+
+def generate(
+    key: Key[Array, ""], net: GeneratorNet, params: Any, semantics: Float[Array, "m a"], latent: int
+) -> Float[Array, "m d"]:
+    """A sample of each row of semantics, with `latent` normal latents."""
+    latents = jax.random.normal(key, (len(semantics), latent))
+    return net.decode(params, net.class_preactivation(params, semantics), latents)
+
+
+def critic_step(
+    key: Key[Array, ""],
+    net: CriticNet,
+    optimizer: optax.GradientTransformation,
+    learned: Learned,
+    real: Float[Array, "b d"],
+    generated: Float[Array, "b d"],
+    semantics: Float[Array, "b a"],
+    penalty: float,
+) -> tuple[Learned, Float[Array, ""]]:
+    """One step of the critic, and its estimate of the Wasserstein distance before it."""
+    mixing = jax.random.uniform(key, (len(real), 1))
+
+    def loss(params):
+        def score(x, semantics):
+            return net.apply(params, x, semantics)
+
+        return critic_loss(score, real, generated, mixing, semantics, jnp.ones(len(real)), penalty)
+
+    gradient, estimate = jax.grad(loss, has_aux=True)(learned.critic)
+    update, moments = optimizer.update(gradient, learned.critic_optimizer)
+    return learned._replace(critic=optax.apply_updates(learned.critic, update), critic_optimizer=moments), estimate
+
+
+def generator_loss(
+    critic_score: Float[Array, " b"],
+    class_scores: Float[Array, "b c"],
+    y: Int[Array, " b"],
+    seen: Bool[Array, " c"],
+    valid: Float[Array, " b"],
+    classification: float,
+) -> Float[Array, ""]:
+    """Eq. 5 over valid samples, divided by the minibatch size: minus the critic score, plus `classification` times the
+    cross-entropy of samples of seen classes (eqs. 2, 4)."""
+    entropy = jnp.where(seen[y], optax.softmax_cross_entropy_with_integer_labels(class_scores, y), 0.0)
+    return jnp.sum(valid * (classification * entropy - critic_score)) / len(y)
 
 
 def wgan(hyper: WGAN) -> Generator:
     """The generator as pure functions; an epoch is as many generator steps as the pool has minibatches.
 
-    Each critic step draws a minibatch of its own from the pool, with replacement, as each of f-CLSWGAN's does. The
-    classifier of the classification loss (eq. 4) is trained by `init` on the rows that the pool then has; rows of
-    classes that are not seen, such as pseudo-labelled ones, do not enter that loss. Entries that are not observed are
-    zeros: an adversarial loss has no place for a mask.
+    Each critic step draws its minibatch from the pool, with replacement, as each of f-CLSWGAN's does. The classifier of
+    the classification loss (eq. 4) is trained by `init` on the samples that the pool then has; samples of classes that
+    are not seen, such as pseudo-labelled ones, do not enter that loss. Entries that are not observed are zeros: an
+    adversarial loss cannot leave them out.
     """
     optimizer = optax.adam(hyper.learning_rate, b1=0.5)
-    judge_net = critic(hyper.hidden)
+    critic_net = critic(hyper.hidden)
     classifier = softmax(hyper.classifier)
 
-    def network(features: int, dimensions: int):
-        return GeneratorShape.mlp.value(features, hyper.hidden, _latents(dimensions))
-
-    def _latents(dimensions: int) -> int:
+    def latent_of(dimensions: int) -> int:
         return dimensions if hyper.latent is None else hyper.latent
+
+    def network(features: int, dimensions: int) -> GeneratorNet:
+        return MLP().build(features, hyper.hidden, latent_of(dimensions))
 
     def observed(pool: Pool) -> Float[Array, "n d"]:
         return jnp.asarray(pool.x) if pool.observed is None else jnp.where(pool.observed, pool.x, 0.0)
@@ -142,91 +188,66 @@ def wgan(hyper: WGAN) -> Generator:
         features, dimensions = pool.x.shape[1], classes.required_semantics.shape[1]
         semantics = jnp.asarray(classes.required_semantics[0])
         params = network(features, dimensions).init(stream(key, "parameters"), semantics)
-        judge_params = judge_net.init(stream(key, "critic"), jnp.asarray(pool.x[0]), semantics)
+        critic_params = critic_net.init(stream(key, "critic"), jnp.asarray(pool.x[0]), semantics)
         if hyper.classification > 0:
             y, w = jnp.asarray(pool.y), jnp.asarray(pool.w)
             linear = classifier.fit(stream(key, "classifier"), observed(pool), y, w, classes)
         else:
             linear = Linear(jnp.zeros((features, classes.count)), jnp.zeros(classes.count))
         return WGANState(
-            params, optimizer.init(params), judge_params, optimizer.init(judge_params), linear, key, jnp.int32(0)
+            params, optimizer.init(params), critic_params, optimizer.init(critic_params), linear, key, jnp.int32(0)
         )
 
     def fit(
         state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
+        del total
         pool = labelled(pool)
-        dimensions = classes.required_semantics.shape[1]
-        net = network(pool.x.shape[1], dimensions)
-        x_all, y_all, semantics_all = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.required_semantics)
-        seen = jnp.asarray(classes.seen)
-        every_class = jnp.arange(len(semantics_all))
+        x, y, seen = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.seen)
+        semantics = jnp.asarray(classes.required_semantics)
+        latent = latent_of(semantics.shape[1])
+        net = network(x.shape[1], semantics.shape[1])
         ends = jnp.cumsum(jnp.asarray(pool.w))
 
-        def generate(params, key, semantics):
-            latents = jax.random.normal(key, (*semantics.shape[:-1], _latents(dimensions)))
-            return net.decode(params, net.class_preactivation(params, semantics), latents)
+        def step_of_critic(learned: Learned, key) -> tuple[Learned, Float[Array, ""]]:
+            draws = jax.random.randint(stream(key, "rows"), (hyper.batch_size,), 0, jnp.maximum(ends[-1], 1))
+            indices = over_data(jnp.searchsorted(ends, draws, side="right"))
+            c = semantics[y[indices]]
+            generated, real = generate(stream(key, "latents"), net, learned.params, c, latent), x[indices]
+            return critic_step(
+                stream(key, "mixing"), critic_net, optimizer, learned, real.astype(jnp.float32), generated, c,
+                hyper.penalty,
+            )  # fmt: skip
 
-        def critic_step(learned: _Learned, key) -> tuple[_Learned, Float[Array, ""]]:
-            place = jax.random.randint(stream(key, "rows"), (hyper.batch_size,), 0, jnp.maximum(ends[-1], 1))
-            rows = over_data(jnp.searchsorted(ends, place, side="right"))
-            semantics = semantics_all[y_all[rows]]
-            generated = generate(learned.params, stream(key, "latents"), semantics)
-            mixing = jax.random.uniform(stream(key, "mixing"), (hyper.batch_size, 1))
-            valid = jnp.ones(hyper.batch_size)
+        def loss_of_generator(params, critic_params, key, indices, valid):
+            c = semantics[y[indices]]
+            generated = generate(key, net, params, c, latent)
+            class_scores = classifier.logits(state.classifier, generated, jnp.arange(len(semantics)))
+            critic_score = critic_net.apply(critic_params, generated, c)
+            return generator_loss(critic_score, class_scores, y[indices], seen, valid, hyper.classification)
 
-            def loss(judge_params):
-                def judge(x, c):
-                    return judge_net.apply(judge_params, x, c)
-
-                return critic_loss(
-                    judge, x_all[rows].astype(jnp.float32), generated, mixing, semantics, valid, hyper.penalty
-                )
-
-            gradient, estimate = jax.grad(loss, has_aux=True)(learned.critic)
-            update, moments = optimizer.update(gradient, learned.critic_optimizer)
-            judged = learned._replace(critic=optax.apply_updates(learned.critic, update), critic_optimizer=moments)
-            return judged, estimate
-
-        def generator_loss(params, judge_params, key, rows, valid):
-            """Eq. 5: the critic's verdict and the cross-entropy of the seen classes (eqs. 2, 4)."""
-            y = y_all[rows]
-            semantics = semantics_all[y]
-            generated = generate(params, key, semantics)
-            verdict = judge_net.apply(judge_params, generated, semantics)
-            scores = classifier.logits(state.classifier, generated, every_class)
-            entropy = jnp.where(seen[y], optax.softmax_cross_entropy_with_integer_labels(scores, y), 0.0)
-            return jnp.sum(valid * (hyper.classification * entropy - verdict)) / hyper.batch_size
-
-        def step(learned: _Learned, key, rows, valid):
-            learned, estimates = jax.lax.scan(
-                critic_step, learned, jax.random.split(stream(key, "critic"), hyper.critic_steps)
-            )
-            value, gradient = jax.value_and_grad(generator_loss)(
-                learned.params, learned.critic, stream(key, "latents"), rows, valid
+        def step(learned: Learned, key, indices, valid):
+            keys = jax.random.split(stream(key, "critic"), hyper.critic_steps)
+            learned, estimates = jax.lax.scan(step_of_critic, learned, keys)
+            value, gradient = jax.value_and_grad(loss_of_generator)(
+                learned.params, learned.critic, stream(key, "latents"), indices, valid
             )
             update, moments = optimizer.update(gradient, learned.optimizer)
             params = optax.apply_updates(learned.params, update)
             metrics = {"loss": value * hyper.batch_size / jnp.sum(valid), "wasserstein": estimates[-1]}
             return learned._replace(params=params, optimizer=moments), metrics
 
-        learned, metrics = run_epochs(
-            step,
-            _Learned(state.params, state.optimizer, state.critic, state.critic_optimizer),
-            stream(state.key, "training"),
-            pool.w,
-            state.epoch,
-            epochs,
-            hyper.batch_size,
-        )
+        start = Learned(state.params, state.optimizer, state.critic, state.critic_optimizer)
+        key = stream(state.key, "training")
+        learned, metrics = run_epochs(step, start, key, pool.w, state.epoch, epochs, hyper.batch_size)
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
     def sample(
         key: Key[Array, ""], state: WGANState, semantics: Float[Array, "m a"], noise: bool
     ) -> Float[Array, "m d"]:
         del noise  # the model has no observation noise
-        net = network(feature_size(state.params), semantics.shape[1])
-        latents = jax.random.normal(stream(key, "latents"), (len(semantics), _latents(semantics.shape[1])))
-        return net.decode(state.params, net.class_preactivation(state.params, semantics), latents)
+        dimensions = semantics.shape[1]
+        net = network(feature_size(state.params), dimensions)
+        return generate(stream(key, "latents"), net, state.params, semantics, latent_of(dimensions))
 
     return Generator(init, fit, sample, whole_pool=hyper.classification > 0)

@@ -1,1 +1,1 @@
-"""Whole inductive zero-shot methods. Each honours the pool's row multiplicities and knows no test label."""
+"""Zero-shot methods. Each counts a sample as often as the pool says and knows no test label."""

@@ -1,7 +1,7 @@
 """Bilinear compatibility F(x, y) = x'W s_y learned by stochastic gradient: what ALE, DeViSE and SJE share.
 
-They differ in the ranking loss of one row alone, a function of its hinges h_y = margin + F(x, y) - F(x, y_n) over the
-wrong classes y that have rows.
+They differ in the ranking loss of a sample alone, a function of its hinges h_y = margin + F(x, y) - F(x, y_n) over
+the wrong classes y that have samples.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 RankingLoss = Callable[[Float[Array, "b c"]], Float[Array, " b"]]
-"""Hinges, minus infinity where a class does not count, to the loss of each row."""
+"""Hinges, minus infinity where a class does not count, to the loss of each sample."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Ranking:
     """What a bilinear compatibility is trained with, whatever its ranking loss."""
 
     margin: float = 0.3
-    """by how much the right class should score higher, for rows and semantics of unit length"""
+    """by how much the right class should score higher, for samples and semantics of unit length"""
     learning_rate: float = 1.0
     """of stochastic gradient descent"""
     batch_size: int = 64
-    """rows of a minibatch; the published methods take single rows"""
+    """samples of a minibatch; the published methods take one at a time"""
 
     def __post_init__(self):
         require_positive(self, "margin", "learning_rate", "batch_size")
@@ -52,14 +52,14 @@ class CompatibilityState(NamedTuple):
 def hinges(
     scores: Float[Array, "b c"], y: Int[Array, " b"], present: Bool[Array, " c"], margin: float
 ) -> Float[Array, "b c"]:
-    """margin + F(x, y) - F(x, y_n); minus infinity for the right class and for classes without rows."""
+    """margin + F(x, y) - F(x, y_n); minus infinity for the right class and for classes without samples."""
     right = jnp.take_along_axis(scores, y[:, None], 1)
     wrong = present & (jnp.arange(scores.shape[1]) != y[:, None])
     return jnp.where(wrong, margin + scores - right, -jnp.inf)
 
 
 def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
-    """A method from a ranking loss. Rows and semantics have unit length, so the step fits any scale of features.
+    """A method from a ranking loss. Samples and semantics have unit length, so the step fits any scale of features.
 
     The margin's default was set on three folds of caltech101's seen classes, for want of published ones on this scale.
     """
@@ -81,9 +81,9 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
         semantics, count = unit(jnp.asarray(classes.required_semantics)), classes.count
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
 
-        def loss(bilinear, key, rows, valid):
+        def loss(bilinear, key, indices, valid):
             del key
-            x, _, y = minibatch(pool, rows)
+            x, _, y = minibatch(pool, indices)
             scores = unit(x) @ bilinear @ semantics.T
             total = jnp.sum(valid * loss_of(hinges(scores, y, present, hyper.margin))) / hyper.batch_size
             return total, per_valid(total, valid, hyper.batch_size)

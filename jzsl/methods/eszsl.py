@@ -40,8 +40,8 @@ class ESZSLState(NamedTuple):
 def eszsl(hyper: ESZSL) -> Method:
     """V = (X'X + gamma I)^-1 X'Y S (S'S + lambda I)^-1, with Y in {-1, 1}; a class scores x'V s (their eq. 5).
 
-    Sums run over rows by multiplicity and over the classes that have rows. Both ridges are given relative to the
-    mean squared length of what they regularise, so that they mean the same for any scale and number of rows. Their
+    Sums run over samples by multiplicity and over the classes that have samples. Both ridges are given relative to the
+    mean squared length of what they regularise, so that they mean the same for any scale and number of samples. Their
     defaults were set on caltech101's validation classes, for want of published ones on this scale.
     """
 

@@ -1,6 +1,6 @@
 """Generalized recognition by an out-of-distribution detector and two experts (STHS, section 4.3).
 
-A row goes to the expert of seen or of unseen classes, whichever group the detector takes it for.
+A sample goes to the expert of seen or of unseen classes, whichever the detector decides.
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Gated:
     unseen: MethodConfig = S2V()
     """the expert of unseen classes, which self-training trains"""
     seen: ClassifierConfig = Softmax()
-    """the expert of seen classes, trained on labelled rows"""
+    """the expert of seen classes, trained on labelled samples"""
     detector: OutlierExposure = OutlierExposure()
-    """tells the two groups apart"""
+    """out-of-distribution detection: seen or unseen"""
 
     needs_unlabelled: ClassVar[bool] = True
 
@@ -46,7 +46,7 @@ class GatedState(NamedTuple):
 
 
 class GatedPredictor(NamedTuple):
-    """What each of the three needs to score rows, and which classes are seen."""
+    """What each of the three needs to score samples, and which classes are seen."""
 
     unseen: Any
     seen: Any
@@ -65,10 +65,10 @@ def alone(expert: Method) -> Method:
 
 
 def gated(expert: Method, classifier: Classifier, hyper: OutlierExposure) -> Method:
-    """All three. Scores are those of the row's expert, best 0; the detector's score is added to unseen classes.
+    """All three. Each expert's scores are relative to the best of its group; unseen classes add the detector's score.
 
-    So the group is the detector's choice, the class within it the expert's, and a bonus on unseen classes (the
-    seen-unseen curve) moves the detector's threshold.
+    So the detector decides the group and the expert the class within it, and a calibration offset on unseen classes
+    (the seen-unseen curve) moves the detector's threshold.
     """
     base = alone(expert)
 

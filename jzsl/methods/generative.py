@@ -44,7 +44,7 @@ class Generative:
             if task.seen:
                 raise InputError("classes_per_block: given, but generated features are streamed for the zsl task alone")
             return streamed(self.generator.build(), classifier.build(), self.per_class, noise, self.classes_per_block)
-        return generative(self.generator.build(), classifier.build(), self.per_class, noise, real_rows=task.seen)
+        return generative(self.generator.build(), classifier.build(), self.per_class, noise, real_samples=task.seen)
 
 
 class GenerativeState(NamedTuple):
@@ -57,14 +57,16 @@ class GenerativeState(NamedTuple):
 def streamed(
     generator: Generator, classifier: Classifier, per_class: int, noise: bool, classes_per_block: int
 ) -> Method:
-    """As `generative`, for the task that knows unseen classes only, with features that are never all there at once.
+    """As `generative`, for the task that knows unseen classes only, with features that are never in memory together.
 
     Raises:
-        InputError: if the classifier needs all rows.
+        InputError: if the classifier needs all samples.
     """
     if classifier.streamed is None:
-        raise InputError("classes_per_block: given, but this classifier needs all rows at once; choose knn or softmax")
-    whole = generative(generator, classifier, per_class, noise, real_rows=False)
+        raise InputError(
+            "classes_per_block: given, but this classifier needs all samples together; expected KNN or Softmax"
+        )
+    whole = generative(generator, classifier, per_class, noise, real_samples=False)
 
     def draw(key: Key[Array, ""], source: Any, y: Int[Array, " b"]) -> Float[Array, "b d"]:
         state, semantics = source
@@ -80,11 +82,11 @@ def streamed(
     return whole._replace(predictor=predictor, logits=stream_of.logits, embedding=None, head=None)
 
 
-def generative(generator: Generator, classifier: Classifier, per_class: int, noise: bool, real_rows: bool) -> Method:
+def generative(generator: Generator, classifier: Classifier, per_class: int, noise: bool, real_samples: bool) -> Method:
     """A method from any generator and any classifier.
 
     The classifier is trained on `per_class` generated features of each unseen class: on them alone for the task
-    that knows unseen classes only, together with the pool's rows (`real_rows`) for the generalized one. `noise`
+    that knows unseen classes only, together with the pool's samples (`real_samples`) for the generalized one. `noise`
     says whether they carry the generator's observation noise.
     """
 
@@ -105,7 +107,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         y = jnp.repeat(unseen, per_class)
         x = generator.sample(stream(state.key, "generated"), state.generator, classes.required_semantics[y], noise)
         w = jnp.ones_like(y)
-        if real_rows:
+        if real_samples:
             pool = labelled(pool)
             x = jnp.concatenate([jnp.asarray(pool.x), x.astype(pool.x.dtype)])
             y = jnp.concatenate([pool.y, y])
@@ -118,7 +120,7 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
     def sample(key: Key[Array, ""], state: GenerativeState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
         return generator.sample(key, state.generator, semantics, noise)
 
-    whole_pool = generator.whole_pool or real_rows
+    whole_pool = generator.whole_pool or real_samples
     return Method(
         init,
         fit,

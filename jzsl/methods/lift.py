@@ -1,4 +1,4 @@
-"""A method on a state that contains its own, for methods that are made around another."""
+"""A method on a state that contains the method's state, for methods that are made around another."""
 
 from collections.abc import Callable
 from typing import Any

@@ -28,7 +28,7 @@ class S2V:
     l2: float = 1e-3
     """factor of the squared weights' half in the loss"""
     batch_size: int = 128
-    """rows of a minibatch"""
+    """samples of a minibatch"""
 
     def __post_init__(self):
         require_positive(self, "hidden", "learning_rate", "batch_size")
@@ -50,7 +50,7 @@ class S2VState(NamedTuple):
 
 
 def s2v(hyper: S2V) -> Method:
-    """Minimises ||x - f(s)||^2, averaged over rows, between a row and its class's mapped semantics.
+    """Minimises ||x - f(s)||^2, averaged over samples, between a sample and its class's mapped semantics.
 
     Neither the STHS paper nor public code says how the error is scaled against the L2 term. With DEM's mean over
     the d features an L2 factor of 1e-3 outweighs the error and maps all classes to one point (caltech101: T1 at
@@ -69,9 +69,9 @@ def s2v(hyper: S2V) -> Method:
         pool = labelled(pool)
         net = projector(pool.x.shape[1], hyper.hidden)
 
-        def loss(params, key, rows, valid):
+        def loss(params, key, indices, valid):
             del key
-            x, observed, y = minibatch(pool, rows)
+            x, observed, y = minibatch(pool, indices)
             residual = x - net.apply(params, classes.required_semantics[y])
             if observed is not None:
                 residual = jnp.where(observed, residual, 0.0)

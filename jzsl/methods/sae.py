@@ -23,7 +23,7 @@ class SAE:
     """added to both sums of squares, as a share of their mean eigenvalue: the equation is singular without it where
     there are fewer classes than semantic dimensions"""
     decode: bool = True
-    """compare in feature space, with decoded class semantics; else in semantic space, with encoded rows"""
+    """compare in feature space, with decoded class semantics; else in semantic space, with encoded samples"""
 
     def __post_init__(self):
         require_positive(self, "lam", "ridge")
@@ -49,7 +49,7 @@ def sylvester(a: Float[Array, "m m"], b: Float[Array, "n n"], c: Float[Array, "m
 def sae(hyper: SAE) -> Method:
     """W minimises ||X - W'S||^2 + lambda ||W X - S||^2: S S' W + W lambda X X' = (1 + lambda) S X' (their eq. 5).
 
-    Rows and semantics have unit length, sums run over rows by multiplicity, and classes are compared by cosine.
+    Samples and semantics have unit length, sums run over samples by multiplicity, and classes are compared by cosine.
     """
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> SAEState:
@@ -74,7 +74,7 @@ def sae(hyper: SAE) -> Method:
         return SAEState(encoder), {"loss": error / jnp.sum(w)}
 
     def predictor(state: SAEState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> Float[Array, "d c"]:
-        """Columns whose product with a row ranks classes by cosine: the row's own length does not matter there."""
+        """Columns whose product with a sample ranks classes by cosine: the length of the sample does not matter."""
         del pool, unseen
         semantics = unit(jnp.asarray(classes.required_semantics))
         return unit(semantics @ state.encoder).T if hyper.decode else state.encoder.T @ semantics.T

@@ -1,9 +1,8 @@
-"""A supervised classifier of the classes that have rows: the base of domain adaptation, and of AVH's own studies.
+"""A supervised classifier of the classes that have samples: the base of domain adaptation, and of AVH's own studies.
 
 It has no use for class semantics, so it recognises no unseen class.
 """
 
-import enum
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,24 +12,13 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
-from jzsl.hardness.angular import angles, angular_logits
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
+from jzsl.methods.losses import LossConfig, SoftmaxLoss
 from jzsl.nets.embedding_classifier import embedding_classifier
 from jzsl.training.descent import descend, per_valid
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
-
-
-class Loss(enum.Enum):
-    """Which logits the cross-entropy is taken of.
-
-    softmax: x'w_k.
-    avh: s (pi - A(x, w_k)), the AVH loss (AVH paper, eq. 5).
-    """
-
-    softmax = "softmax"
-    avh = "avh"
 
 
 @dataclass(frozen=True)
@@ -39,19 +27,17 @@ class Supervised:
 
     hidden: int | None = 512
     """size of the embedding; None compares the features themselves with class weights"""
-    loss: Loss = Loss.softmax
-    """softmax of inner products, or of angles (the AVH loss)"""
-    scale: float = 16.0
-    """s of the AVH loss (AVH paper, eq. 5, which leaves it to cross-validation)"""
+    loss: LossConfig = SoftmaxLoss()
+    """the logits whose cross-entropy is minimised: SoftmaxLoss, AVHLoss"""
     learning_rate: float = 1e-3
     """of Adam"""
     l2: float = 1e-4
     """factor of the squared weights' half in the loss"""
     batch_size: int = 128
-    """rows of a minibatch"""
+    """samples of a minibatch"""
 
     def __post_init__(self):
-        require_positive(self, "scale", "learning_rate", "batch_size")
+        require_positive(self, "learning_rate", "batch_size")
         if self.hidden is not None:
             require_positive(self, "hidden")
         if not self.l2 >= 0:
@@ -82,11 +68,7 @@ class SupervisedPredictor(NamedTuple):
 def supervised(hyper: Supervised) -> Method:
     """Minimises -sum_k y_k log p(k | x), y one-hot or a pool's soft labels, summed over a minibatch."""
     optimizer = optax.chain(optax.add_decayed_weights(hyper.l2), optax.adam(hyper.learning_rate))
-
-    def logits_of(embedding: Embedding) -> Float[Array, "n k"]:
-        if hyper.loss is Loss.avh:
-            return angular_logits(angles(embedding), hyper.scale)
-        return embedding.x @ embedding.weights.T
+    logits_of = hyper.loss.build()
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> SupervisedState:
         net = embedding_classifier(classes.count, hyper.hidden)
@@ -104,10 +86,10 @@ def supervised(hyper: Supervised) -> Method:
         count = classes.count
         net = embedding_classifier(count, hyper.hidden)
 
-        def loss(params, key, rows, valid):
+        def loss(params, key, indices, valid):
             del key
-            x, _, y = minibatch(pool, rows)
-            target = jax.nn.one_hot(y, count) if pool.soft is None else jnp.asarray(pool.soft)[rows]
+            x, _, y = minibatch(pool, indices)
+            target = jax.nn.one_hot(y, count) if pool.soft is None else jnp.asarray(pool.soft)[indices]
             entropy = -jnp.sum(target * jax.nn.log_softmax(logits_of(net.embed(params, x))), -1)
             total = jnp.sum(valid * entropy) / hyper.batch_size
             return total, per_valid(total, valid, hyper.batch_size)
@@ -125,8 +107,8 @@ def supervised(hyper: Supervised) -> Method:
         return SupervisedPredictor(state.params, jnp.zeros(classes.count))
 
     def embedding(trained: SupervisedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
-        found = embedding_classifier(len(trained.classes), hyper.hidden).embed(trained.params, x)
-        return Embedding(found.x, found.weights[candidates])
+        embedded = embedding_classifier(len(trained.classes), hyper.hidden).embed(trained.params, x)
+        return Embedding(embedded.x, embedded.weights[candidates])
 
     def logits(
         trained: SupervisedPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]

@@ -4,29 +4,85 @@ The first layer acts on the concatenation [C, Z], so its pre-activation is one t
 pre-activation does not depend on Z: it is computed once per minibatch, not once per Langevin step.
 """
 
-import enum
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 _INITIAL = nn.initializers.normal(0.02)
 
 
-class GeneratorNet(NamedTuple):
-    """g as pure functions.
+@runtime_checkable
+class InitGeneratorNet(Protocol):
+    def __call__(self, key: Key[Array, ""], semantics: Float[Array, " a"], /) -> Any:
+        """Parameters, for semantics of this size."""
+        ...
 
-    Attributes:
-        init: (key, semantics[a]) -> parameters.
-        class_preactivation: (parameters, semantics[..., a]) -> the class pre-activation of the first layer.
-        decode: (parameters, class_preactivation[..., :], latents[..., z]) -> features[..., d].
+
+@runtime_checkable
+class ClassPreactivation(Protocol):
+    def __call__(self, params: Any, semantics: Float[Array, "*n a"], /) -> Float[Array, "*n h"]:
+        """What g needs of each class."""
+        ...
+
+
+@runtime_checkable
+class DecodeLatents(Protocol):
+    def __call__(
+        self, params: Any, class_preactivation: Float[Array, "*n h"], latents: Float[Array, "*n z"], /
+    ) -> Float[Array, "*n d"]:
+        """Features."""
+        ...
+
+
+class GeneratorNet(NamedTuple):
+    """g as pure functions, as their protocols say."""
+
+    init: InitGeneratorNet
+    class_preactivation: ClassPreactivation
+    decode: DecodeLatents
+
+
+@runtime_checkable
+class GeneratorNetConfig(Protocol):
+    """A frozen dataclass that makes a network g.
+
+    The parameters are those of a Flax module; the bias of its output has the name `output_bias`.
     """
 
-    init: Callable[..., Any]
-    class_preactivation: Callable[..., Float[Array, "..."]]
-    decode: Callable[..., Float[Array, "..."]]
+    def build(self, features: int, hidden: int, latent: int) -> GeneratorNet:
+        """The network.
+
+        Args:
+            features: d, the size of what it generates.
+            hidden: nodes of its hidden layers, if it has any.
+            latent: number of latent factors.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class MLP:
+    """One hidden layer, LeakyReLU(0.2), ReLU output (ABP paper, section 5.1); weights N(0, 0.02^2), zero biases."""
+
+    def build(self, features: int, hidden: int, latent: int) -> GeneratorNet:
+        return _pure(_Mlp(features, hidden, latent))
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """g(C, Z) = A C + B Z + b: with it ABP is factor analysis given the class. `hidden` is not used."""
+
+    def build(self, features: int, hidden: int, latent: int) -> GeneratorNet:
+        del hidden
+        return _pure(_Linear(features, latent))
+
+
+def feature_size(params) -> int:
+    """d, read off the parameters of a generator network."""
+    return params["params"]["output_bias"].shape[-1]
 
 
 class _Mlp(nn.Module):
@@ -70,32 +126,9 @@ class _Linear(nn.Module):
         return self.decode(self.class_preactivation(semantics), jnp.zeros((*semantics.shape[:-1], self.latent)))
 
 
-def mlp(features: int, hidden: int, latent: int) -> GeneratorNet:
-    """One hidden layer, LeakyReLU(0.2), ReLU output (ABP paper, section 5.1); weights N(0, 0.02^2), zero biases."""
-    return _pure(_Mlp(features, hidden, latent))
-
-
-def linear(features: int, hidden: int, latent: int) -> GeneratorNet:
-    """g(C, Z) = A C + B Z + b: with it ABP is factor analysis given the class. `hidden` is not used."""
-    del hidden
-    return _pure(_Linear(features, latent))
-
-
-def feature_size(params) -> int:
-    """d, read off the parameters of either network."""
-    return params["params"]["output_bias"].shape[-1]
-
-
 def _pure(module) -> GeneratorNet:
     return GeneratorNet(
         init=module.init,
         class_preactivation=lambda params, semantics: module.apply(params, semantics, method="class_preactivation"),
         decode=lambda params, preactivation, latents: module.apply(params, preactivation, latents, method="decode"),
     )
-
-
-class GeneratorShape(enum.Enum):
-    """The architecture of g."""
-
-    mlp = enum.member(mlp)
-    linear = enum.member(linear)

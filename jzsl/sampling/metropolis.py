@@ -1,5 +1,6 @@
 """Metropolis-adjusted Langevin dynamics (MALA): the same step, made exact by accepting or rejecting each proposal."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -8,6 +9,14 @@ from jaxtyping import Array, Float
 
 from jzsl.interfaces import Kernel
 from jzsl.sampling.info import Info
+
+
+@dataclass(frozen=True)
+class Metropolis:
+    """Metropolis-adjusted Langevin dynamics."""
+
+    def build(self, step_size: float | Float[Array, ""]) -> Kernel:
+        return metropolis(step_size)
 
 
 class MetropolisState(NamedTuple):

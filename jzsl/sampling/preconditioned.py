@@ -1,5 +1,6 @@
 """Langevin dynamics preconditioned by the local curvature."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -8,6 +9,14 @@ from jaxtyping import Array, Float
 
 from jzsl.interfaces import Kernel
 from jzsl.sampling.info import Info
+
+
+@dataclass(frozen=True)
+class Preconditioned:
+    """Langevin dynamics preconditioned by the local curvature."""
+
+    def build(self, step_size: float | Float[Array, ""]) -> Kernel:
+        return preconditioned(step_size)
 
 
 class PreconditionedState(NamedTuple):

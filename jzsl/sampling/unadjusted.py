@@ -1,5 +1,6 @@
 """Unadjusted Langevin dynamics: eq. 6 of the ABP paper."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -8,6 +9,14 @@ from jaxtyping import Array, Float
 
 from jzsl.interfaces import Kernel
 from jzsl.sampling.info import Info
+
+
+@dataclass(frozen=True)
+class Unadjusted:
+    """Unadjusted Langevin dynamics, eq. 6 of the ABP paper."""
+
+    def build(self, step_size: float | Float[Array, ""]) -> Kernel:
+        return unadjusted(step_size)
 
 
 class UnadjustedState(NamedTuple):

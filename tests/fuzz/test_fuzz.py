@@ -157,7 +157,7 @@ _VALUES = st.one_of(
     st.integers(-2, 3).map(str),
     st.floats().map(str),
     st.sampled_from(
-        ["zsl", "gzsl", "True", "None", "metropolis", "MinMax", "", "--", "nan", "1e400", "０", "$(reboot)"]
+        ["zsl", "gzsl", "True", "None", "Metropolis", "MinMax", "", "--", "nan", "1e400", "０", "$(reboot)"]
     ),
     st.text(max_size=5).filter(lambda text: "\x00" not in text),
 )

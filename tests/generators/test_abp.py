@@ -12,11 +12,14 @@ from scipy.stats import multivariate_normal
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.views import inductive
-from jzsl.generators.abp import ABP, learning_loss, potential, squared_error
-from jzsl.generators.observation_noise import ObservationNoise, variance_ema
-from jzsl.nets.conditional_generator import GeneratorShape, mlp
+from jzsl.generators.abp import ABP
+from jzsl.generators.back_propagation import learning_loss, potential, squared_error
+from jzsl.generators.observation_noise import FixedNoise, LearnedNoise, PerClassNoise, variance_ema
+from jzsl.nets.conditional_generator import MLP, LinearMap
 from jzsl.problem.transforms import Unscaled
-from jzsl.sampling.chain import Langevin
+from jzsl.sampling.metropolis import Metropolis
+from jzsl.sampling.preconditioned import Preconditioned
+from jzsl.sampling.unadjusted import Unadjusted
 from jzsl.types import PerSample
 from tests.reference import abp_numpy
 
@@ -39,7 +42,7 @@ def plain(params):
 @pytest.fixture
 def case(random):
     """A network with parameters of ordinary size, and four rows with a mask."""
-    net = mlp(6, 7, 3)
+    net = MLP().build(6, 7, 3)
     params = net.init(jax.random.key(0), jnp.zeros(5))
     leaves, structure = jax.tree.flatten(params)
     params = structure.unflatten([jnp.float32(random.normal(size=leaf.shape)) for leaf in leaves])
@@ -53,7 +56,9 @@ def test_network_is_the_papers(case):
     expected = abp_numpy.forward(plain(params), c, z)[3]
     generated = net.decode(params, net.class_preactivation(params, c), z)
     np.testing.assert_allclose(generated, expected, rtol=1e-5, atol=1e-6)
-    counted = sum(leaf.size for leaf in jax.tree.leaves(mlp(2048, 4096, 10).init(jax.random.key(0), jnp.zeros(312))))
+    counted = sum(
+        leaf.size for leaf in jax.tree.leaves(MLP().build(2048, 4096, 10).init(jax.random.key(0), jnp.zeros(312)))
+    )
     assert counted == 312 * 4096 + 10 * 4096 + 4096 + 4096 * 2048 + 2048  # 9.71 M on CUB: the paper's table 3
     assert round(counted / 1e6, 2) == 9.71
 
@@ -153,8 +158,8 @@ def test_latents_follow_the_posterior_and_rest_where_a_row_is_absent(problem, vi
     absent = np.arange(len(raw.pool.x)) % 4 == 0
     pool = jax.device_put(raw.pool._replace(w=np.int32(~absent)))
     hyper = ABP(
-        latent=2, sigma=truth.sigma, kernel=Langevin.metropolis, step_size=0.4, langevin_steps=20, learning_rate=1e-30,
-        network=GeneratorShape.linear,
+        latent=2, sigma=truth.sigma, kernel=Metropolis(), step_size=0.4, langevin_steps=20, learning_rate=1e-30,
+        network=LinearMap(),
     )  # fmt: skip
     generator = hyper.build()
     state = generator.init(jax.random.key(0), pool, classes)
@@ -185,7 +190,7 @@ def test_learned_likelihood_approaches_the_optimum():
     view = inductive(problem, Unscaled())
     pool, classes = jax.device_put((view.pool, view.classes))
     # At the paper's s = 0.3 the curvature of this posterior would make the step unstable.
-    hyper = ABP(latent=2, sigma=truth.sigma, step_size=0.15, learning_rate=1e-2, network=GeneratorShape.linear)
+    hyper = ABP(latent=2, sigma=truth.sigma, step_size=0.15, learning_rate=1e-2, network=LinearMap())
     generator = hyper.build()
     rows = problem.splits.test_seen
     x, semantics = problem.samples[rows], problem.required_semantics[problem.labels[rows]]
@@ -210,7 +215,7 @@ def test_learned_likelihood_approaches_the_optimum():
     assert best - 0.15 < likelihood(state.params) < best + 0.05
 
 
-@pytest.mark.parametrize("kernel", list(Langevin))
+@pytest.mark.parametrize("kernel", [Unadjusted(), Preconditioned(), Metropolis()])
 def test_a_masked_entry_has_no_influence_at_all(pool, classes, random, kernel):
     """Not even a NaN there changes a bit of the state."""
     observed = jnp.array(random.uniform(size=pool.x.shape) < 0.5)
@@ -245,7 +250,7 @@ def test_scalars_sweep_under_vmap(pool, classes):
 
 def test_samples_are_the_generator_of_a_normal_latent_and_noise(pool, classes):
     """Section 4.1: with a linear network generated features have the model's mean and covariance."""
-    generator = ABP(latent=2, sigma=0.5, network=GeneratorShape.linear).build()
+    generator = ABP(latent=2, sigma=0.5, network=LinearMap()).build()
     state = generator.init(jax.random.key(0), pool, classes)
     b = jnp.array([[1.0, -1.0, 0.5, 0.0, 2.0, 0.0], [0.0, 1.0, 1.0, 0.0, 0.0, 0.3]])
     state.params["params"]["latent_layer"]["kernel"] = b
@@ -285,10 +290,10 @@ def test_sigma_is_learned():
     for c in view.seen:  # class c: all its deviation from its mean grows with c
         x[y == c] = signal[y == c] + (x[y == c] - signal[y == c]) * (1 + c)
     classes = jax.device_put(view.classes)
-    for noise, rows in ((ObservationNoise.learned, view.pool.x), (ObservationNoise.per_class, x)):
+    for noise, rows in ((LearnedNoise(), view.pool.x), (PerClassNoise(), x)):
         pool = jax.device_put(view.pool._replace(x=rows))
         hyper = ABP(
-            latent=2, sigma=2 * truth.sigma, step_size=0.1, learning_rate=1e-2, network=GeneratorShape.linear,
+            latent=2, sigma=2 * truth.sigma, step_size=0.1, learning_rate=1e-2, network=LinearMap(),
             observation_noise=noise,
         )  # fmt: skip
         generator = hyper.build()
@@ -296,7 +301,7 @@ def test_sigma_is_learned():
             generator.init(jax.random.key(0), pool, classes), pool, classes, 150, 150
         )
         sigma = np.sqrt(np.asarray(state.variance))
-        if noise is ObservationNoise.learned:
+        if noise == LearnedNoise():
             assert sigma[-1] == pytest.approx(truth.sigma, rel=0.1)
             assert float(metrics["sigma"]) == pytest.approx(sigma[-1], rel=1e-5)
             np.testing.assert_array_equal(sigma[:-1][4:], 2 * np.float32(truth.sigma))  # classes without rows
@@ -345,8 +350,8 @@ def test_the_papers_defaults():
     found = ABP()
     assert (found.hidden, found.latent, found.sigma, found.langevin_steps) == (4096, 10, 0.3, 10)
     assert (found.step_size, found.batch_size, found.learning_rate) == (0.3, 64, 1e-3)
-    assert found.kernel is Langevin.unadjusted
-    assert (found.minibatches, found.step_decay, found.observation_noise) == (1, 1.0, ObservationNoise.fixed)
+    assert (found.kernel, found.network) == (Unadjusted(), MLP())
+    assert (found.minibatches, found.step_decay, found.observation_noise) == (1, 1.0, FixedNoise())
 
 
 @pytest.mark.parametrize("field", ["hidden", "latent", "langevin_steps", "batch_size", "sigma", "step_size"])

@@ -12,7 +12,7 @@ from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.evaluation.views import inductive
 from jzsl.generators.cvae import CVAE, elbo, kl_to_prior
-from jzsl.nets.conditional_generator import GeneratorShape
+from jzsl.nets.conditional_generator import LinearMap
 from jzsl.nets.encoder import Diagonal, encoder
 from jzsl.problem.transforms import Unscaled
 from jzsl.types import ClassTable, Pool
@@ -61,7 +61,7 @@ def test_training_brings_the_bound_to_the_exact_likelihood():
     problem, truth = source.load(), source.truth()
     view = inductive(problem, Unscaled())
     pool, classes = jax.device_put((view.pool, view.classes))
-    hyper = CVAE(hidden=64, latent=2, sigma=truth.sigma, learning_rate=3e-3, network=GeneratorShape.linear)
+    hyper = CVAE(hidden=64, latent=2, sigma=truth.sigma, learning_rate=3e-3, network=LinearMap())
     generator = hyper.build()
     state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 150, 150)
     rows = problem.splits.test_seen
@@ -99,7 +99,7 @@ def test_entries_that_are_not_visible_have_no_influence(pool, classes, random):
 
 
 def test_samples_carry_the_noise_that_was_asked_for(pool, classes):
-    generator = CVAE(hidden=8, latent=2, sigma=0.5, network=GeneratorShape.linear).build()
+    generator = CVAE(hidden=8, latent=2, sigma=0.5, network=LinearMap()).build()
     state = generator.init(jax.random.key(0), pool, classes)
     semantics = jnp.tile(classes.semantics[1], (20_000, 1))
     x, noisy = (generator.sample(jax.random.key(1), state, semantics, noise) for noise in (False, True))

@@ -86,8 +86,8 @@ def test_the_critic_estimates_the_distance_of_two_gaussians():
         real, other, mixing, c = batch(key, 128)
 
         def loss(params):
-            judge = lambda x, c: net.apply(params, x, c)  # noqa: E731
-            return critic_loss(judge, real, other, mixing, c, jnp.ones(128), 10.0)
+            score = lambda x, c: net.apply(params, x, c)  # noqa: E731
+            return critic_loss(score, real, other, mixing, c, jnp.ones(128), 10.0)
 
         gradient, estimate = jax.grad(loss, has_aux=True)(params)
         update, moments = optimizer.update(gradient, moments)
@@ -106,10 +106,10 @@ def test_the_critic_estimates_the_distance_of_two_gaussians():
 def test_fillers_do_not_count(random):
     x, z, c = (jnp.float32(random.normal(size=shape)) for shape in ((6, 3), (6, 3), (6, 2)))
     mixing = jnp.float32(random.uniform(size=(6, 1)))
-    judge = lambda x, c: jnp.sin(x).sum(-1) + c.sum(-1)  # noqa: E731
+    score = lambda x, c: jnp.sin(x).sum(-1) + c.sum(-1)  # noqa: E731
     valid = jnp.array([1, 1, 1, 1, 0, 0], jnp.float32)
-    whole = critic_loss(judge, x, z, mixing, c, valid, 10.0)
-    part = critic_loss(judge, x[:4], z[:4], mixing[:4], c[:4], jnp.ones(4), 10.0)
+    whole = critic_loss(score, x, z, mixing, c, valid, 10.0)
+    part = critic_loss(score, x[:4], z[:4], mixing[:4], c[:4], jnp.ones(4), 10.0)
     np.testing.assert_allclose(whole, part, rtol=1e-5)
 
 

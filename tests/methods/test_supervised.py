@@ -10,7 +10,8 @@ from jzsl.data.digits_shift import DigitsShift
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import domain_adaptation
-from jzsl.methods.supervised import Loss, Supervised
+from jzsl.methods.losses import AVHLoss, SoftmaxLoss
+from jzsl.methods.supervised import Supervised
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.zsl import ZSL
 
@@ -31,7 +32,7 @@ def trained(config, pool, classes, epochs):
     return method, state, metrics
 
 
-@pytest.mark.parametrize("config", [Supervised(64), Supervised(None), Supervised(64, Loss.avh)])
+@pytest.mark.parametrize("config", [Supervised(64), Supervised(None), Supervised(64, AVHLoss())])
 def test_it_learns_the_source(view, config):
     pool, classes = jax.device_put((view.pool, view.classes))
     method, state, _ = trained(config, pool, classes, 20)
@@ -42,7 +43,7 @@ def test_it_learns_the_source(view, config):
     assert method.embedding is not None
     embedding = method.embedding(predictor, pool.x[rows], view.seen[::-1].copy())
     other = method.logits(predictor, pool.x[rows], view.seen[::-1].copy())
-    if config.loss is Loss.softmax:
+    if config.loss == SoftmaxLoss():
         np.testing.assert_allclose(embedding.x @ embedding.weights.T, other, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(view.seen[::-1][np.asarray(other).argmax(1)], view.seen[found])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from blackjax.sgmcmc.diffusions import overdamped_langevin
 
-from jzsl.generators.abp import potential
+from jzsl.generators.back_propagation import potential
 from jzsl.sampling.chain import run
 from jzsl.sampling.metropolis import metropolis
 from jzsl.sampling.preconditioned import preconditioned
