@@ -109,7 +109,7 @@ def test_a_run_from_mapped_files_in_half_precision_resumes_bit_for_bit(config, p
         run(mapped, out, False, QUIET)
     run(mapped, out, True, QUIET)
     assert_same_run(out, tmp_path / "whole")
-    trained = saved_model.load(out / "checkpoints" / "seed-1", mapped.method, mapped.tasks)
+    trained = saved_model.load(out / "checkpoints" / "seed-1", mapped)
     predicted = trained.candidates[trained.scores(problem.samples[problem.splits.test_unseen]).argmax(1)]
     right = predicted == problem.labels[problem.splits.test_unseen]
     assert 100 * right.mean() == pytest.approx(result["T1"]["values"][1], abs=5)  # rows in single precision

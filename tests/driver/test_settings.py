@@ -57,8 +57,9 @@ BASES = {
 
 def start(sths, method, view):
     training: Any = sths.build(method, view.labelled, view.unlabelled)
-    arrays = jax.device_put((view.pool, view.classes, view.candidates))
-    parameters = sths.parameters(int(view.candidates.open.sum()), offset=0.5)
+    candidates = view.candidates._replace(offset=np.where(view.candidates.open, np.float32(0.5), np.float32(0)))
+    arrays = jax.device_put((view.pool, view.classes, candidates))
+    parameters = sths.parameters(int(view.candidates.open.sum()))
     prepared = sths.prepare(view.pool.x[view.labelled :], len(view.candidates.classes))
     return training, arrays, training.init(jax.random.key(0), *arrays, prepared, parameters)
 
@@ -102,7 +103,7 @@ def test_strict_rounds_take_only_rows_predicted_as_unseen(selection):
     assert len(traces) == 1
 
 
-def test_the_bonus_on_unseen_classes_is_in_the_predictions():
+def test_the_calibration_offset_is_in_the_predictions():
     view = strict_transductive(DATA.load())
     sths = STHS(1, strict=True)
     method = BASES["s2v"].build(GZSL())
@@ -200,8 +201,8 @@ def test_inductive_calibration_moves_u_and_s_but_not_the_area(tmp_path):
     plain = Experiment(DATA, BASES["s2v"], Train(epochs=5), (GZSL(),), seeds=2)
     one = run(plain, tmp_path / "plain", False, QUIET)
     two = run(dataclasses.replace(plain, calibration=True), tmp_path / "calibrated", False, QUIET)
-    assert one["factor"] is None
-    assert two["factor"] > 0
+    assert one["offset"] is None
+    assert two["offset"] > 0
     assert two["AUSUC"]["values"] == pytest.approx(one["AUSUC"]["values"])
     assert two["U"]["mean"] > one["U"]["mean"]
     assert two["S"]["mean"] <= one["S"]["mean"]

@@ -52,7 +52,7 @@ def test_no_view_holds_a_reference_to_the_labels(problem, make):
                 queue.append(item.base)
 
 
-def test_rows_and_settings(problem):
+def test_samples_and_settings(problem):
     one, two, three = (make(problem) for make in VIEWS)
     train, seen, unseen = (len(rows) for rows in problem.splits[:3])
     assert (one.labelled, one.unlabelled) == (train, 0)
@@ -62,7 +62,8 @@ def test_rows_and_settings(problem):
     for view in (one, two, three):
         np.testing.assert_array_equal(view.pool.y[: view.labelled], problem.labels[problem.splits.train])
         np.testing.assert_array_equal(view.pool.y[view.labelled :], -1)
-        np.testing.assert_array_equal(view.pool.w, np.arange(len(view.pool.w)) < view.labelled)
+        # An unlabelled sample is there to be learned from; only padding is absent.
+        np.testing.assert_array_equal(view.pool.w, np.arange(len(view.pool.w)) < view.labelled + view.unlabelled)
         np.testing.assert_array_equal(view.classes.seen, np.isin(np.arange(8), view.seen))
 
 

@@ -14,6 +14,7 @@ from jzsl.methods.losses import AVHLoss, SoftmaxLoss
 from jzsl.methods.supervised import Supervised
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.zsl import ZSL
+from jzsl.types import Setting
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_one_hot_labels_are_hard_ones_and_the_loss_is_linear_in_them(view):
 def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     assert len(problem.unseen_classes) == 0
     assert set(problem.labels[problem.splits.train]) == set(problem.labels[problem.splits.test_seen]) == set(range(10))
-    assert (view.setting, view.unlabelled) == ("domain adaptation", len(problem.splits.test_seen))
+    assert (view.setting, view.unlabelled) == (Setting.adaptation, len(problem.splits.test_seen))
     assert view.candidates.open.all()
     np.testing.assert_array_equal(view.candidates.classes, np.arange(10))
     protocol = Protocol(problem, view)
