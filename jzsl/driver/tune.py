@@ -18,8 +18,8 @@ from jzsl.evaluation.views import transductive
 from jzsl.packages import PartsIn
 from jzsl.problem.problem import Problem
 from jzsl.self_training.parts import PreparePrior, RefinerConfig, SelectorConfig, name_of
-from jzsl.self_training.rounds import SelfTraining, SelfTrainingState
 from jzsl.self_training.selection.hard_classes import hard_class_fraction, with_hard_classes
+from jzsl.self_training.state import SelfTraining, SelfTrainingState
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import Candidates, ClassTable, Metrics, Pool

@@ -20,9 +20,10 @@ from jzsl.self_training.parts import (
     ScheduleConfig,
     SelectorConfig,
 )
-from jzsl.self_training.rounds import Prepared, RoundParameters, SelfTraining, self_train
+from jzsl.self_training.rounds import self_train
 from jzsl.self_training.schedules.linear import LinearSchedule
 from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.state import Prepared, RoundParameters, SelfTraining
 
 
 @dataclass(frozen=True)

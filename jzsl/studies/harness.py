@@ -21,7 +21,7 @@ from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.metrics.curve import SeenUnseenCurve
 from jzsl.problem.problem import Problem
 from jzsl.self_training.parts import PreparePrior
-from jzsl.self_training.rounds import Prepared
+from jzsl.self_training.state import Prepared
 from jzsl.self_training.sths import STHS
 from jzsl.studies.study import StudySetup
 from jzsl.tasks.zsl import ZSL

@@ -39,13 +39,14 @@ from jzsl.self_training.priors.three_c import ThreeC
 from jzsl.self_training.priors.uniform import Uniform
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
 from jzsl.self_training.refinement.spherical_kmeans import SphericalKMeans
-from jzsl.self_training.rounds import Prepared, RoundParameters, self_train
+from jzsl.self_training.rounds import self_train
 from jzsl.self_training.schedules.linear import LinearSchedule
 from jzsl.self_training.schedules.portion import PortionSchedule
 from jzsl.self_training.selection.cbst import CBST
 from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.state import Prepared, RoundParameters
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
