@@ -14,6 +14,7 @@ from jzsl.methods.losses import AVHLoss, SoftmaxLoss
 from jzsl.methods.supervised import Supervised
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.zsl import ZSL
+from jzsl.types import Setting
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_one_hot_labels_are_hard_ones_and_the_loss_is_linear_in_them(view):
 def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     assert len(problem.unseen_classes) == 0
     assert set(problem.labels[problem.splits.train]) == set(problem.labels[problem.splits.test_seen]) == set(range(10))
-    assert (view.setting, view.unlabelled) == ("domain adaptation", len(problem.splits.test_seen))
+    assert (view.setting, view.unlabelled) == (Setting.adaptation, len(problem.splits.test_seen))
     assert view.candidates.open.all()
     np.testing.assert_array_equal(view.candidates.classes, np.arange(10))
     protocol = Protocol(problem, view)
@@ -77,7 +78,7 @@ def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     assert np.abs(clean.samples - shifted.samples).max(1)[problem.splits.test_seen].min() > 0.1
     with pytest.raises(InputError, match="contrast: 2"):
         DigitsShift(contrast=2).load()
-    with pytest.raises(InputError, match="no class without rows"):
+    with pytest.raises(InputError, match="knows no unseen class"):
         Supervised().build(ZSL())
 
 
