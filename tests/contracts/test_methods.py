@@ -29,7 +29,7 @@ from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.training.minibatch import labelled
-from jzsl.types import UNLABELLED
+from jzsl.types import UNLABELLED, ClassTable
 
 # Full batches and latents that do not move: then a row's multiplicity enters through sums alone.
 STILL = ABP(hidden=8, latent=2, batch_size=256, langevin_steps=1, step_size=1e-20)
@@ -291,6 +291,13 @@ def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
         head = jax.tree.map(np.asarray, method.head(predictor, jnp.asarray(candidates)))
         expected = np.asarray(method.logits(predictor, queries, jnp.asarray(candidates)))
         np.testing.assert_allclose(scores_of(head, np.asarray(queries), len(candidates)), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_methods_that_learn_from_semantics_say_so_where_there_are_none(pool, classes, name):
+    method = CONFIGS[name].build(ZSL())
+    with pytest.raises(InputError, match="semantics: none found, but this method learns from one vector per class"):
+        method.init(jax.random.key(0), pool, ClassTable(None, classes.seen))
 
 
 @pytest.mark.parametrize("make", [S2V, Supervised])

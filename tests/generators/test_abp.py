@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
 from scipy.stats import multivariate_normal
 
 from jzsl.data.synthetic import LinearGaussian
@@ -14,12 +15,14 @@ from jzsl.errors import InputError
 from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.back_propagation import learning_loss, potential, squared_error
-from jzsl.generators.observation_noise import FixedNoise, LearnedNoise, PerClassNoise, variance_ema
+from jzsl.generators.observation_noise import FixedNoise, LearnedNoise, ObservationNoise, PerClassNoise, variance_ema
+from jzsl.interfaces import Kernel
 from jzsl.nets.conditional_generator import MLP, LinearMap
 from jzsl.problem.transforms import Unscaled
+from jzsl.sampling.info import Info
 from jzsl.sampling.metropolis import Metropolis
 from jzsl.sampling.preconditioned import Preconditioned
-from jzsl.sampling.unadjusted import Unadjusted
+from jzsl.sampling.unadjusted import Unadjusted, UnadjustedState
 from jzsl.types import PerSample
 from tests.reference import abp_numpy
 
@@ -229,6 +232,51 @@ def test_a_masked_entry_has_no_influence_at_all(pool, classes, random, kernel):
     jax.tree.map(np.testing.assert_array_equal, (one.params, one.latents.values), (two.params, two.latents.values))
     other, _ = fit(state, pool._replace(x=jnp.where(observed, pool.x + 0.1, pool.x)), classes, 2, 2)
     assert (other.latents.values != one.latents.values).any()
+
+
+@dataclasses.dataclass(frozen=True)
+class Still:
+    """A user's kernel: chains that do not move."""
+
+    def build(self, step_size: float | Float[Array, ""]) -> Kernel:
+        del step_size
+
+        def step(key, state, potential):
+            del key
+            return state, Info(potential(state.position), jnp.float32(0), jnp.float32(0.25))
+
+        return Kernel(lambda position, potential: UnadjustedState(position), step)
+
+
+@dataclasses.dataclass(frozen=True)
+class TwiceTheSigma:
+    """A user's observation noise."""
+
+    def build(self) -> ObservationNoise:
+        return (
+            FixedNoise()
+            .build()
+            ._replace(
+                sigma=lambda given, variance, y: jnp.full(y.shape, 2 * given),
+                sigma_of_new_class=lambda given, variance: 2 * given,
+            )
+        )
+
+
+def test_a_users_kernel_and_noise_take_part(pool, classes):
+    """Latents stay, and everything else is as with twice the sigma."""
+    own = dataclasses.replace(SMALL, kernel=Still(), observation_noise=TwiceTheSigma())
+    twice = dataclasses.replace(SMALL, kernel=Still(), sigma=2 * SMALL.sigma)
+    start = own.build().init(jax.random.key(0), pool, classes)
+    one, metrics = jax.jit(own.build().fit)(start, pool, classes, 2, 2)
+    two, _ = jax.jit(twice.build().fit)(twice.build().init(jax.random.key(0), pool, classes), pool, classes, 2, 2)
+    np.testing.assert_array_equal(one.latents.values, start.latents.values)
+    assert float(metrics["acceptance"]) == pytest.approx(0.25)
+    assert float(metrics["sigma"]) == pytest.approx(2 * SMALL.sigma)
+    jax.tree.map(np.testing.assert_array_equal, one.params, two.params)
+    samples = [g.build().sample(jax.random.key(1), one, classes.semantics, True) for g in (own, twice)]
+    plain = own.build().sample(jax.random.key(1), one, classes.semantics, False)
+    np.testing.assert_allclose(samples[0] - plain, 2 * (samples[1] - plain), rtol=1e-3, atol=1e-5)
 
 
 def test_scalars_sweep_under_vmap(pool, classes):

@@ -135,11 +135,11 @@ def test_classification_lowers_the_cross_entropy_of_generated_features(pool, cla
     """Under a weight that drowns the critic, the frozen softmax gets surer of the class that was asked for."""
     generator = dataclasses.replace(SMALL, classification=1e3, learning_rate=1e-3).build()
     start = generator.init(jax.random.key(0), pool, classes)
-    end, _ = jax.jit(generator.fit)(start, pool, classes, 20)
+    end, _ = jax.jit(generator.fit)(start, pool, classes, 20, 20)
     y = jnp.repeat(jnp.asarray(view.seen), 40)
 
     def entropy(state):
-        x = generator.sample(state, jax.random.key(1), classes.semantics[y], False)
+        x = generator.sample(jax.random.key(1), state, classes.semantics[y], False)
         scores = x @ start.classifier.weight + start.classifier.bias
         return float(optax.softmax_cross_entropy_with_integer_labels(scores, y).mean())
 

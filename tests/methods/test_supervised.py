@@ -78,7 +78,7 @@ def test_domains_share_classes_and_images_are_in_one_of_them(problem, view):
     assert np.abs(clean.samples - shifted.samples).max(1)[problem.splits.test_seen].min() > 0.1
     with pytest.raises(InputError, match="contrast: 2"):
         DigitsShift(contrast=2).load()
-    with pytest.raises(InputError, match="no class without rows"):
+    with pytest.raises(InputError, match="knows no unseen class"):
         Supervised().build(ZSL())
 
 

@@ -10,8 +10,15 @@ from jzsl.cli import main
 from jzsl.config import Experiment
 from jzsl.driver.load import load_namespace
 from jzsl.driver.tune import Grid
+from jzsl.errors import InputError
 from jzsl.generators.cvae import CVAE
+from jzsl.generators.observation_noise import LearnedNoise
+from jzsl.interfaces import Kernel
+from jzsl.methods.losses import AVHLoss
 from jzsl.methods.s2v import S2V
+from jzsl.methods.supervised import Supervised
+from jzsl.nets.conditional_generator import LinearMap
+from jzsl.sampling.preconditioned import Preconditioned
 from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
 from jzsl.self_training.priors.known import Known
 from jzsl.self_training.priors.three_c import ThreeC
@@ -30,6 +37,8 @@ OWN = """
 import dataclasses
 from dataclasses import dataclass
 
+from jzsl.interfaces import Kernel
+from jzsl.sampling.unadjusted import unadjusted
 from jzsl.self_training.parts import PriorEstimator, Selector
 from jzsl.self_training.selection.all import all_samples
 from jzsl.self_training.sths import STHS
@@ -61,6 +70,16 @@ class CFBS:
 class OwnPrior:
     def build(self) -> PriorEstimator:
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Descent:
+    '''A kernel without noise.'''
+
+    shrink: float = 1.0
+
+    def build(self, step_size: float) -> Kernel:
+        return unadjusted(self.shrink * step_size, temperature=0.0)
 
 
 CONFIG = dataclasses.replace(
@@ -152,6 +171,32 @@ def test_an_experiment_is_no_source_of_itself(namespace):
     assert "Experiment" not in names
 
 
+def test_parts_of_a_generator_and_of_a_supervised_method(namespace):
+    """Kernel, noise and network of ABP, one of them the config file's; the loss of a supervised classifier."""
+    generator = (
+        "--method.generator.kernel", "Preconditioned", "--method.generator.network", "LinearMap",
+        "--method.generator.observation-noise", "LearnedNoise", "--method.generator.observation-noise.rate", "0.1",
+    )  # fmt: skip
+    experiment = parsed(namespace, *generator)
+    abp = dataclasses.replace(
+        namespace["CONFIG"].method.generator,
+        kernel=Preconditioned(),
+        observation_noise=LearnedNoise(0.1),
+        network=LinearMap(),
+    )
+    assert experiment.method.generator == abp
+    assert parsed(namespace, *as_options(namespace["CONFIG"], experiment)) == experiment
+    kernel = ("--method.generator.kernel", "Descent", "--method.generator.kernel.shrink", "0.5")
+    own = parsed(namespace, *kernel).method.generator.kernel
+    assert own == namespace["Descent"](0.5)
+    assert isinstance(own.build(0.3), Kernel)
+    loss = ("--method", "Supervised", "--method.loss", "AVHLoss", "--method.loss.scale", "4")
+    assert parsed(namespace, *loss).method == Supervised(loss=AVHLoss(4.0))
+    for option, other in (("kernel", "MLP"), ("network", "SmallCNN"), ("observation-noise", "CVAE")):
+        with pytest.raises(InputError, match=f"--method.generator.{option}: {other} found"):
+            parsed(namespace, f"--method.generator.{option}", other)
+
+
 def test_the_config_files_classes_come_first(namespace):
     own = parsed(namespace, "--selection", "CFBS", "--self-training.selection.mine", "4").self_training
     assert own is not None
@@ -218,5 +263,5 @@ def test_several_parts_in_a_tuple(namespace):
 def test_plain_fields_are_no_parts():
     config = load_namespace(Path(__file__).parents[1] / "driver" / "tiny.py")["CONFIG"]
     plain = {field.name for field in dataclasses.fields(config) if part_of(config, field.name) is None}
-    assert {"train", "scaling", "seeds", "top", "semantics", "memory_gb"} <= plain
+    assert {"train", "seeds", "top", "semantics", "memory_gb"} <= plain
     assert not {"data", "method", "self_training"} & plain
