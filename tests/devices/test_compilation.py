@@ -22,7 +22,7 @@ def times(cache: Path) -> dict[str, int]:
 
 def test_programs_outlive_the_process(tmp_path):
     """The second run writes no program anew; a folder that cannot be made stops nobody; another one may be named."""
-    study = ["study", "sphere", "--epochs", 1, "--seeds", 2, "--out"]
+    study = ["study", "sphere-surface", "--epochs", 1, "--seeds", 2, "--out"]
     cache = tmp_path / "cache"
     assert run([*study, tmp_path / "one"], cache).returncode == 0
     programs = times(cache)

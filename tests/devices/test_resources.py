@@ -101,7 +101,7 @@ def test_profile_writes_a_trace_and_a_table(tmp_path, capsys):
     ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "most expensive timing" in printed
+    assert "where the time went" in printed
     assert "compile" in printed
     (trace,) = out.glob("profile/plugins/profile/*/perfetto_trace.json.gz")
     names = {event.get("name", "") for event in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}

@@ -34,6 +34,7 @@ def original(tmp_path_factory):
 import dataclasses, runpy
 from pathlib import Path
 from jzsl.data.arrays import Arrays
+from jzsl.tasks.zsl import ZSL
 TINY = runpy.run_path({str(TINY)!r})["CONFIG"]
 CONFIG = dataclasses.replace(TINY, data=Arrays(Path({str(folder / "data")!r})), tasks=(ZSL(),))
 """
