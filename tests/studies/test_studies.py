@@ -122,9 +122,11 @@ OF_SELF_TRAINING = (
 @pytest.mark.parametrize("name", OF_SELF_TRAINING)
 def test_every_study_of_methods_answers_with_its_numbers(name):
     bases = {"s2v": S2V(hidden=16, batch_size=64), "eszsl": ESZSL()}
+    if name == "sampling-ablation":  # 16 variants, a compilation each
+        bases = {"eszsl": ESZSL()}
     lines = []
-    result = studies()[name].run(StudySetup(SOURCE.load(), bases, MinMax(), 3, 2, progress=lines.append))
-    assert {row["base"] for row in result.rows} == {"s2v", "eszsl"}
+    result = studies()[name].run(StudySetup(SOURCE.load(), bases, MinMax(), 3, 2, rounds=2, progress=lines.append))
+    assert {row["base"] for row in result.rows} == set(bases)
     assert "holds here" in result.answer or "does NOT hold here" in result.answer
     assert any("true labels" in note for note in result.notes)
     assert ("Holm" in result.answer) == (result.answer.count("p = ") + result.answer.count("p < ") > 1)
