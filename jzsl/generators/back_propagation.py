@@ -12,10 +12,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.generators.observation_noise import ObservationNoise
-from jzsl.interfaces import Decode, Kernel, Potential
+from jzsl.interfaces import Decode
 from jzsl.nets.conditional_generator import GeneratorNet
 from jzsl.sampling.chain import run
 from jzsl.sampling.info import Info
+from jzsl.sampling.kernel import Kernel, Potential
 from jzsl.sampling.stability import stability
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, Key
 
-from jzsl.interfaces import Kernel, Potential
 from jzsl.sampling.info import Info
+from jzsl.sampling.kernel import Kernel, Potential
 
 
 def run(

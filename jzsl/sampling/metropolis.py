@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jzsl.interfaces import Kernel
 from jzsl.sampling.info import Info
+from jzsl.sampling.kernel import Kernel
 
 
 @dataclass(frozen=True)

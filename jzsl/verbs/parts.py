@@ -9,21 +9,18 @@ which the field's part is defined, so that nothing has to be registered.
 import contextlib
 import dataclasses
 import enum
-import importlib
-import inspect
-import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import tyro
-from jaxtyping import AbstractArray
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
 
 from jzsl.errors import InputError
 from jzsl.packages import PartsIn
+from jzsl.verbs.part_classes import Part, classes_for
 
 T = TypeVar("T")
 
@@ -45,22 +42,6 @@ def _protocol(info: StructTypeInfo) -> StructConstructorSpec | None:
         spec = ConstructorRegistry.get_struct_spec(dataclasses.replace(info, type=type(info.default)))
         return spec if isinstance(spec, StructConstructorSpec) else None
     return StructConstructorSpec(instantiate=info.type, fields=())
-
-
-class Part(NamedTuple):
-    """What may stand in a field.
-
-    Attributes:
-        kinds: dataclasses and Protocols.
-        optional: whether None may.
-        several: whether a tuple of them stands there.
-        package: where the annotation says that they are defined.
-    """
-
-    kinds: tuple[type, ...]
-    optional: bool
-    several: bool
-    package: str | None
 
 
 def parse(options: type[T], default: T, arguments: list[str], prog: str, namespace: Mapping[str, Any]) -> T:
@@ -147,7 +128,7 @@ def choices(root: Any, namespace: Mapping[str, Any], prefix: str = "") -> Iterat
         path, value = f"{prefix}{field.name.replace('_', '-')}", getattr(root, field.name)
         part = part_of(root, field.name)
         if part is not None:
-            yield path, [*_candidates(part, root, field.name, namespace), *(["None"] if part.optional else [])]
+            yield path, [*classes_for(part, root, field.name, namespace), *(["None"] if part.optional else [])]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             yield from choices(value, namespace, f"{path}.")
 
@@ -258,7 +239,7 @@ def _replaced(root: Any, path: list[str], value: Any) -> Any:
 
 
 def _value(part: Part, owner: Any, name: str, values: list[str], option: str, namespace: Mapping[str, Any]) -> Any:
-    classes = _candidates(part, owner, name, namespace)
+    classes = classes_for(part, owner, name, namespace)
     made = []
     for word in values:
         if word not in classes and not (word == "None" and part.optional):
@@ -286,62 +267,3 @@ def _of_defaults(cls: type) -> Any:
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         object.__setattr__(part, field.name, tyro.MISSING if field.name in required else default)
     return part
-
-
-def _candidates(part: Part, owner: Any, name: str, namespace: Mapping[str, Any]) -> dict[str, type]:
-    """By name the classes that may stand in a field, those of the config file first."""
-    classes = {
-        cls.__name__: cls
-        for cls in namespace.values()
-        if isinstance(cls, type) and dataclasses.is_dataclass(cls) and _suits(cls, part) and not isinstance(owner, cls)
-    }
-    for package in _packages(part, owner, name):
-        for cls in classes_in(package):
-            if _suits(cls, part):
-                classes.setdefault(cls.__name__, cls)
-    return dict(sorted(classes.items()))
-
-
-def _packages(part: Part, owner: Any, name: str) -> list[str]:
-    """Of the field's value, of its default, and the one that the annotation names."""
-    field = next(field for field in dataclasses.fields(owner) if field.name == name)
-    defaults = [getattr(owner, name), field.default]
-    values = [item for value in defaults for item in (value if isinstance(value, tuple) else (value,))]
-    modules = [type(value).__module__ for value in values if dataclasses.is_dataclass(value)]
-    modules += [kind.__module__ for kind in part.kinds if dataclasses.is_dataclass(kind)]
-    packages = [module.rpartition(".")[0] for module in modules if module.startswith("jzsl.")]
-    return list(dict.fromkeys([*([part.package] if part.package else []), *packages]))
-
-
-def classes_in(package: str) -> Iterator[type]:
-    """The dataclasses that the modules of a package define themselves."""
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
-        if not module.ispkg:
-            members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
-            yield from (cls for _, cls in members if cls.__module__ == module.name and dataclasses.is_dataclass(cls))
-
-
-def _suits(cls: type, part: Part) -> bool:
-    """Whether a class is of one of the kinds; a Protocol is met by an instance's attributes and methods."""
-    return any(kind in cls.__mro__ if dataclasses.is_dataclass(kind) else _meets(cls, kind) for kind in part.kinds)
-
-
-def _meets(cls: type, protocol: Any) -> bool:
-    attributes = getattr(protocol, "__protocol_attrs__", None) or {
-        name for name in (*vars(protocol), *protocol.__annotations__) if not name.startswith("_")
-    }
-    fields = {field.name for field in dataclasses.fields(cls)}
-    return all(
-        name in fields or (hasattr(cls, name) and _returns_alike(getattr(cls, name), getattr(protocol, name, None)))
-        for name in attributes
-    )
-
-
-def _returns_alike(method: Any, expected: Any) -> bool:
-    """Whether two methods are annotated to return one class, where both are: a prior builds no selector.
-
-    Annotations of arrays are another class each time they are written, and are not compared.
-    """
-    given, wanted = (getattr(of, "__annotations__", {}).get("return") for of in (method, expected))
-    classes = [each for each in (given, wanted) if isinstance(each, type) and not issubclass(each, AbstractArray)]
-    return len(classes) < 2 or classes[1] in classes[0].__mro__

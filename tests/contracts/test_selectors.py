@@ -20,7 +20,7 @@ from jzsl.self_training.selection.pn_cfbs_avc import PNCFBSAVC
 from jzsl.self_training.selection.random import RandomSampling
 from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.types import Predictions, SelectionRequest
-from jzsl.verbs.parts import classes_in
+from jzsl.verbs.part_classes import classes_in
 
 SAMPLES, CLASSES = 60, 4
 SHARES = (0.413, 0.291, 0.187, 0.109)  # no two classes equally hard

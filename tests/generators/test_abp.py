@@ -16,10 +16,10 @@ from jzsl.evaluation.views import inductive
 from jzsl.generators.abp import ABP
 from jzsl.generators.back_propagation import learning_loss, potential, squared_error
 from jzsl.generators.observation_noise import FixedNoise, LearnedNoise, ObservationNoise, PerClassNoise, variance_ema
-from jzsl.interfaces import Kernel
 from jzsl.nets.conditional_generator import MLP, LinearMap
 from jzsl.problem.transforms import Unscaled
 from jzsl.sampling.info import Info
+from jzsl.sampling.kernel import Kernel
 from jzsl.sampling.metropolis import Metropolis
 from jzsl.sampling.preconditioned import Preconditioned
 from jzsl.sampling.unadjusted import Unadjusted, UnadjustedState

@@ -13,11 +13,11 @@ from jzsl.driver.tune import Grid
 from jzsl.errors import InputError
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.observation_noise import LearnedNoise
-from jzsl.interfaces import Kernel
 from jzsl.methods.losses import AVHLoss
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.nets.conditional_generator import LinearMap
+from jzsl.sampling.kernel import Kernel
 from jzsl.sampling.preconditioned import Preconditioned
 from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
 from jzsl.self_training.priors.known import Known
@@ -37,7 +37,7 @@ OWN = """
 import dataclasses
 from dataclasses import dataclass
 
-from jzsl.interfaces import Kernel
+from jzsl.sampling.kernel import Kernel
 from jzsl.sampling.unadjusted import unadjusted
 from jzsl.self_training.parts import PriorEstimator, Selector
 from jzsl.self_training.selection.all import all_samples
