@@ -170,6 +170,9 @@ def test_stages_that_do_not_fit_are_refused(config, tmp_path):
         run(dataclasses.replace(config, method=Supervised(), stages=(stage,)), tmp_path / "run", False, QUIET)
     with pytest.raises(InputError, match="no such folder; expected the folder of a run"):
         run(config, tmp_path / "other", False, QUIET, stages_from=tmp_path / "none")
+    with pytest.raises(InputError, match="stages_from: given, but the experiment has no stages"):
+        run(config, tmp_path / "other", False, QUIET, stages_from=tmp_path)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_supervised_classifier_refuses_unseen_classes():
