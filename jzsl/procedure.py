@@ -58,6 +58,7 @@ class Procedure(NamedTuple):
         init: (key, pool, classes, candidates, prepared) -> state.
         fit: (state, pool, classes, epochs, total) -> (state, metrics).
         model: state -> the method's own state.
+        with_model: (state, the method's own state) -> the state with that one in its place.
         pool: (state, pool) -> the pool that the method is trained on in this round.
         begin, end: at the borders of a round; None where nothing happens there.
         scores: state -> the scores of the unlabelled samples by the last finished round, by name: "refined" and, where
@@ -70,6 +71,7 @@ class Procedure(NamedTuple):
     init: Init
     fit: FitRound | Fit
     model: Callable[[State], State]
+    with_model: Callable[[State, State], State]
     pool: Callable[[State, Pool], Pool]
     begin: Begin | None = None
     end: End | None = None
@@ -86,4 +88,10 @@ def inductive(method: Method) -> Procedure:
         del candidates, prepared
         return method.init(key, pool, classes)
 
-    return Procedure(init, method.fit, model=lambda state: state, pool=lambda state, pool: pool)
+    return Procedure(
+        init,
+        method.fit,
+        model=lambda state: state,
+        with_model=lambda state, model: model,
+        pool=lambda state, pool: pool,
+    )

@@ -49,8 +49,8 @@ class Plan(NamedTuple):
 
 
 def plan_of(problem: Problem, experiment: Experiment) -> Plan:
-    """The plan of an experiment. All pools have the capacity of the whole training set: one compilation serves both
-    phases.
+    """The plan of an experiment. Inductive pools have the capacity of all training and unlabelled samples: one
+    compilation serves both phases.
 
     Raises:
         InputError: if the run needs more memory than there is, or the parts of the experiment do not fit together.
@@ -105,7 +105,9 @@ def _require_validation_samples(problem: Problem, experiment: Experiment) -> Non
 def _inductive(
     problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, tunes_offset: bool = False
 ) -> Trainer:
-    capacity, size = len(whole.splits.train), experiment.samples_per_block
+    capacity, size = len(whole.splits.train) + len(whole.splits.unlabelled), experiment.samples_per_block
+    if size is not None and len(whole.splits.unlabelled):
+        raise InputError("samples_per_block: given, but unlabelled samples are not taken in blocks; omit it")
     view = _view(problem, experiment, programs, capacity)
     blocks = None if size is None or size >= capacity else (size, capacity)
     return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset)

@@ -51,8 +51,12 @@ class Programs:
 
     def adopt(self, keys: Any, states: Any, earlier: Any) -> Any:
         """The states with the variables that the stage before ended with; see `Method.adopt`."""
-        adopt = next(iter(self.methods.values())).adopt
-        assert adopt is not None
+        method, procedure = next(iter(self.methods.values())), self.procedure
+
+        def adopt(key, state, model):
+            assert method.adopt is not None
+            return procedure.with_model(state, method.adopt(key, procedure.model(state), model))
+
         return Program(replicate(adopt, self.mesh, (True, True, True)))(keys, states, earlier)
 
     @property

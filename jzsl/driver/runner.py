@@ -74,6 +74,7 @@ def run(
         with timing(LOAD):
             problem = experiment.load()
             require_same(problem.hash, "hash of the data")
+        stages = StageStore(out, experiment, problem, stages_from)
         for warning in problem.warnings:
             console.print(f"warning: {warning}", style="yellow")
         header = {
@@ -98,7 +99,6 @@ def run(
             f"needs {plan.bytes / 1e9:.3g} GB of {available(experiment.memory_gb) / 1e9:.3g} GB on each device"
         )
         with folder.held(out):
-            stages = StageStore(out, experiment, problem, stages_from)
             driver = _Driver(experiment, problem, plan, out, console, interrupt, timing, stages)
             driver.trace_folder = out / "profile" if profile else None
             every = [*_file_sinks(out, driver.record.lines, tensorboard), ProgressBar(console), *sinks]
@@ -175,13 +175,14 @@ class _Driver:
     def _run(self, item: Item) -> Iterator[Event]:
         trainer, record, epochs = self.plan.trainer(item), self.record, self._epochs_of(item)
         total = trainer.total(epochs)
-        if item == self.plan.items[-1] or item.phase != VALIDATION:
+        if item.phase != VALIDATION:
             trainer.offset = record.offset(self.experiment) or 0.0
         yield Started(_title(item), total, record.epoch)
         state = self._first_state(item, trainer)
         taken = None if item.stage is None or record.epoch else self.stages.take(item, trainer)
         if taken is not None:
             state, record.epoch = taken, total
+            yield Advanced(total)
         while record.epoch < total:
             chunk = trainer.next_chunk(record.epoch, epochs, self.experiment.train.chunk)
             with traced(self._trace_now(chunk, total)), self.timing(TRAIN):

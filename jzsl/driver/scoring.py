@@ -106,10 +106,6 @@ class Scoring:
 
         return top_columns(logits, self._protocol.chunks(task), max(self._top))
 
-    def queried(self, task: Task) -> Any:
-        """A task's test samples on the devices, for what measures their embeddings."""
-        return self._queries[task][0]
-
     @property
     def queried_count(self) -> int:
         """How many of the unlabelled samples are test samples; others of the problem may follow them."""

@@ -30,12 +30,14 @@ class StageStore:
         source: folder of another run, whose stages are taken where they are the same; None: every stage is trained.
 
     Raises:
-        InputError: if `source` is given and is no folder.
+        InputError: if `source` is given and is no folder, or the experiment has no stages.
     """
 
     def __init__(self, out: Path, experiment: Experiment, problem: Problem, source: Path | None):
         if source is not None and not source.is_dir():
             raise InputError(f"stages_from: {source}: no such folder; expected the folder of a run")
+        if source is not None and not experiment.stages:
+            raise InputError("stages_from: given, but the experiment has no stages")
         self._out, self._source, self._experiment, self._hash = out, source, experiment, problem.hash
 
     def keep(self, item: Item, trainer: Trainer, states: Any) -> None:

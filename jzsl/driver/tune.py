@@ -182,8 +182,9 @@ def _on_fold(
 
 
 def _outcome(protocol: Protocol, state: SelfTrainingState, metrics: Metrics) -> _Outcome:
+    count = len(protocol.queries(ZSL()).samples)  # other unlabelled samples of the problem follow
     return _Outcome(
-        protocol.score(ZSL(), np.asarray(state.predictions.scores))["T1"],
+        protocol.score(ZSL(), np.asarray(state.predictions.scores[:count]))["T1"],
         float(mutual_information(state.predictions.scores)),
         float(metrics["frequency_entropy"]),
         1 - float(metrics["changed"]),

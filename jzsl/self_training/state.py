@@ -196,6 +196,7 @@ class SelfTraining(NamedTuple):
             init,
             self.fit,
             model=lambda state: state.model,
+            with_model=lambda state, model: state._replace(model=model),
             pool=self.pool_of,
             begin=self.begin,
             end=self.end,

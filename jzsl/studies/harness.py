@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
+from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import inductive, queries_of, transductive
 from jzsl.interfaces import MethodConfig, Task
@@ -72,6 +73,9 @@ class Harness:
         unlabelled: whether the pool also holds the test samples of the unseen classes, without labels.
         problem: another one than the setup's.
 
+    Raises:
+        InputError: if the problem has unlabelled samples besides those of `unlabelled`.
+
     Attributes:
         method: what the base builds for the task.
         pool, classes: on the device; labelled samples first, then unlabelled ones.
@@ -92,6 +96,8 @@ class Harness:
     ):
         self._setup, self._base, self._task, self._unlabelled = setup, base, task, unlabelled
         problem = setup.problem if problem is None else problem
+        if unlabelled and len(problem.splits.unlabelled):
+            raise InputError("splits.unlabelled: samples found, but in this study only test samples are unlabelled")
         self._view = (transductive if unlabelled else inductive)(problem, setup.transform)
         self._protocol = Protocol(problem, self._view)
         self._training = Training(base, task)

@@ -18,6 +18,7 @@ from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 from tests.driver.test_runner import assert_same_run, stopping_after
 
@@ -130,6 +131,15 @@ def test_stages_hand_their_variables_on(config, tmp_path):
     assert run(other, tmp_path / "other", False, QUIET, stages_from=tmp_path / "staged")["A"] != result["A"]
 
 
+def test_warm_self_training_takes_a_stage_over(config, tmp_path):
+    """Round 0 goes on from the stage: with a learning rate of nearly nothing the network still classifies."""
+    slow = dataclasses.replace(staged(config, learning_rate=1e-4), seeds=1)
+    rounds = dataclasses.replace(slow, self_training=STHS(rounds=1, warm=True))
+    result = run(rounds, tmp_path / "rounds", False, QUIET)
+    unstaged = run(dataclasses.replace(rounds, stages=()), tmp_path / "unstaged", False, QUIET)
+    assert result["A"]["mean"] > unstaged["A"]["mean"] + 3
+
+
 @pytest.mark.parametrize("saves", [1, 2, 3, 4, 5])
 def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
     from jzsl.driver import runner
@@ -170,6 +180,9 @@ def test_stages_that_do_not_fit_are_refused(config, tmp_path):
         run(dataclasses.replace(config, method=Supervised(), stages=(stage,)), tmp_path / "run", False, QUIET)
     with pytest.raises(InputError, match="no such folder; expected the folder of a run"):
         run(config, tmp_path / "other", False, QUIET, stages_from=tmp_path / "none")
+    with pytest.raises(InputError, match="stages_from: given, but the experiment has no stages"):
+        run(config, tmp_path / "other", False, QUIET, stages_from=tmp_path)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_supervised_classifier_refuses_unseen_classes():
