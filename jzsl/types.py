@@ -28,6 +28,7 @@ class Setting(enum.Enum):
     """What training may use besides labelled samples; the value is what tables and reports print."""
 
     inductive = "inductive"
+    semi_supervised = "inductive, with unlabelled samples"
     transductive = "transductive (unseen pool separate)"
     strict = "transductive (strict)"
     adaptation = "domain adaptation"

@@ -74,9 +74,9 @@ def run(
         with timing(LOAD):
             problem = experiment.load()
             require_same(problem.hash, "hash of the data")
-        stages = StageStore(out, experiment, problem, stages_from)
+        stages = StageStore(out, experiment, problem, stages_from, lambda text: _warn(console, text))
         for warning in problem.warnings:
-            console.print(f"warning: {warning}", style="yellow")
+            _warn(console, warning)
         header = {
             "experiment": encode(experiment),
             "parallel_seeds": experiment.replicas,
@@ -125,6 +125,10 @@ def _file_sinks(out: Path, lines: int, tensorboard: bool) -> list[Sink]:
     return [journal, EventFiles(out / "tensorboard", out / "metrics.jsonl")] if tensorboard else [journal]
 
 
+def _warn(console: Console, text: str) -> None:
+    console.print(f"warning: {text}", style="yellow")
+
+
 class _Driver:
     """What the loop over items and chunks needs; `events` runs it to the end."""
 
@@ -143,7 +147,7 @@ class _Driver:
         self.interrupt, self.timing, self.stages = interrupt, timing, stages
         self.store = ProgressStore(out / "checkpoints" / "progress")
         self.record, self.state = ProgressRecord(replicas=plan.final.replicas), None
-        restored = self.store.restore(self._template, lambda text: console.print(f"warning: {text}", style="yellow"))
+        restored = self.store.restore(self._template, lambda text: _warn(console, text))
         if restored:
             state, record = restored
             self.record = ProgressRecord(**{**record, "replicas": self.record.replicas})
@@ -196,7 +200,7 @@ class _Driver:
             yield Advanced(record.epoch)
             if record.epoch < total:
                 self._save_if_due(state, item_done=False)
-        if item.stage is not None and taken is None:
+        if item.stage is not None:
             self.stages.keep(item, trainer, state)
         record.item, record.epoch, self.finite = record.item + 1, 0, {}
         self.state = state

@@ -1,5 +1,6 @@
 """Finished stages on disk, so that another run with the same stage, data and seed need not train it again."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from jzsl.driver.checkpoints import read_model, read_model_record, save_model
 from jzsl.driver.plan import Item
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
-from jzsl.exchange import encode
+from jzsl.exchange import differences, encode
 from jzsl.problem.problem import Problem
 
 
@@ -28,16 +29,27 @@ class StageStore:
         experiment: with its stages.
         problem: the data.
         source: folder of another run, whose stages are taken where they are the same; None: every stage is trained.
+        warn: called with a line for each stage that differs from the source's and is trained.
 
     Raises:
-        InputError: if `source` is given and is no folder, or the experiment has no stages.
+        InputError: if `source` is given and is no folder, the experiment has no stages, or there are several processes.
     """
 
-    def __init__(self, out: Path, experiment: Experiment, problem: Problem, source: Path | None):
+    def __init__(
+        self,
+        out: Path,
+        experiment: Experiment,
+        problem: Problem,
+        source: Path | None,
+        warn: Callable[[str], None] = lambda text: None,
+    ):
         if source is not None and not source.is_dir():
             raise InputError(f"stages_from: {source}: no such folder; expected the folder of a run")
         if source is not None and not experiment.stages:
             raise InputError("stages_from: given, but the experiment has no stages")
+        if source is not None and jax.process_count() > 1:
+            raise InputError("stages_from: given, but several processes cannot take stages over")
+        self._warn = warn
         self._out, self._source, self._experiment, self._hash = out, source, experiment, problem.hash
 
     def keep(self, item: Item, trainer: Trainer, states: Any) -> None:
@@ -47,11 +59,15 @@ class StageStore:
 
     def take(self, item: Item, trainer: Trainer) -> Any | None:
         """The states of a stage that another run has computed, or None where a seed's is missing or differs."""
-        if self._source is None or jax.process_count() > 1:
+        if self._source is None:
             return None
         folders = {seed: self._folder(self._source, item, seed) for seed in item.seeds}
         for seed, folder in folders.items():
-            if not folder.is_dir() or read_model_record(folder) != self._record(item, seed):
+            if not folder.is_dir():
+                self._warn(f"{folder}: no such stage, so it is trained")
+                return None
+            if changed := list(differences(read_model_record(folder), self._record(item, seed))):
+                self._warn(f"{folder}: another stage, so it is trained ({'; '.join(changed)})")
                 return None
         one = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), trainer.template(item.seeds, 1)

@@ -102,7 +102,8 @@ def view_of(
         task.name: queries_of(problem, task) for task in (*selected, *([] if unlabelled is None else [unlabelled]))
     }
     if unlabelled is None:
-        extra, classes, setting = np.zeros(0, np.int64), problem.unseen_classes, Setting.inductive
+        extra, classes = np.zeros(0, np.int64), problem.unseen_classes
+        setting = Setting.semi_supervised if len(problem.splits.unlabelled) else Setting.inductive
     else:
         extra, classes = queries[unlabelled.name]
         setting = _SETTINGS[unlabelled.seen, unlabelled.unseen]

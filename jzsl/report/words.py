@@ -11,6 +11,8 @@ from jzsl.types import Setting
 SETTINGS = {
     Setting.inductive: "Inductive: training used labelled samples of seen classes, the semantics of all classes where "
     "the data have them, and no test sample.",
+    Setting.semi_supervised: "Inductive, with unlabelled samples: training also used samples without labels, none of "
+    "which is a test sample.",
     Setting.transductive: "Transductive with a separate unseen pool: training also used the test samples of unseen "
     "classes, without labels, knowing that they belong to unseen classes.",
     Setting.strict: "Strict transductive: training also used all test samples, of seen and unseen classes mixed, "

@@ -127,6 +127,7 @@ def test_stages_hand_their_variables_on(config, tmp_path):
     assert again["A"] == result["A"]
     lines = [json.loads(line) for line in (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()]
     assert [(line["phase"], line["epoch"]) for line in lines] == [("final", 1), ("final", 1)]
+    assert (tmp_path / "again" / "checkpoints" / "stage-final-pretraining-seed-1").is_dir()
     other = dataclasses.replace(slow, stages=(Stage("pretraining", slow.method, epochs=1),))
     assert run(other, tmp_path / "other", False, QUIET, stages_from=tmp_path / "staged")["A"] != result["A"]
 
