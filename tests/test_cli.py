@@ -201,7 +201,7 @@ MISTAKES = {
     "features missing": (["predict", "{run}", "{tmp}/none.npy", "--out", "y.csv"], "none.npy: no such file"),
     "features of another size": (
         ["predict", "{run}", "{tmp}/wide.npy", "--out", "y.csv"],
-        "expected 6 features per sample",
+        "expected samples of 6 features",
     ),
     "features not finite": (
         ["predict", "{run}", "{tmp}/nan.npy", "--out", "y.csv"],

@@ -58,6 +58,10 @@ class Cluster:
             )
         except (RuntimeError, ValueError) as error:
             raise InputError(f"the processes did not come together: {' '.join(str(error).split())[:300]}") from error
+        if jax.default_backend() == "cpu":
+            # Two processes that both read a program back from the cache run its independent collectives in orders of
+            # their own, and may wait for each other forever.
+            jax.config.update("jax_enable_compilation_cache", False)
         _report_abort()
 
 

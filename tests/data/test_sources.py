@@ -318,7 +318,7 @@ def test_validation_classes_are_at_least_two_or_none():
         assert set(classes) <= set(seen)
         assert len(classes) == (0 if count < 4 else max(2, round(count / 5)))
         assert count - len(classes) >= min(count, 2)
-        assert ("none, as there are" in how) == (not len(classes))
+        assert ("none: there are" in how) == (not len(classes))
     few = LinearGaussian(classes=6, unseen=3, samples_per_class=5).load()
     assert not len(few.splits.validation_classes)
     assert "3 seen classes" in few.provenance.notes[0]

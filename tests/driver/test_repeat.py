@@ -53,7 +53,7 @@ def copied(original, tmp_path):
 def test_the_numbers_are_equal(original, tmp_path, capsys):
     again = tmp_path / "again"
     assert main(["run", "--from", str(original), "--out", str(again)]) == 0
-    assert "every number equals" in " ".join(capsys.readouterr().out.split())
+    assert "every metric equals" in " ".join(capsys.readouterr().out.split())
     assert (again / "metrics.jsonl").read_text() == (original / "metrics.jsonl").read_text()
     assert json.loads((again / "config.json").read_text())["parallel_seeds"] == 2
 

@@ -159,7 +159,7 @@ def test_a_model_without_semantics_takes_no_other_class():
     model = DeployedModel(("a", "b"), transform, lambda x: np.zeros((len(x), 2)), None, np.zeros(2), 0.0, None, 0)
     with pytest.raises(InputError, match="trained without class semantics"):
         model.with_class("new", np.ones(4))
-    with pytest.raises(InputError, match="expected images of uint8"):
+    with pytest.raises(InputError, match="images: float32 found, expected uint8"):
         model.scores(np.zeros((1, 6, 6, 3), np.float32))
     assert model.scores(np.zeros((5, 6, 6, 3), np.uint8)).shape == (5, 2)
 

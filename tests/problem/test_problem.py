@@ -102,7 +102,7 @@ BAD = {
     "validation class that is unseen": (with_splits(validation_classes=[4]), ["validation_classes", "'e'"]),
     "only validation classes": (
         with_splits(validation_classes=[0, 1, 2, 3], validation_seen=np.zeros(0, int)),
-        ["validation_classes", "none is left"],
+        ["validation_classes", "expected some left to train on"],
     ),
     "validation sample outside training": (with_splits(validation_seen=[3]), ["validation_seen", "sample 3"]),
     "validation sample of a validation class": (
