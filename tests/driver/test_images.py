@@ -141,7 +141,7 @@ def test_warm_self_training_takes_a_stage_over(config, tmp_path):
     assert result["A"]["mean"] > unstaged["A"]["mean"] + 3
 
 
-@pytest.mark.parametrize("saves", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("saves", [1, 2, 3])  # within the stage, at its end, after it
 def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
     from jzsl.driver import runner
 

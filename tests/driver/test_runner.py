@@ -143,7 +143,7 @@ def stopping_after(monkeypatch, count, error):
     monkeypatch.setattr(runner.Journal, "append", stop)
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 9, 10])
+@pytest.mark.parametrize("count", [1, 4, 8, 10])  # within and at the end of each phase
 def test_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(whole, config, tmp_path, monkeypatch, count):
     out = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -174,7 +174,7 @@ def test_strict_run_with_calibration(base, tmp_path):
     assert not saved.offsets[np.isin(saved.candidates, view.seen)].any()
 
 
-@pytest.mark.parametrize("saves", [1, 3, 5])
+@pytest.mark.parametrize("saves", [1, 5])  # in the validation phase, in the rounds
 def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
     """Also from the validation phase, whose state is another one."""
     experiment = Experiment(

@@ -308,7 +308,7 @@ def test_run_reports_a_row_a_round(whole):
     assert (result["setting"], result["rounds"], result["epochs"]) == ("transductive (unseen pool separate)", 3, 3)
 
 
-@pytest.mark.parametrize("saves", [1, 2, 5, 8, 13])
+@pytest.mark.parametrize("saves", [1, 2, 13])  # within a round, at its border, in the second seed
 def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkeypatch, saves):
     """Killed right after a checkpoint, within a round or at its border."""
     save, out = runner.ProgressStore.save, tmp_path / "run"
