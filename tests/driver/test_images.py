@@ -23,25 +23,12 @@ from jzsl.tasks.adaptation import Adaptation
 from tests.driver.test_runner import assert_same_run, stopping_after
 
 QUIET = Console(quiet=True)
-CONFIG = """
-from jzsl.config import Experiment, Stage, Train
-from jzsl.data.digits_images import DigitImages
-from jzsl.methods.image_classifier import ImageClassifier
-from jzsl.nets.small_cnn import SmallCNN
-from jzsl.tasks.adaptation import Adaptation
-
-CONFIG = Experiment(
-    DigitImages(), ImageClassifier(SmallCNN((8, 16)), learning_rate=1e-2), Train(epochs=4, checkpoint_seconds=0),
-    tasks=(Adaptation(),), seeds=2,
-)
-"""
 
 
 @pytest.fixture(scope="module")
 def config() -> Experiment:
-    names: dict = {}
-    exec(CONFIG, names)
-    return names["CONFIG"]
+    method = ImageClassifier(SmallCNN((8, 16)), learning_rate=1e-2)
+    return Experiment(DigitImages(), method, Train(epochs=4, checkpoint_seconds=0), (Adaptation(),), seeds=2)
 
 
 @pytest.fixture(scope="module")
