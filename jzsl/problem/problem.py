@@ -26,7 +26,7 @@ from jzsl.problem.splits import NONE, Splits, split_errors
 class Backbone(enum.Enum):
     """Whether the network that made the features was trained on the unseen classes; results record it."""
 
-    unstated = "nobody said what the features' network had seen"
+    unstated = "what the features' network had seen is not stated"
     none = "no network made the features"
     disjoint = "the features' network never saw the unseen classes"
     overlapping = "the features' network was trained on unseen classes, too"

@@ -94,8 +94,8 @@ def test_only_eligible_samples_are_selected(name):
     selected = np.asarray(select(SELECTORS[name], predictions, n).multiplicity)
     assert selected[~eligible].sum() == 0
     assert selected.sum() > 0
-    nobody = predictions._replace(eligible=jnp.zeros(SAMPLES, bool))
-    assert int(select(SELECTORS[name], nobody, 0).multiplicity.sum()) == 0
+    none_eligible = predictions._replace(eligible=jnp.zeros(SAMPLES, bool))
+    assert int(select(SELECTORS[name], none_eligible, 0).multiplicity.sum()) == 0
     if name not in DRAWN:
         alone = Predictions(*(jnp.asarray(part)[eligible] for part in predictions))
         np.testing.assert_array_equal(selected[eligible], select(SELECTORS[name], alone, n).multiplicity)
