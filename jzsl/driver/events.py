@@ -26,7 +26,13 @@ class Advanced(NamedTuple):
     done: int
 
 
-Event = Started | Evaluated | Advanced
+class Chosen(NamedTuple):
+    """The length of training was chosen on validation classes: the entry `choice` of result.json."""
+
+    choice: dict[str, Any]
+
+
+Event = Started | Evaluated | Advanced | Chosen
 
 
 @runtime_checkable
