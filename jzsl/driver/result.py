@@ -14,7 +14,7 @@ from jzsl.records import read_record, require_record
 from jzsl.types import Setting
 
 _RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
-           "epochs": int, "epochs_chosen": bool, "choice": dict | None, "offset": float | None, "class_prior": str,
+           "epochs": int, "epochs_chosen": bool, "offset": float | None, "class_prior": str,
            "rounds": int, "duration_s": float}  # fmt: skip
 _METRIC = {"mean": float, "std": float | None, "values": list[float]}
 _CHOICE = {"epochs": int, "best": int, "last": int, "steps": int, "classes": int, "evaluated": list[int],
@@ -30,12 +30,9 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     config = read_record(run_dir / "config.json", {"experiment": dict}, "the config of a run")
     path, what = run_dir / "result.json", "the result of a run"
     result = read_record(path, _RESULT, what)
-    if (choice := result["choice"]) is not None:
-        require_record(choice, _CHOICE, f"{path}: not {what}: choice")
-        if {len(part) for part in (*choice["curves"], choice["smoothed"], choice["standard_error"])} != {
-            len(choice["evaluated"])
-        }:
-            raise InputError(f"{path}: not {what} (choice: curves of different lengths)")
+    choice = result.setdefault("choice", None)  # earlier versions recorded none
+    if choice is not None:
+        _require_choice(choice, f"{path}: not {what}: choice")
     for name, entry in result.items():
         if isinstance(entry, dict) and {"mean", "std"} <= set(entry):
             require_record(entry, _METRIC, f"{path}: not {what}: {name}")
@@ -44,6 +41,17 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                     f"{path}: not {what} ({name}: {len(entry['values'])} values for {len(result['seeds'])} seeds)"
                 )
     return config, result
+
+
+def _require_choice(choice: Any, where: str) -> None:
+    """Raises an InputError that begins with `where` unless this is what `Lengths.summary` makes."""
+    require_record(choice, _CHOICE, where)
+    evaluated = choice["evaluated"]
+    if {len(part) for part in (*choice["curves"], choice["smoothed"], choice["standard_error"])} != {len(evaluated)}:
+        raise InputError(f"{where} (curves of different lengths)")
+    for name in ("epochs", "best", "last"):
+        if choice[name] not in evaluated:
+            raise InputError(f"{where} ({name}: {choice[name]} found, which was not evaluated)")
 
 
 def summary(
