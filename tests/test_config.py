@@ -75,7 +75,7 @@ class Halved:
 
     by: float = 2.0
 
-    def fit(self, samples, observed=None, indices=None):
+    def fit(self, samples, observed=None, indices=None, labels=None):
         shape = samples.shape[1:]
         return Transform(np.zeros(shape, np.float32), np.full(shape, self.by, np.float32))
 

@@ -25,7 +25,8 @@ from jzsl.records import require_record
 from jzsl.types import ClassTable, Pool
 
 _RECORD = {"samples": int, "shape": list[int], "dtype": str, "semantics": int | None, "class_names": list[str],
-           "unseen": list[int], "offset": float, "masked": bool, "candidates": dict[str, list[int]]}  # fmt: skip
+           "unseen": list[int], "offset": float, "masked": bool, "raw": list[int], "matrix": bool,
+           "candidates": dict[str, list[int]]}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +103,8 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "unseen": view.unseen.tolist(),
         "offset": trainer.offset,
         "masked": view.pool.observed is not None,
+        "raw": list(view.transform.low.shape),
+        "matrix": view.transform.matrix is not None,
         "candidates": {task.name: trainer.scoring.candidates[task.name].tolist() for task in predictors},
     }
     model = {
@@ -142,7 +145,7 @@ def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model
         by_name[task],
         model["state"],
         model["predictors"][task],
-        Transform(*map(np.asarray, model["transform"])),
+        jax.tree.map(np.asarray, Transform(*model["transform"])),
         np.array(record["candidates"][task], np.int32),
         classes,
         tuple(record["class_names"]),
@@ -155,8 +158,13 @@ def _require_sizes(record: dict[str, Any], folder: Path) -> None:
     where = f"{folder}: not the record of a model"
     require_record(record, _RECORD, where)
     classes = len(record["class_names"])
-    sizes = [record["samples"], *record["shape"], 1 if record["semantics"] is None else record["semantics"]]
-    if not record["shape"] or not all(0 < size < 2**31 for size in sizes):
+    sizes = [
+        record["samples"],
+        *record["shape"],
+        *record["raw"],
+        1 if record["semantics"] is None else record["semantics"],
+    ]
+    if not record["shape"] or not record["raw"] or not all(0 < size < 2**31 for size in sizes):
         raise InputError(f"{where} (samples, shape, semantics: expected positive numbers)")
     if record["dtype"] not in ("float32", "float16", "uint8"):
         raise InputError(f"{where} (dtype: {record['dtype']!r} found, expected float32, float16 or uint8)")
@@ -169,6 +177,7 @@ def _require_sizes(record: dict[str, Any], folder: Path) -> None:
 
 def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Task]) -> dict[str, Any]:
     samples, shape, classes = record["samples"], tuple(record["shape"]), len(record["class_names"])
+    raw = tuple(record["raw"])
     methods = {task: method.build(task) for task in tasks}
     affine = jnp.uint8 if record["dtype"] == "uint8" else jnp.float32
 
@@ -181,7 +190,8 @@ def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Ta
         unseen = jnp.zeros(len(record["unseen"]), jnp.int32)
         state = methods[tasks[0]].init(jax.random.key(0), pool, table)
         predictors = {task.name: made.predictor(state, pool, table, unseen) for task, made in methods.items()}
-        affine_map = (jnp.zeros(shape, affine), jnp.zeros(shape, affine))
+        matrix = jnp.zeros((*raw, *shape)) if record["matrix"] else None
+        affine_map = (jnp.zeros(raw, affine), jnp.zeros(raw, affine), matrix)
         return {"state": state, "predictors": predictors, "transform": affine_map, "classes": tuple(table)}
 
     return jax.eval_shape(model)

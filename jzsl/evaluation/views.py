@@ -184,13 +184,15 @@ def _pool(
     if capacity < len(samples):
         raise ValueError(f"capacity {capacity} is below the view's {len(samples)} samples")
     size = -(-capacity // multiple) * multiple
-    transform = config.fit(problem.samples, problem.observed, samples)
+    y = np.full(size, UNLABELLED, np.int32)
+    y[:labelled] = problem.labels[samples[:labelled]]
+    transform = config.fit(problem.samples, problem.observed, samples, y[: len(samples)])
     observed = None
     if problem.observed is not None:
         observed = np.zeros((size, *problem.observed.shape[1:]), bool)
         observed[: len(samples)] = problem.observed[samples]
     dtype = problem.samples.dtype if problem.samples.dtype in (np.float16, np.uint8) else np.dtype(np.float32)
-    shape = (size, *problem.samples.shape[1:])
+    shape = (size, *transform.shape)
     if resident:
         bytes_needed = int(np.prod(shape)) * dtype.itemsize
         require_host(bytes_needed, f"{problem.provenance.origin}: a pool of {len(samples)} samples")
@@ -201,6 +203,4 @@ def _pool(
             x[chunk] = transform(problem.samples[samples[chunk]], part)
     else:
         x = np.broadcast_to(dtype.type(0), shape)
-    y = np.full(size, UNLABELLED, np.int32)
-    y[:labelled] = problem.labels[samples[:labelled]]
     return Pool(x, y, (np.arange(size) < len(samples)).astype(np.int32), observed), transform

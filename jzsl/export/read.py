@@ -154,7 +154,7 @@ def read_exported(folder: Path) -> DeployedModel:
     if (folder / HEAD).exists():
         entries = _entries(folder / HEAD)
         head = head_of(entries, folder / HEAD)
-        transform = Transform(entries["low"], entries["span"])
+        transform = Transform(entries["low"], entries["span"], entries.get("matrix"))
     scores = _program(folder / SCORES)
     return DeployedModel(
         names,

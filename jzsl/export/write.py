@@ -65,6 +65,8 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
                 "span": model.transform.span,
                 "offset": model.offsets,
             }
+            if model.transform.matrix is not None:
+                entries["matrix"] = model.transform.matrix
             np.savez(temporary / HEAD, **entries)
             files.append(HEAD)
             if takes_classes(model, head):

@@ -1,13 +1,14 @@
 """Transforms of samples before any method sees them, fitted on the samples of a view only.
 
-`MinMax()` and `Unscaled()` are built in; any frozen dataclass with such a `fit` serves as well.
+`MinMax()` and `Unscaled()` are here, `Whitened()` and `PrincipalComponents()` in files of their own; any frozen
+dataclass with such a `fit` serves as well.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Array, Bool, Int, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 from sklearn.preprocessing import MinMaxScaler
 
 CHUNK = 8192
@@ -15,30 +16,41 @@ CHUNK = 8192
 
 
 class Transform(NamedTuple):
-    """The affine map (x - low) / span of features, entry by entry; images stay as they are.
+    """The affine map (x - low) / span of features, entry by entry, times a matrix if there is one; images stay.
 
-    A pure function of its two arrays, so that it is saved as arrays and exported as a program.
+    A pure function of its arrays, so that it is saved as arrays and exported as a program.
 
     Attributes:
         low, span: float32, of the shape of a sample. For images both are uint8 and are not used: their shape and
             dtype are those of the samples that the transform takes.
+        matrix: by which the scaled features are multiplied from the right; None: they stay.
     """
 
     low: Shaped[np.ndarray, "*s"]
     span: Shaped[np.ndarray, "*s"]
+    matrix: Float[np.ndarray, "d p"] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample afterwards."""
+        return self.low.shape if self.matrix is None else self.matrix.shape[1:]
 
     def __call__(
         self, x: Shaped[np.ndarray, "n *s"], observed: Bool[np.ndarray, "n *s"] | None = None
-    ) -> Shaped[np.ndarray, "n *s"]:
+    ) -> Shaped[np.ndarray, "n *t"]:
         """Features in float32, 0 where an entry is not observed (as in the ABP paper, section 4.2); images as uint8."""
         if self.low.dtype == np.uint8:
             return x
         scaled = ((np.asarray(x, np.float32) - self.low) / self.span).astype(np.float32)
-        return scaled if observed is None else np.where(observed, scaled, np.float32(0))
+        scaled = scaled if observed is None else np.where(observed, scaled, np.float32(0))
+        return scaled if self.matrix is None else scaled @ self.matrix
 
-    def traced(self, x: Shaped[Array, "n *s"]) -> Shaped[Array, "n *s"]:
+    def traced(self, x: Shaped[Array, "n *s"]) -> Shaped[Array, "n *t"]:
         """The same map inside a compiled program, for float32 or uint8 samples."""
-        return x if self.low.dtype == np.uint8 else (x - self.low) / self.span
+        if self.low.dtype == np.uint8:
+            return x
+        scaled = (x - self.low) / self.span
+        return scaled if self.matrix is None else scaled @ self.matrix
 
 
 @runtime_checkable
@@ -50,8 +62,16 @@ class TransformConfig(Protocol):
         samples: Shaped[np.ndarray, "n *s"],
         observed: Bool[np.ndarray, "n *s"] | None = None,
         indices: Int[np.ndarray, " m"] | None = None,
+        labels: Int[np.ndarray, " m"] | None = None,
     ) -> Transform:
-        """The transform that the samples at `indices` give, all samples where that is None."""
+        """The transform that the samples at `indices` give, all samples where that is None.
+
+        Args:
+            samples: of the problem.
+            observed: which entries were observed; None: all.
+            indices: the samples that may be used.
+            labels: the class of each of these, UNLABELLED where training must not know it; None: of none.
+        """
         ...
 
 
@@ -64,9 +84,11 @@ class MinMax:
         samples: Shaped[np.ndarray, "n *s"],
         observed: Bool[np.ndarray, "n *s"] | None = None,
         indices: Int[np.ndarray, " m"] | None = None,
+        labels: Int[np.ndarray, " m"] | None = None,
     ) -> Transform:
         """A feature that is constant, or never observed, is shifted only. `samples` may be memory-mapped: they are read
-        in chunks."""
+        in chunks. Labels play no part."""
+        del labels
         shape = samples.shape[1:]
         if samples.dtype == np.uint8:
             return _of_images(shape)
@@ -94,8 +116,9 @@ class Unscaled:
         samples: Shaped[np.ndarray, "n *s"],
         observed: Bool[np.ndarray, "n *s"] | None = None,
         indices: Int[np.ndarray, " m"] | None = None,
+        labels: Int[np.ndarray, " m"] | None = None,
     ) -> Transform:
-        del observed, indices
+        del observed, indices, labels
         shape = samples.shape[1:]
         if samples.dtype == np.uint8:
             return _of_images(shape)

@@ -31,6 +31,7 @@ def self_train(
     unlabelled: int,
     refiner: Refiner | None = None,
     warm: bool = False,
+    average: bool = False,
 ) -> SelfTraining:
     """Algorithm 1 around a method.
 
@@ -43,6 +44,7 @@ def self_train(
         refiner: refines predictions before samples are selected by them.
         warm: go on with the model of the last round instead of training it again from scratch, as the paper does.
             `Method.relabel` then resets the state of samples whose label changed (ABP draws their latents anew).
+        average: predict by the mean log-probability over all rounds so far, not by the last round alone.
 
     A method without soft labels gets hard ones drawn from them: the expected loss is the same.
     """
@@ -156,6 +158,8 @@ def self_train(
         if refiner is not None:
             mass = estimate(refiner.prior, state.prepared.refinement, refined)
             refined = refiner.refine(state.graph, refined, x, mass)
+        if average:
+            refined = _averaged(state.predictions.scores, refined.scores, state.round)._replace(angle=angle)
         label = refined.label
         refined = refined._replace(eligible=jnp.asarray(candidates.open)[label])
         changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
@@ -189,6 +193,16 @@ def self_train(
         return state, metrics | more
 
     return SelfTraining(init, begin, fit, end, step, pool_of)
+
+
+def _averaged(before: Float[Array, "m k"], scores: Float[Array, "m k"], rounds: Int[Array, ""]) -> Predictions:
+    """Predictions by the mean of this round's log-probabilities and of those of `rounds` rounds before.
+
+    A class that a round gives less than 1e-12 counts as that much: one round alone must not exclude it for good.
+    """
+    share = jnp.maximum(jax.nn.log_softmax(scores), jnp.log(1e-12))
+    mean = (rounds * before + share) / (rounds + 1)
+    return Predictions(mean, jnp.argmax(mean, 1).astype(jnp.int32))
 
 
 def _entropy(frequency: Float[Array, " k"]) -> Float[Array, ""]:

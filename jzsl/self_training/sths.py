@@ -43,6 +43,9 @@ class STHS:
     warm: bool = False
     """go on with the last round's model, as CBST does; by default it is trained again from scratch, as algorithm 1 of
     STHS does"""
+    average: bool = False
+    """predict and select by the mean log-probability over all rounds so far, not by the last round alone: rounds then
+    settle"""
     strict: bool = False
     """one unlabelled pool of seen and unseen test samples mixed (STHS, section 4.5); else the unseen ones are
     separate"""
@@ -101,7 +104,9 @@ class STHS:
             )
         self.require_samples(unlabelled)
         refiner = None if self.refinement is None else self.refinement.build()
-        return self_train(method, selector, self.schedule.build(), labelled, unlabelled, refiner, self.warm)
+        return self_train(
+            method, selector, self.schedule.build(), labelled, unlabelled, refiner, self.warm, self.average
+        )
 
     def procedure(self, method: Method, labelled: int, unlabelled: int, classes: int) -> Procedure:
         """The procedure for the driver.

@@ -1,0 +1,22 @@
+"""The recommended self-training on handwritten digits; digits 3, 5 and 6 have no labelled samples.
+
+jzsl run configs/digits_transductive.py
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.digits import Digits
+from jzsl.methods.committee import Committee
+from jzsl.problem.whitening import Whitened
+from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.selection.top_confidence import TopConfidence
+from jzsl.self_training.sths import STHS
+
+CONFIG = Experiment(
+    data=Digits(),
+    method=Committee(),
+    transform=Whitened(),
+    train=Train(epochs=1),
+    seeds=5,
+    self_training=STHS(rounds=10, selection=TopConfidence(), refinement=LabelPropagation(mass=Uniform()), average=True),
+)

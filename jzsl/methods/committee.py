@@ -1,0 +1,138 @@
+"""A committee: several methods vote by their averaged scores, each on a scale of its own."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Method, MethodConfig, Task
+from jzsl.keys import stream
+from jzsl.methods.exem import EXEM
+from jzsl.methods.kernel_ridge import RBF
+from jzsl.methods.reverse_exem import ReverseEXEM
+from jzsl.types import ClassTable, Metrics, Pool
+
+_REFERENCE = 1024
+"""Samples of the pool on which a member's scale is measured."""
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Several methods, whose standardised scores are averaged."""
+
+    members: tuple[MethodConfig, ...] = (EXEM(RBF(0.5), 0.3), ReverseEXEM(RBF(), 0.3))
+    """the methods"""
+    sharpness: float = 1.5
+    """factor of the averaged scores, for what takes scores as logits"""
+
+    def __post_init__(self):
+        require_positive(self, "sharpness")
+        if not self.members:
+            raise InputError("members: none found, expected at least one method")
+
+    def build(self, task: Task) -> Method:
+        return committee(tuple(member.build(task) for member in self.members), self.sharpness)
+
+
+class CommitteeState(NamedTuple):
+    """The state of each member."""
+
+    members: tuple[Any, ...]
+
+
+class CommitteePredictor(NamedTuple):
+    """The predictor of each member, and the standard deviation of its scores."""
+
+    members: tuple[Any, ...]
+    deviation: Float[Array, " r"]
+
+
+def committee(members: tuple[Method, ...], sharpness: float) -> Method:
+    """Scores sharpness / R sum_r s_r / sigma_r, an average of log-probabilities up to a term of the sample alone.
+
+    sigma_r is the standard deviation of member r's scores of unseen classes over samples of the pool, so that no member
+    outvotes another by its units, and no label is needed. All members see the same pool; soft labels are taken where
+    all of them take some.
+    """
+    generating = next((number for number, member in enumerate(members) if member.sample is not None), None)
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CommitteeState:
+        return CommitteeState(
+            tuple(member.init(stream(key, "member", number), pool, classes) for number, member in enumerate(members))
+        )
+
+    def fit(
+        state: CommitteeState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
+    ) -> tuple[CommitteeState, Metrics]:
+        fitted = [
+            member.fit(of_member, pool, classes, epochs, total)
+            for member, of_member in zip(members, state.members, strict=True)
+        ]
+        metrics = {f"{name}_{r}": value for r, (_, of_r) in enumerate(fitted) for name, value in of_r.items()}
+        loss = jnp.mean(jnp.stack([of_r["loss"] for _, of_r in fitted]))
+        return CommitteeState(tuple(trained for trained, _ in fitted)), {"loss": loss, **metrics}
+
+    def predictor(
+        state: CommitteeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
+    ) -> CommitteePredictor:
+        made = tuple(
+            member.predictor(of_member, pool, classes, unseen)
+            for member, of_member in zip(members, state.members, strict=True)
+        )
+        chosen = np.unique(np.linspace(0, len(pool.x) - 1, min(_REFERENCE, len(pool.x))).astype(np.int32))
+        x, w = jnp.asarray(pool.x)[chosen], jnp.asarray(pool.w)[chosen] > 0
+        x = x if x.dtype == jnp.uint8 else x.astype(jnp.float32)
+        deviation = [
+            _deviation(member.logits(of_member, x, unseen), w) for member, of_member in zip(members, made, strict=True)
+        ]
+        return CommitteePredictor(made, jnp.stack(deviation))
+
+    def logits(
+        predictor: CommitteePredictor, x: Float[Array, "m *s"], candidates: Int[Array, " k"]
+    ) -> Float[Array, "m k"]:
+        scores = [
+            member.logits(of_member, x, candidates) / deviation
+            for member, of_member, deviation in zip(members, predictor.members, predictor.deviation, strict=True)
+        ]
+        return sharpness * jnp.mean(jnp.stack(scores), 0)
+
+    def relabel(key: Key[Array, ""], state: CommitteeState, changed: Any) -> CommitteeState:
+        return CommitteeState(
+            tuple(
+                member.relabel(stream(key, "member", number), of_member, changed)
+                for number, (member, of_member) in enumerate(zip(members, state.members, strict=True))
+            )
+        )
+
+    def sample(key: Key[Array, ""], state: CommitteeState, semantics: Float[Array, "m a"]) -> Float[Array, "m *s"]:
+        assert generating is not None
+        draw = members[generating].sample
+        assert draw is not None
+        return draw(key, state.members[generating], semantics)
+
+    return Method(
+        init,
+        fit,
+        predictor,
+        logits,
+        relabel,
+        sample=None if generating is None else sample,
+        takes_soft=all(member.takes_soft for member in members),
+        whole_pool=True,
+    )
+
+
+def _deviation(scores: Float[Array, "m k"], present: Any) -> Float[Array, ""]:
+    """The standard deviation of the finite scores of the present samples; 1 where they do not differ."""
+    use = present[:, None] & jnp.isfinite(scores)
+    count = jnp.maximum(jnp.sum(use), 1)
+    mean = jnp.sum(jnp.where(use, scores, 0.0)) / count
+    deviation = jnp.sqrt(jnp.sum(jnp.where(use, scores - mean, 0.0) ** 2) / count)
+    return jnp.where(deviation > 0, deviation, 1.0)
