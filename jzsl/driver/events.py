@@ -6,7 +6,7 @@ from jzsl.config import Experiment
 
 
 class Started(NamedTuple):
-    """An item of the plan begins, or goes on after `done` of `total` epochs."""
+    """An item of the plan begins, or goes on after `done` of `total` epochs; a choice of length may end it earlier."""
 
     title: str
     total: int
