@@ -27,7 +27,8 @@ class Train:
     """
 
     epochs: int | None = None
-    """fixed number of epochs; in self-training of each round"""
+    """fixed number of epochs, in self-training of each round; None chooses it on validation classes, if there are no
+    `steps`"""
     steps: int | None = None
     """instead of epochs, learning steps: the fewest epochs that have so many, in self-training in round 0"""
     max_epochs: int = 50

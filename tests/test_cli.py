@@ -68,7 +68,7 @@ def test_help_shows_every_field_with_default_and_meaning(capsys):
         "s, the Langevin step size (default: 0.3)",
         "--resume",
         "--seeds",
-        "--transform MinMax | Unscaled",
+        "--transform MinMax | PrincipalComponents | Unscaled | Whitened",
         "--data.samples-per-class",
     ):
         assert words in text
