@@ -7,7 +7,7 @@ from jzsl.config import Experiment, Train
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.committee import Committee
 from jzsl.problem.whitening import Whitened
-from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.priors.group_uniform import GroupUniform
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
 from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
@@ -18,5 +18,7 @@ CONFIG = Experiment(
     transform=Whitened(),
     train=Train(epochs=1),
     seeds=1,
-    self_training=STHS(rounds=10, selection=TopConfidence(), refinement=LabelPropagation(mass=Uniform()), average=True),
+    self_training=STHS(
+        rounds=10, selection=TopConfidence(), refinement=LabelPropagation(mass=GroupUniform()), average=True
+    ),
 )
