@@ -122,7 +122,7 @@ def class_program(model: Model, method: Method) -> Callable[[Float[Array, " a"]]
             jnp.append(jnp.asarray(model.classes.seen), False),
         )
         unseen = jnp.append(jnp.asarray(model.unseen), jnp.int32(number))
-        empty = Pool(jnp.zeros((1, *model.shape)), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+        empty = Pool(jnp.zeros((1, *model.transform.shape)), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
         predictor = method.predictor(_device(model.state), empty, table, unseen)
         assert method.head is not None
         head = method.head(predictor, jnp.array([number], jnp.int32))
@@ -149,7 +149,7 @@ def _scores(model: Model, method: Method) -> Callable[[Num[Array, "b *s"]], Floa
     def scores(x: Num[Array, "b *s"]) -> Float[Array, "b k"]:
         predictor, candidates = _device(model.predictor), jnp.asarray(model.candidates)
         transformed = model.transform.traced(x)
-        count, shape = x.shape[0], model.shape
+        count, shape = x.shape[0], transformed.shape[1:]
         blocks = (count + _BLOCK - 1) // _BLOCK
         padding = jnp.zeros((blocks * _BLOCK - count, *shape), transformed.dtype)
         padded = jnp.concatenate([transformed, padding]).reshape(blocks, _BLOCK, *shape)
