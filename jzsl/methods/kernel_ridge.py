@@ -66,13 +66,15 @@ def squared_distances(a: Float[Array, "n d"], b: Float[Array, "m d"]) -> Float[A
 def median_distance(x: Float[Array, "n d"], present: Bool[Array, " n"]) -> Float[Array, ""]:
     """The median distance between two different present vectors; 1 where there is no pair, or all are equal.
 
-    Distances below a millionth of the longest vector are rounding errors.
+    A median below a thousandth of the longest distance, or a millionth of the longest vector, is a rounding error.
     """
     pair = jnp.triu(present[:, None] & present[None], 1)
-    distance = jnp.sort(jnp.where(pair, jnp.sqrt(squared_distances(x, x)), jnp.inf).ravel())
+    distances = jnp.sqrt(squared_distances(x, x))
+    distance = jnp.sort(jnp.where(pair, distances, jnp.inf).ravel())
     count = jnp.sum(pair)
     middle = (distance[jnp.maximum(count - 1, 0) // 2] + distance[count // 2]) / 2
-    least = 1e-6 * jnp.sqrt(jnp.max(jnp.sum(jnp.where(present[:, None], x, 0.0) ** 2, 1)))
+    longest = jnp.sqrt(jnp.max(jnp.where(present, jnp.sum(x**2, 1), 0.0)))
+    least = jnp.maximum(1e-3 * jnp.max(jnp.where(pair, distances, 0.0)), 1e-6 * longest)
     return jnp.where((count > 0) & (middle > least), middle, 1.0)
 
 

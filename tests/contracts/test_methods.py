@@ -20,8 +20,10 @@ from jzsl.keys import stream
 from jzsl.methods.ale import ALE
 from jzsl.methods.committee import Committee
 from jzsl.methods.devise import DeViSE
+from jzsl.methods.ensemble import Ensemble
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.exem import EXEM
+from jzsl.methods.exemplar_semantics import ExemplarSemantics
 from jzsl.methods.generative import Generative
 from jzsl.methods.kernel_ridge import Linear
 from jzsl.methods.reverse_exem import ReverseEXEM
@@ -57,12 +59,18 @@ CONFIGS = {
     "committee": Committee(),
     "committee, abp": Committee((EXEM(), Generative(ACTIVE, zsl=Prototype(), gzsl=Prototype(), per_class=20))),
     "committee, s2v": Committee((ReverseEXEM(), S2V(hidden=8, batch_size=16))),
+    "exemplars, eszsl": ExemplarSemantics(),
+    "exemplars, abp": ExemplarSemantics(Generative(ACTIVE, zsl=Prototype(), gzsl=Prototype(), per_class=20)),
+    "ensemble, s2v": Ensemble(S2V(hidden=8, batch_size=16), 2),
+    "ensemble, abp": Ensemble(Generative(ACTIVE, zsl=KNN(5), gzsl=Prototype(), per_class=20), 3),
 }
-HEADLESS = {name for name in CONFIGS if "exem" in name or "committee" in name}
+HEADLESS = {name for name in CONFIGS if "exem" in name or "committee" in name or "ensemble" in name}
+HEADLESS -= {"exemplars, eszsl", "exemplars, abp"}
 WEIGHTED = {
     **CONFIGS,
     "abp, prototype": Generative(STILL, zsl=Prototype(), per_class=20),
     "committee, s2v": Committee((ReverseEXEM(), S2V(8, batch_size=256))),
+    "ensemble, s2v": Ensemble(S2V(8, batch_size=256), 2),
     "s2v": S2V(8, batch_size=256),
     "ale": ALE(batch_size=256),
 }
@@ -158,7 +166,7 @@ def test_unlabelled_samples_have_influence_on_a_semi_supervised_method(pool, cla
     "name",
     [
         "abp, prototype", "s2v", "eszsl", "sae", "ale", "exem", "exem, standardised", "exem, linear", "reverse exem",
-        "committee", "committee, s2v",
+        "committee", "committee, s2v", "exemplars, eszsl", "ensemble, s2v",
     ],
 )  # fmt: skip
 def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name):
@@ -247,6 +255,10 @@ def test_it_learns(problem, pool, classes, view, name):
     }
     configs["committee, abp"] = Committee((EXEM(), configs["abp, prototype"]))
     configs["committee, s2v"] = Committee((ReverseEXEM(), configs["s2v"]))
+    configs["exemplars, eszsl"] = ExemplarSemantics(configs["eszsl"])
+    configs["exemplars, abp"] = ExemplarSemantics(configs["abp, prototype"])
+    configs["ensemble, s2v"] = Ensemble(configs["s2v"], 2)
+    configs["ensemble, abp"] = Ensemble(configs["abp, neighbours"], 2)
     method = configs[name].build(ZSL())
     state = trained(method, jax.random.key(0), pool, classes, 150)
     seen = jnp.int32(view.seen)
@@ -314,7 +326,16 @@ def test_classes_have_no_order(pool, classes, view, queries, random, name):
     np.testing.assert_allclose(
         method.logits(predictor, queries, jnp.asarray(view.unseen[order])), one[:, order], rtol=1e-4, atol=1e-5
     )
-    if name not in ("exem", "exem, standardised", "exem, linear", "reverse exem", "committee", "eszsl", "sae"):
+    if name not in (
+        "exem",
+        "exem, standardised",
+        "exem, linear",
+        "reverse exem",
+        "committee",
+        "exemplars, eszsl",
+        "eszsl",
+        "sae",
+    ):
         return
     number = random.permutation(8)  # class c becomes class number[c]
     table = ClassTable(*(jnp.zeros_like(part).at[number].set(part) for part in classes))

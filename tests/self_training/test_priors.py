@@ -11,6 +11,7 @@ import pytest
 from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
 from jzsl.self_training.clustering.tsne_mixture import TSNEMixture
 from jzsl.self_training.priors.bbse import bbse_prior, confusion_matrix
+from jzsl.self_training.priors.group_uniform import GroupUniform
 from jzsl.self_training.priors.saerens import saerens_prior
 from jzsl.self_training.priors.three_c import ThreeC, three_c_dominant, three_c_edges
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
@@ -152,3 +153,23 @@ def test_bbse_stays_a_distribution():
         found = bbse_prior(confusion, jnp.array(frequency))
         assert (found >= 0).all()
         np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("opened", "label", "expected"),
+    [
+        (None, [0, 1, 1, 1], [1 / 4] * 4),  # no groups: uniform
+        ([True] * 4, [0, 1, 1, 1], [1 / 4] * 4),  # a separate pool is one group
+        ([True, False, True, False], [0, 1, 1, 1], [1 / 8, 3 / 8, 1 / 8, 3 / 8]),
+        ([True, False, False, False], [0, 0, 2, 3], [1 / 2, 1 / 6, 1 / 6, 1 / 6]),
+        ([False, True, True, True], [0, 0, 0, 0], [1, 0, 0, 0]),
+        ([False] * 4, [0, 1, 2, 2], [1 / 4] * 4),
+    ],
+)
+def test_group_uniform_shares_are_uniform_within_groups(opened, label, expected):
+    """In the strict setting the groups of seen and unseen classes have the shares predicted for them."""
+    flags = None if opened is None else jnp.array(opened)
+    predictions = Predictions(jnp.zeros((4, 4)), jnp.array(label, jnp.int32), open=flags)
+    found = jax.jit(GroupUniform().build().estimate)(None, predictions, None)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert float(found.sum()) == pytest.approx(1)
