@@ -1,14 +1,14 @@
 """A small convolutional network for small images: blocks of convolution, batch normalisation and pooling."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import jax.numpy as jnp
 from flax import linen as nn
 
 from jzsl.errors import InputError
+from jzsl.nets.batch_norm import BatchNorm
+from jzsl.nets.chain import chain
 from jzsl.nets.conv import Conv
-from jzsl.nets.network import Network, Variables
+from jzsl.nets.network import Network
 
 
 @dataclass(frozen=True)
@@ -23,34 +23,16 @@ class SmallCNN:
             raise InputError(f"channels: {self.channels} found, expected one positive number per block")
 
     def build(self) -> Network:
-        module = _SmallCNN(self.channels)
-
-        def init(key, x) -> Any:
-            return module.init(key, x, True, None)
-
-        def apply(variables, x, train, valid):
-            changed: Any = module.apply(variables, x, train, valid, mutable=["batch_stats"] if train else [])
-            embedding, statistics = changed
-            return embedding, _updated(variables, statistics)
-
-        return Network(init, apply)
+        last = len(self.channels) - 1
+        blocks = {f"block{i + 1}": _Block(channels, i < last) for i, channels in enumerate(self.channels)}
+        return chain(blocks, None)
 
 
-def _updated(variables: Variables, changed: Variables) -> Variables:
-    return {**variables, **changed}
-
-
-class _SmallCNN(nn.Module):
-    channels: tuple[int, ...]
+class _Block(nn.Module):
+    channels: int
+    pooled: bool
 
     @nn.compact
-    def __call__(self, x, train, valid):
-        mask = None if valid is None else valid[:, None, None, None] > 0
-        for number, channels in enumerate(self.channels):
-            x = Conv(channels)(x)
-            # Momentum 0.9 and epsilon 1e-5 are the field's; the padding of the last minibatch enters no mean.
-            normalise = nn.BatchNorm(not train, momentum=0.9, epsilon=1e-5, use_fast_variance=False)
-            x = nn.relu(normalise(x, mask=mask))
-            if number + 1 < len(self.channels):
-                x = nn.max_pool(x, (2, 2), (2, 2))
-        return jnp.mean(x, (1, 2))
+    def __call__(self, x, policy, valid, key):
+        x = nn.relu(BatchNorm(name="norm")(Conv(self.channels, name="conv")(x), policy, valid))
+        return nn.max_pool(x, (2, 2), (2, 2)) if self.pooled else x
