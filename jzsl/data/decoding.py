@@ -27,12 +27,12 @@ class Encoded(NamedTuple):
     Attributes:
         names: of each, for messages and tables.
         read: the bytes of the picture of that number; any thread may call it. Raises InputError.
-        key: changes when a picture does.
+        marks: of each, another one when the picture changes.
     """
 
     names: tuple[str, ...]
     read: Callable[[int], bytes]
-    key: str
+    marks: tuple[str, ...]
 
     def pixels(self, number: int, reading: Reading) -> UInt8[np.ndarray, "h w c"]:
         """The pixels of one picture; raises an InputError that names it."""
@@ -68,8 +68,8 @@ class Storage:
         """The file for the pixels of these pictures; None: they are in memory."""
         if images.bytes(reading) <= self.memory_gb * 1e9:
             return None
-        key = hashlib.sha256(f"{_VERSION} {reading!r} {images.key}".encode()).hexdigest()[:16]
-        return self.folder / f"{key}.npy"
+        about = "\0".join((str(_VERSION), repr(reading), *images.marks))
+        return self.folder / f"{hashlib.sha256(about.encode(errors='surrogateescape')).hexdigest()[:16]}.npy"
 
 
 def decoded(images: Encoded, reading: Reading, storage: Storage = Storage()) -> UInt8[np.ndarray, "n h w c"]:

@@ -1,6 +1,6 @@
 """A problem whose pictures are not decoded yet: what is known of it before hours are spent on decoding."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from jzsl.data.decoding import Encoded, Storage, decoded
 from jzsl.data.formats.picture import Reading
 from jzsl.errors import InputError
+from jzsl.problem.extraction import Extraction
 from jzsl.problem.problem import Problem, Provenance
 from jzsl.problem.splits import Splits
 
@@ -33,23 +34,30 @@ class EncodedProblem:
                 checked first.
             WriteError: if the pixels cannot be written where the storage wants them.
         """
-        self.problem(np.zeros((len(self.images.names), 1, 1, reading.channels), np.uint8))
+        self.require_usable()
         try:
             samples = decoded(self.images, reading, storage)
         except InputError as error:
             raise InputError(f"{self.provenance.origin}: {error}", problems=error.problems) from error
         return self.problem(samples, reading)
 
+    def require_usable(self) -> None:
+        """Raises an InputError if labels, semantics or splits are wrong; decodes nothing."""
+        self.problem(np.zeros((len(self.images.names), 1, 1, 1), np.uint8))
+
     def problem(self, samples: np.ndarray, reading: Reading | None = None) -> Problem:
         """The problem with these samples, which are of the pictures in their order; raises as `Problem` does."""
-        notes = self.provenance.notes if reading is None else (*self.provenance.notes, f"pictures: {reading.words}")
+        provenance = self.provenance
+        if reading is not None:
+            notes = (*provenance.notes, f"pictures: {reading.words}")
+            provenance = provenance._replace(notes=notes, extraction=Extraction(asdict(reading)))
         return Problem(
             samples,
             self.labels,
             self.semantics,
             self.class_names,
             self.splits,
-            self.provenance._replace(notes=notes),
+            provenance,
             domains=self.domains,
             domain_names=self.domain_names,
         )

@@ -10,7 +10,6 @@ domains, domain_names    int[n], strings (optional)
 A split file of the xlsa17 layout beside it, with class semantics, makes its pictures a zero-shot problem.
 """
 
-import hashlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,9 +143,10 @@ def encoded_entries(path: Path, entries: Mapping[str, np.ndarray]) -> Encoded:
         where = int(np.flatnonzero(np.diff(offsets) < 0)[0])
         raise InputError(f"{path}: offsets: picture {where} ends before it begins")
     about = path.stat()
-    key = hashlib.sha256(f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}".encode(errors="surrogateescape"))
+    file = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
     names = tuple(f"{path.name}[{number}]" for number in range(len(offsets) - 1))
-    return Encoded(names, lambda number: content[offsets[number] : offsets[number + 1]].tobytes(), key.hexdigest())
+    marks = tuple(f"{file} {number}" for number in range(len(names)))
+    return Encoded(names, lambda number: content[offsets[number] : offsets[number + 1]].tobytes(), marks)
 
 
 def _required(path: Path, entries: Mapping[str, np.ndarray], key: str) -> np.ndarray:

@@ -8,7 +8,6 @@ A class is seen if some of its pictures are training samples. One that has pictu
 are the classes that a file names.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +118,11 @@ class Entry(NamedTuple):
 _KINDS = ", ".join(SUFFIXES)
 
 
+def is_flat(folder: Path) -> bool:
+    """Whether a folder holds pictures, and no folders."""
+    return folder.is_dir() and not _folders(folder) and any(path.suffix.lower() in SUFFIXES for path in _loose(folder))
+
+
 def pictures_in(folder: Path) -> Encoded:
     """All pictures in a folder, in the order of their names, without labels.
 
@@ -134,15 +138,15 @@ def pictures_in(folder: Path) -> Encoded:
 
 
 def encoded_files(folder: Path, names: tuple[str, ...]) -> Encoded:
-    """The pictures of these names in a folder; their key has the size and the time of each file."""
-    digest = hashlib.sha256(str(folder.resolve()).encode())
+    """The pictures of these names in a folder; the marks have size and time of each file."""
+    where, marks = folder.resolve(), []
     for name in names:
         try:
             about = (folder / name).stat()
-            digest.update(f"{name}\0{about.st_size}\0{about.st_mtime_ns}\0".encode(errors="surrogateescape"))
+            marks.append(f"{where / name} {about.st_size} {about.st_mtime_ns}")
         except OSError:  # reading it says what is wrong
-            digest.update(f"{name}\0missing\0".encode(errors="surrogateescape"))
-    return Encoded(names, lambda number: read_bytes(folder / names[number]), digest.hexdigest())
+            marks.append(f"{where / name} missing")
+    return Encoded(names, lambda number: read_bytes(folder / names[number]), tuple(marks))
 
 
 def _class_names(tops: list[Path]) -> tuple[str, ...]:

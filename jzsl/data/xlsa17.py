@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from jzsl.data.feature_record import read_feature_record
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.errors import InputError
@@ -31,7 +32,8 @@ class Xlsa17:
     semantics: Literal["att", "original_att"] = "att"
     """key of the class semantics: att (scaled to unit length in the published files) or original_att (raw)"""
     backbone: Backbone = Backbone.unstated
-    """whether the network that made the features was trained on the unseen classes; results record it"""
+    """whether the network that made the features was trained on the unseen classes; results record it. Where it is not
+    stated, the record counts that `jzsl features` writes beside its features"""
 
     def load(self) -> Problem:
         """The problem.
@@ -50,6 +52,8 @@ class Xlsa17:
                 "expected one column per label"
             )
         splits, notes = splits_of(published, labels, split_path)
+        record = read_feature_record(feature_path.with_suffix(".json"), features.shape)
+        backbone = record.backbone if record and self.backbone == Backbone.unstated else self.backbone
         return Problem(
             samples=features,
             labels=labels,
@@ -62,7 +66,8 @@ class Xlsa17:
                 semantics=f"{self.splits}: {self.semantics}",
                 origin=f"{feature_path} and {split_path}",
                 notes=notes,
-                backbone=self.backbone,
+                backbone=backbone,
+                extraction=None if record is None else record.extraction,
             ),
         )
 
