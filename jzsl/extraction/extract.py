@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from jzsl.data.decoding import Encoded, batches
 from jzsl.devices.memory import require_fit
@@ -59,18 +59,27 @@ def extracted(
     pixels = jax.ShapeDtypeStruct((size, *_shape(network)), np.uint8, sharding=cut(mesh))
     program.compile(shapes(variables, whole(mesh)), pixels)
     require_fit(program.bytes, None, [f"a --batch-size below {size}"])
-    waiting: tuple[int, jax.Array] | None = None
-    done = 0
-    for batch in batches(images, network.reading, numbers, size):
+
+    def computed(batch: UInt8[np.ndarray, "b h w c"]) -> tuple[int, jax.Array]:
         padded = np.zeros((size, *batch.shape[1:]), np.uint8)
         padded[: len(batch)] = batch
-        coming = len(batch), program(variables, by_samples(padded, mesh))
+        return len(batch), program(variables, by_samples(padded, mesh))
+
+    pixels_of, done, waiting, failure = batches(images, network.reading, numbers, size), 0, None, None
+    while True:
+        try:
+            batch = next(pixels_of, None)
+        except InputError as error:  # raised once the batch before is handed out
+            batch, failure = None, error
+        coming = None if batch is None else computed(batch)
         if waiting is not None:
             yield _on_host(images, numbers[done:], *waiting)
             done += waiting[0]
+        if coming is None:
+            break
         waiting = coming
-    if waiting is not None:
-        yield _on_host(images, numbers[done:], *waiting)
+    if failure is not None:
+        raise failure
 
 
 def _shape(network: FeatureNetwork) -> tuple[int, int, int]:
