@@ -97,6 +97,7 @@ class Conv(nn.Module):
         padding: "symmetric", (size - 1) / 2 zeros on each side, as PyTorch's networks have it, or TensorFlow's "SAME".
             They differ where the stride is 2.
         groups: 1, or the channels of the input for depthwise filters.
+        start: the initial weights.
     """
 
     channels: int
@@ -104,11 +105,12 @@ class Conv(nn.Module):
     stride: int = 1
     padding: str = "symmetric"
     groups: int = 1
+    start: nn.initializers.Initializer = nn.initializers.he_normal()
 
     @nn.compact
     def __call__(self, x):
         shape = (self.size, self.size, x.shape[-1] // self.groups, self.channels)
-        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        kernel = self.param("kernel", self.start, shape)
         reach = self.size // 2
         padding = ((reach, reach), (reach, reach))
         if self.padding == "SAME":
