@@ -3,16 +3,18 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from jaxtyping import Array, Float, UInt8
 
 from jzsl.data.formats.picture import Reading
 from jzsl.data.weights import Weights, installed_file, read_weights
 from jzsl.errors import InputError
-from jzsl.nets.efficientnet_lite import INPUT, EfficientNetLite0, efficientnet_lite0_variables
-from jzsl.nets.network import BatchNormPolicy
+from jzsl.nets import efficientnet_lite, resnet_imagenet
+from jzsl.nets.efficientnet_lite import EfficientNetLite0, efficientnet_lite0_variables
+from jzsl.nets.network import BatchNormPolicy, Network
 from jzsl.nets.pretrained import ImageInput
+from jzsl.nets.resnet_imagenet import ResNet18, ResNet50, ResNet101, resnet_variables
 from jzsl.problem.extraction import Extraction
 from jzsl.problem.problem import Backbone
 
@@ -49,32 +51,68 @@ def efficientnet_lite0(weights: Path | None) -> FeatureNetwork:
         InputError: if they are missing, or are no weights of this network.
     """
     read = read_weights(installed_file(PACKAGE) if weights is None else weights)
-    network = EfficientNetLite0(classes=None).build()
-
-    def features(variables: Any, pixels: UInt8[Array, "b h w c"]) -> Float[Array, "b d"]:
-        outputs, _ = network.apply(variables, INPUT.normalised(pixels), BatchNormPolicy.running, None)
-        return outputs.features
-
-    backbone = Backbone.overlapping if weights is None else Backbone.unstated
     variables = efficientnet_lite0_variables(read, classes=None)
-    return feature_network("efficientnet_lite0", read, INPUT, variables, features, backbone)
+    network = EfficientNetLite0(classes=None).build()
+    backbone = Backbone.overlapping if weights is None else Backbone.unstated
+    reading = reading_for(efficientnet_lite.INPUT, "bicubic")
+    return feature_network(
+        "efficientnet_lite0", read, reading, efficientnet_lite.INPUT, variables, _pooled(network), backbone
+    )
+
+
+def resnet(name: str, config: ResNet18 | ResNet50 | ResNet101) -> Callable[[Path | None], FeatureNetwork]:
+    """A ResNet in torchvision's layout: the pooled maps of its last block; its weights are always given."""
+
+    def of(weights: Path | None) -> FeatureNetwork:
+        if weights is None:
+            raise InputError(f"weights: none found, expected a file of torchvision's weights of {name}")
+        read = read_weights(weights)
+        variables, network = resnet_variables(config, read), config.build()
+        reading = reading_for(resnet_imagenet.INPUT, "bilinear")
+        return feature_network(
+            name, read, reading, resnet_imagenet.INPUT, variables, _pooled(network), Backbone.unstated
+        )
+
+    return of
+
+
+def reading_for(expected: ImageInput, interpolation: Literal["bilinear", "bicubic"]) -> Reading:
+    """How pictures are read for a network."""
+    return Reading(expected.crop, expected.shorter_side, interpolation)
 
 
 def feature_network(
     name: str,
     weights: Weights,
+    reading: Reading,
     expected: ImageInput,
     variables: Any,
-    features: Callable[[Any, UInt8[Array, "b h w c"]], Float[Array, "b d"]],
+    features: Callable[[Any, Float[Array, "b h w c"]], Float[Array, "b d"]],
     backbone: Backbone,
 ) -> FeatureNetwork:
-    """A network of this name that was trained on pictures prepared as `expected` says."""
-    reading = Reading(expected.crop, expected.shorter_side, "bicubic")
+    """A network of this name, whose `features` take pictures that are normalised as it expects."""
     preprocessing = {**dataclasses.asdict(reading), "mean": list(expected.mean), "std": list(expected.std)}
-    return FeatureNetwork(Extraction(preprocessing, name, weights.sha256), reading, variables, features, backbone)
+
+    def of_pixels(variables: Any, pixels: UInt8[Array, "b h w c"]) -> Float[Array, "b d"]:
+        return features(variables, expected.normalised(pixels))
+
+    return FeatureNetwork(Extraction(preprocessing, name, weights.sha256), reading, variables, of_pixels, backbone)
 
 
-NETWORKS: dict[str, Callable[[Path | None], FeatureNetwork]] = {"efficientnet_lite0": efficientnet_lite0}
+def _pooled(network: Network) -> Callable[[Any, Float[Array, "b h w c"]], Float[Array, "b d"]]:
+    def features(variables: Any, x: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
+        outputs, _ = network.apply(variables, x, BatchNormPolicy.running, None)
+        return outputs.features
+
+    return features
+
+
+NETWORKS: dict[str, Callable[[Path | None], FeatureNetwork]] = {
+    "efficientnet_lite0": efficientnet_lite0,
+    "resnet18": resnet("resnet18", ResNet18(classes=None)),
+    "resnet50": resnet("resnet50", ResNet50(classes=None)),
+    "resnet101": resnet("resnet101", ResNet101(classes=None)),
+}
 """By the names of --network."""
 
 

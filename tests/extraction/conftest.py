@@ -11,7 +11,7 @@ from PIL import Image
 from jzsl.data.weights import Weights
 from jzsl.errors import InputError
 from jzsl.extraction import network as networks
-from jzsl.extraction.network import FeatureNetwork, feature_network
+from jzsl.extraction.network import FeatureNetwork, feature_network, reading_for
 from jzsl.nets.pretrained import ImageInput
 from jzsl.problem.problem import Backbone
 
@@ -26,13 +26,13 @@ def quarters(weights: Path | None) -> FeatureNetwork:
     content = SCALES.tobytes() if weights is None else weights.read_bytes()
     tensors = {"scales": np.frombuffer(content, np.float32)}
 
-    def features(variables, pixels):
-        x = INPUT.normalised(pixels)
-        means = x.reshape(-1, 2, 4, 2, 4, 3).mean((2, 4)).reshape(len(pixels), 12)
+    def features(variables, x):
+        means = x.reshape(-1, 2, 4, 2, 4, 3).mean((2, 4)).reshape(len(x), 12)
         return jnp.abs(means) * variables["scales"]
 
     read = Weights(tensors, "scales.pth", hashlib.sha256(content).hexdigest())
-    return feature_network("quarters", read, INPUT, dict(tensors), features, Backbone.disjoint)
+    reading = reading_for(INPUT, "bicubic")
+    return feature_network("quarters", read, reading, INPUT, dict(tensors), features, Backbone.disjoint)
 
 
 def expected_features(pixels: np.ndarray) -> np.ndarray:
