@@ -24,6 +24,7 @@ from jzsl.extraction.feature_folder import require_new, write_feature_folder
 from jzsl.extraction.network import FeatureNetwork, network_of
 from jzsl.extraction.parts import Parts
 from jzsl.problem.problem import Backbone
+from jzsl.verbs.status import fail
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def features(arguments: list[str]) -> int:
     }
     parts = Parts(options.out / ".partial", header, images.marks, options.resume)
     before, start = parts.done, time.monotonic()
-    _extract(images, network, parts, size, console)
+    try:
+        _extract(images, network, parts, size, console)
+    except KeyboardInterrupt:
+        return fail(f"interrupted; the features of {parts.done} pictures are kept, and --resume goes on from them", 130)
     seconds = time.monotonic() - start
     record = FeatureRecord(network.extraction, *shape, options.backbone or network.backbone, source, versions())
     files = write_feature_folder(options.out, parts.features(), images.names, problem, record)

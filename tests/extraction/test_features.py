@@ -120,11 +120,12 @@ def interrupt_after(monkeypatch, batches: int) -> None:
 
 
 @pytest.mark.parametrize("stops", [0, 1, 3, 5])
-def test_a_stopped_extraction_goes_on_and_ends_with_the_same_bytes(tiny, photos, tmp_path, monkeypatch, stops):
+def test_a_stopped_extraction_goes_on_and_ends_with_the_same_bytes(tiny, photos, tmp_path, monkeypatch, capsys, stops):
     assert make(photos, tmp_path / "whole") == 0
     with monkeypatch.context() as patch:
         interrupt_after(patch, stops)
         assert make(photos, tmp_path / "out") == 130
+    assert f"the features of {8 * stops} pictures are kept, and --resume goes on" in capsys.readouterr().err
     assert make(photos, tmp_path / "out") == 2  # not without --resume
     raw = tmp_path / "out" / ".partial" / "features.raw"
     assert raw.stat().st_size == stops * 8 * 12 * 4
@@ -184,6 +185,13 @@ def test_a_finished_folder_is_left_alone(tiny, photos, tmp_path, capsys):
     (tmp_path / "weights.bin").write_bytes((2 * SCALES).tobytes())
     assert make(photos, tmp_path / "out", "--resume", "--weights", str(tmp_path / "weights.bin")) == 2
     assert "now quarters with weights of SHA-256" in capsys.readouterr().err
+
+
+def test_data_info_shows_the_network(tiny, photos, tmp_path, capsys):
+    assert make(photos, tmp_path / "out") == 0
+    assert main(["data", "info", str(tmp_path / "out"), "--features", "quarters"]) == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "network quarters with weights of SHA-256" in printed
 
 
 def test_records_that_do_not_fit_are_refused(tiny, photos, tmp_path):
