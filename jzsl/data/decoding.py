@@ -170,13 +170,18 @@ def _fill(
             except InputError as error:
                 errors[position] = str(error)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(_processors()) as threads:
         for _ in threads.map(fill, range(0, len(chosen), _PER_TASK)):
             pass
     if errors:
         every = [errors[position] for position in sorted(errors)]
         more = f" (and {len(every) - 1} more pictures)" if len(every) > 1 else ""
         raise InputError(f"{every[0]}{more}", problems=every)
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _of_another_size(name: str, shape: tuple[int, ...], first: tuple[int, ...]) -> str:

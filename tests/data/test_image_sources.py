@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +81,45 @@ def test_pictures_lie_deeper_and_other_files_are_named(photos):
     assert "class a/session 1/deep.webp" in source.images.names
     left_out = next(note for note in source.provenance.notes if "left out" in note)
     assert "notes.txt and 2 more files" in left_out
+
+
+def test_the_content_of_a_picture_counts_not_its_name(photos):
+    write(photos / "class a" / "odd.png", solid(250, "JPEG"))
+    problem = ImageFolder(photos).load()
+    assert max(numbers_of(problem.samples)) == pytest.approx(250, abs=2)
+    write(photos / "class a" / "text.jpg", b"not a picture")
+    with pytest.raises(InputError, match=r"class a/text\.jpg: neither of these"):
+        ImageFolder(photos).load()
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from jzsl.data.decoding import decoded
+from jzsl.data.formats.picture import Reading
+from jzsl.data.image_folder import pictures_in
+
+images = pictures_in(Path(sys.argv[1]))
+decoded(images._replace(names=images.names[:1]), Reading(16))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decoded(images, Reading(16))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_decoding_holds_few_pictures_at_a_time(tmp_path):
+    """Thirty pictures of 12 MB each, 360 MB together, take less than a third: one per thread, and its copies."""
+    content = io.BytesIO()
+    Image.new("RGB", (2000, 2000), (1, 2, 3)).save(content, "PNG")
+    for number in range(30):
+        write(tmp_path / f"{number}.png", content.getvalue())
+    root = Path(__file__).parents[2]
+    command = f"import os; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:2])\n{MEMORY}"
+    done = subprocess.run(
+        [sys.executable, "-c", command, str(tmp_path)], cwd=root, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert 1024 * int(done.stdout) < 120_000_000
 
 
 def test_split_folders(tmp_path):

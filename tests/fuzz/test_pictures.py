@@ -1,6 +1,7 @@
 """Damaged pictures and damaged files of pictures end in pixels or in one clear error. Thousands with `-m slow`."""
 
 import io
+import json
 import shutil
 from collections import Counter
 
@@ -9,11 +10,14 @@ import pytest
 from hypothesis import given
 from PIL import Image
 
+from jzsl.data.feature_record import FeatureRecord, read_feature_record
 from jzsl.data.formats.picture import Reading, decode
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
 from jzsl.errors import InputError
-from tests.fuzz.mutations import EDITS, edited
+from jzsl.problem.extraction import Extraction
+from jzsl.problem.problem import Backbone
+from tests.fuzz.mutations import CHANGES, EDITS, changed, edited
 from tests.fuzz.test_fuzz import EXAMPLES, attempt, many, peak_memory, tally
 
 _MOST_BYTES = 700_000_000
@@ -79,6 +83,26 @@ def test_foreign_bytes_in_a_file_of_pictures(npz, tmp_path, count):
 
     check()
     tally(outcomes, count, "npz of pictures")
+
+
+@pytest.mark.parametrize("count", EXAMPLES)
+def test_foreign_records_of_features(tmp_path, count):
+    """The record beside features, in values and in bytes."""
+    extraction = Extraction({"size": 8, "shorter": 9}, "network", "0" * 64)
+    path, outcomes = tmp_path / "a.json", Counter()
+    FeatureRecord(extraction, 6, 4, Backbone.disjoint, "photos", {"jzsl": "0"}).write(path)
+    whole = path.read_bytes()
+    assert read_feature_record(path, (6, 4)) is not None
+
+    @many(count)
+    @given(CHANGES, EDITS)
+    def check(changes, edits):
+        for content in (json.dumps(changed(json.loads(whole), changes)).encode(), edited(whole, edits)):
+            path.write_bytes(content)
+            attempt(lambda: read_feature_record(path, (6, 4)), outcomes)
+
+    check()
+    tally(outcomes, count, "record of features")
 
 
 @pytest.mark.parametrize("count", EXAMPLES)
