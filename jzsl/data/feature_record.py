@@ -1,4 +1,4 @@
-"""What `jzsl features` records beside the features that it made: FEATURES.json, next to FEATURES.mat."""
+"""What `jzsl features` records beside the features that it made: FEATURES.extraction.json, next to FEATURES.mat."""
 
 import json
 from pathlib import Path
@@ -37,6 +37,11 @@ class FeatureRecord(NamedTuple):
         with writing(path):
             temporary.write_text(json.dumps(content, indent=2))
             temporary.replace(path)
+
+
+def record_path(features: Path) -> Path:
+    """Of the record beside a file of features."""
+    return features.with_name(f"{features.stem}.extraction.json")
 
 
 def read_feature_record(path: Path, shape: tuple[int, int]) -> FeatureRecord | None:

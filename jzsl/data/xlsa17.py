@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from jzsl.data.feature_record import read_feature_record
+from jzsl.data.feature_record import read_feature_record, record_path
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.errors import InputError
@@ -52,7 +52,7 @@ class Xlsa17:
                 "expected one column per label"
             )
         splits, notes = splits_of(published, labels, split_path)
-        record = read_feature_record(feature_path.with_suffix(".json"), features.shape)
+        record = read_feature_record(record_path(feature_path), features.shape)
         backbone = record.backbone if record and self.backbone == Backbone.unstated else self.backbone
         return Problem(
             samples=features,

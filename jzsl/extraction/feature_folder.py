@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jzsl.data.encoded import EncodedProblem
-from jzsl.data.feature_record import FeatureRecord
+from jzsl.data.feature_record import FeatureRecord, record_path
 from jzsl.data.formats.write_mat import write_mat
 from jzsl.errors import InputError
 
@@ -21,7 +21,7 @@ def write_feature_folder(
     problem: EncodedProblem | None,
     record: FeatureRecord,
 ) -> list[str]:
-    """Writes NETWORK.mat, the splits where there are labels, and NETWORK.json; returns the names of the files.
+    """Writes NETWORK.mat, NETWORK.extraction.json, and the splits where there are labels; returns the files' names.
 
     Where the problem has no class semantics, `att` has one dimension per class, so that the folder is complete;
     `--semantics` of a run replaces them.
@@ -38,14 +38,15 @@ def write_feature_folder(
     """
     name = record.extraction.network
     assert name is not None
-    files = [f"{name}.mat", f"{name}.json"]
+    path = folder / f"{name}.mat"
+    files = [path.name, record_path(path).name]
     entries: dict[str, np.ndarray | Sequence[str]] = {"features": features.T, "image_files": image_files}
     if problem is not None:
         entries["labels"] = problem.labels[:, None] + 1.0
         write_mat(folder / f"{SPLITS}.mat", split_entries(problem))
         files.insert(1, f"{SPLITS}.mat")
-    write_mat(folder / f"{name}.mat", entries)
-    record.write(folder / f"{name}.json")
+    write_mat(path, entries)
+    record.write(record_path(path))
     return files
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from jzsl.data.decoding import Encoded
 from jzsl.data.described import described
 from jzsl.data.encoded import EncodedProblem, PictureSource
-from jzsl.data.feature_record import FeatureRecord, read_feature_record
+from jzsl.data.feature_record import FeatureRecord, read_feature_record, record_path
 from jzsl.data.image_folder import ImageFolder, is_flat, pictures_in
 from jzsl.data.locate import locate
 from jzsl.driver.versions import versions
@@ -144,7 +144,7 @@ def _pictures(options: FeaturesOptions) -> tuple[Encoded, EncodedProblem | None,
 
 def _complete(options: FeaturesOptions, network: FeatureNetwork, shape: tuple[int, int]) -> bool:
     """Whether the folder holds these features already; raises an InputError if it holds others."""
-    path = options.out / f"{network.extraction.network}.json"
+    path = record_path(options.out / f"{network.extraction.network}.mat")
     record = read_feature_record(path, shape)
     if record is not None and record.extraction != network.extraction:
         raise InputError(f"{path}: features of {record.extraction.words} found, now {network.extraction.words}")

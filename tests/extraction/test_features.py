@@ -20,7 +20,8 @@ from jzsl.extraction import extract
 from jzsl.extraction.extract import batch_size, extracted
 from jzsl.extraction.parts import Parts
 from jzsl.problem.problem import Backbone
-from tests.data.test_image_sources import bytes_entries
+from tests.data.test_image_sources import bytes_entries, solid, write
+from tests.data.test_sources import mat_files
 from tests.extraction.conftest import SCALES, expected_features, quarters
 
 NET = ["--network", "quarters", "--batch-size", "8"]
@@ -38,7 +39,7 @@ def test_features_are_those_of_numpy_and_the_layout_is_read(tiny, photos, semant
     assert make(photos, tmp_path / "out", *options) == 0
     assert "42 pictures, 12 features of each" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "att_splits.mat", "quarters.json", "quarters.mat"
+        "att_splits.mat", "quarters.extraction.json", "quarters.mat"
     ]  # fmt: skip
     problem = Xlsa17(tmp_path / "out", "quarters").load()
     source = ImageFolder(photos, READING, unseen=tmp_path / "unseen.txt").load()
@@ -90,7 +91,7 @@ def test_pictures_without_labels(tiny, photos, tmp_path):
     for path in photos.rglob("*.png"):
         shutil.copy(path, flat)
     assert make(flat, tmp_path / "out") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quarters.json", "quarters.mat"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quarters.extraction.json", "quarters.mat"]
     file = MatFile(tmp_path / "out" / "quarters.mat")
     assert file.keys == {"features", "image_files"}
     np.testing.assert_allclose(
@@ -104,6 +105,36 @@ def test_bytes_and_splits_of_an_npz(tiny, tmp_path):
     problem = Xlsa17(tmp_path / "out", "quarters").load()
     np.testing.assert_array_equal(problem.splits.test_seen, np.arange(4, 30, 5))
     assert problem.class_names[1] == "bée"
+
+
+def test_a_target_domain_is_the_test_split(tiny, tmp_path):
+    domains = {"domains": np.arange(30) % 2, "domain_names": np.array(["photo", "sketch"])}
+    np.savez(tmp_path / "images.npz", allow_pickle=False, **bytes_entries(), **domains)
+    assert make(tmp_path / "images.npz", tmp_path / "out", "--target", "sketch") == 0
+    problem = Xlsa17(tmp_path / "out", "quarters").load()
+    np.testing.assert_array_equal(problem.splits.test_seen, np.arange(1, 30, 2))
+
+
+def test_the_pictures_of_published_features(tiny, tmp_path):
+    """Other features for the splits of an xlsa17 folder: the same problem but for its samples."""
+    features, splits = mat_files()
+    paths = [f"/BS/data/images/{number % 6}/{number}.png" for number in range(30)]
+    for number, path in enumerate(paths):
+        write(tmp_path / "pictures" / path.removeprefix("/BS/data/images/"), solid(8 * number, side=12))
+    root = tmp_path / "data"
+    root.mkdir()
+    cells = np.array([[path] for path in paths], object)
+    scipy.io.savemat(root / "res101.mat", {**features, "image_files": cells})
+    scipy.io.savemat(root / "att_splits.mat", splits)
+    assert make(root, tmp_path / "out", "--images", str(tmp_path / "pictures")) == 0
+    ours, published = Xlsa17(tmp_path / "out", "quarters").load(), Xlsa17(root).load()
+    for one, two in zip(ours.splits, published.splits, strict=True):
+        np.testing.assert_array_equal(one, np.sort(two))
+    np.testing.assert_array_equal(ours.labels, published.labels)
+    np.testing.assert_allclose(ours.required_semantics, published.required_semantics)
+    pixels = np.broadcast_to(np.array([[[[0, 100, 200]]]]), (30, 8, 8, 3)).copy()
+    pixels[..., 0] = 8 * np.arange(30)[:, None, None]
+    np.testing.assert_allclose(ours.samples, expected_features(pixels), rtol=1e-4, atol=1e-4)
 
 
 def interrupt_after(monkeypatch, batches: int) -> None:
@@ -196,7 +227,7 @@ def test_data_info_shows_the_network(tiny, photos, tmp_path, capsys):
 
 def test_records_that_do_not_fit_are_refused(tiny, photos, tmp_path):
     assert make(photos, tmp_path / "out") == 0
-    path = tmp_path / "out" / "quarters.json"
+    path = tmp_path / "out" / "quarters.extraction.json"
     good = json.loads(path.read_text())
     for change, message in (
         ({"samples": 41}, "41 samples of 12 features found, expected 42 of 12"),

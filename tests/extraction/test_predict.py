@@ -123,7 +123,7 @@ def test_photographs_that_cannot_be_decoded_are_named(run_dir, photos, tmp_path,
 
 
 def test_photographs_are_refused_where_features_are_of_unknown_origin(run_dir, photos, tmp_path, capsys):
-    (tmp_path / "made" / "quarters.json").unlink()
+    (tmp_path / "made" / "quarters.extraction.json").unlink()
     assert main(["run", str(tmp_path / "config.py"), "--out", str(tmp_path / "unknown")]) == 0
     assert json.loads((tmp_path / "unknown" / "result.json").read_text())["extraction"] is None
     assert main(["predict", str(tmp_path / "unknown"), str(photos), "--out", str(tmp_path / "p.csv")]) == 2
