@@ -45,7 +45,7 @@ class Encoded(NamedTuple):
         height, width, channels = self.pixels(0, reading).shape
         return height, width, channels
 
-    def bytes(self, reading: Reading) -> int:
+    def nbytes(self, reading: Reading) -> int:
         """Of all pixels once they are decoded."""
         height, width, channels = self.shape(reading)
         return len(self.names) * height * width * channels
@@ -66,7 +66,7 @@ class Storage:
 
     def file(self, images: Encoded, reading: Reading) -> Path | None:
         """The file for the pixels of these pictures; None: they are in memory."""
-        if images.bytes(reading) <= self.memory_gb * 1e9:
+        if images.nbytes(reading) <= self.memory_gb * 1e9:
             return None
         about = "\0".join((str(_VERSION), repr(reading), *images.marks))
         return self.folder / f"{hashlib.sha256(about.encode(errors='surrogateescape')).hexdigest()[:16]}.npy"
@@ -85,7 +85,7 @@ def decoded(images: Encoded, reading: Reading, storage: Storage = Storage()) -> 
         raise InputError("pictures: none found")
     path, shape = storage.file(images, reading), (len(images.names), *images.shape(reading))
     if path is None:
-        require_host(images.bytes(reading), "decoded pictures")
+        require_host(images.nbytes(reading), "decoded pictures")
         pixels = np.empty(shape, np.uint8)
         _fill(pixels, images, reading)
         return pixels
@@ -95,9 +95,9 @@ def decoded(images: Encoded, reading: Reading, storage: Storage = Storage()) -> 
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
-        if images.bytes(reading) > free:
+        if images.nbytes(reading) > free:
             raise InputError(
-                f"{path}: {images.bytes(reading) / 1e9:.1f} GB of pixels, but the disk has {free / 1e9:.1f} GB left; "
+                f"{path}: {images.nbytes(reading) / 1e9:.1f} GB of pixels, but the disk has {free / 1e9:.1f} GB left; "
                 "a smaller reading.size needs less"
             )
         try:

@@ -90,6 +90,6 @@ def size_of(source: PictureSource) -> str:
     if not images.names:
         raise InputError("pictures: none found")
     height, width, channels = images.shape(source.reading)
-    size, file = images.bytes(source.reading), source.storage.file(images, source.reading)
+    size, file = images.nbytes(source.reading), source.storage.file(images, source.reading)
     where = "in memory" if file is None else f"in the file {file}, which is mapped into memory"
     return f"{len(images.names)} pictures of {height} x {width} x {channels}: {size / 1e6:.1f} MB decoded, {where}"
