@@ -42,7 +42,7 @@ def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, se
 
     One seed has no standard deviation: `std` is null.
     """
-    sths = experiment.self_training
+    sths, extraction = experiment.self_training, problem.provenance.extraction
     result: dict[str, Any] = {
         "setting": setting.value,
         "tasks": [task.name for task in experiment.tasks],
@@ -51,6 +51,7 @@ def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, se
             "hash": problem.hash,
             "backbone": problem.provenance.backbone.name,
         },
+        "extraction": None if extraction is None else extraction.record(),
         "semantics": problem.provenance.semantics,
         "seeds": list(range(experiment.seeds)),
         "epochs": record.epochs(experiment),

@@ -20,6 +20,7 @@ from jzsl.problem.checks import (
     sample_errors,
     semantics_errors,
 )
+from jzsl.problem.extraction import Extraction
 from jzsl.problem.splits import NONE, Splits, split_errors
 
 
@@ -33,8 +34,8 @@ class Backbone(enum.Enum):
 
 
 class Provenance(NamedTuple):
-    """Where a problem comes from: names for tables, the files read, choices that the source made, and whether the
-    features' network was trained on the unseen classes."""
+    """Where a problem comes from: names for tables, the files read, choices that the source made, whether the
+    features' network was trained on the unseen classes, and how the samples were made of pictures, where they were."""
 
     name: str
     features: str
@@ -42,6 +43,7 @@ class Provenance(NamedTuple):
     origin: str
     notes: tuple[str, ...] = ()
     backbone: Backbone = Backbone.unstated
+    extraction: Extraction | None = None
 
 
 @dataclass(frozen=True, eq=False)
