@@ -113,6 +113,18 @@ def test_fillers_do_not_count(random):
     np.testing.assert_allclose(whole, part, rtol=1e-5)
 
 
+def test_the_penalty_draws_the_critic_s_slope_to_one_as_its_weight_says(pool, classes):
+    """Trained under a heavy penalty, a critic's slope on real rows is nearly 1; under a light one it is not."""
+    x, c = np.asarray(pool.x, np.float64), np.asarray(classes.semantics, np.float64)[np.asarray(pool.y)]
+    penalty = {}
+    for weight in (1e-3, 1e3):
+        generator = dataclasses.replace(SMALL, penalty=weight, classification=0, learning_rate=3e-3).build()
+        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 30, 30)
+        penalty[weight] = penalty_by_hand(plain(state.critic), x, c)
+    assert penalty[1e3] < 0.02
+    assert penalty[1e-3] > 0.05
+
+
 def test_classification_asks_about_seen_classes_only(pool, classes):
     """Rows of a class that is not seen train the same generator with and without that loss."""
     pool = pool._replace(y=jnp.full_like(pool.y, 7))
