@@ -106,12 +106,13 @@ def test_stages_hand_their_variables_on(config, tmp_path):
 
     And a second run takes the stage from the folder of the first, with the same result.
     """
-    slow = staged(config, learning_rate=1e-2)
+    slow = dataclasses.replace(staged(config, learning_rate=1e-2), parallel_seeds=2)
     result = run(slow, tmp_path / "staged", False, QUIET)
     plain = run(dataclasses.replace(slow, stages=()), tmp_path / "plain", False, QUIET)
     assert result["A"]["mean"] > plain["A"]["mean"] + 3
     again = run(slow, tmp_path / "again", False, QUIET, stages_from=tmp_path / "staged")
     assert again["A"] == result["A"]
+    assert len(set(result["A"]["values"])) == 2
     lines = [json.loads(line) for line in (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()]
     assert [(line["phase"], line["epoch"]) for line in lines] == [("final", 1), ("final", 1)]
     assert (tmp_path / "again" / "checkpoints" / "stage-final-pretraining-seed-1").is_dir()
