@@ -136,7 +136,8 @@ def test_a_run_of_groups_is_the_run_of_single_seeds(parallel_seeds, tmp_path):
 def test_eight_host_devices():
     """In a process of its own, for the number of devices is fixed when JAX starts.
 
-    It keeps no compiled programs: read back from the cache, those of several CPU devices wait for each other for ever.
+    It keeps no compiled programs: those of several CPU devices, read back from the cache, may wait for each other for
+    ever.
     """
     environment = {
         **os.environ,
