@@ -86,12 +86,13 @@ def test_stages_hand_their_variables_on(config, tmp_path):
 
     And a second run takes the stage from the folder of the first, with the same result.
     """
-    slow = staged(config, learning_rate=1e-2)
+    slow = dataclasses.replace(staged(config, learning_rate=1e-2), parallel_seeds=2)
     result = run(slow, tmp_path / "staged", False, QUIET)
     plain = run(dataclasses.replace(slow, stages=()), tmp_path / "plain", False, QUIET)
     assert result["A"]["mean"] > plain["A"]["mean"] + 10
     again = run(slow, tmp_path / "again", False, QUIET, stages_from=tmp_path / "staged")
     assert again["A"] == result["A"]
+    assert len(set(result["A"]["values"])) == 2
     lines = [json.loads(line) for line in (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()]
     assert [(line["phase"], line["epoch"]) for line in lines] == [("final", 1), ("final", 1)]
     assert (tmp_path / "again" / "checkpoints" / "stage-final-pretraining-seed-1").is_dir()
@@ -108,13 +109,22 @@ def test_warm_self_training_takes_a_stage_over(config, tmp_path):
     assert result["A"]["mean"] > unstaged["A"]["mean"] + 3
 
 
+@pytest.fixture(scope="module")
+def slow(config) -> Experiment:
+    return dataclasses.replace(staged(config), seeds=1, train=Train(epochs=2, checkpoint_seconds=0))
+
+
+@pytest.fixture(scope="module")
+def whole_of_stages(slow, tmp_path_factory):
+    out = tmp_path_factory.mktemp("stages") / "whole"
+    run(slow, out, False, QUIET)
+    return out
+
+
 @pytest.mark.parametrize("saves", [1, 2, 3])  # within the stage, at its end, after it
-def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
+def test_stages_resume_bit_for_bit(slow, whole_of_stages, tmp_path, monkeypatch, saves):
     from jzsl.driver import runner
 
-    slow = dataclasses.replace(staged(config), seeds=1)
-    slow = dataclasses.replace(slow, train=Train(epochs=2, checkpoint_seconds=0))
-    run(slow, tmp_path / "whole", False, QUIET)
     save, count = runner.ProgressStore.save, []
 
     def stop(self, state, record):
@@ -128,10 +138,10 @@ def test_stages_resume_bit_for_bit(config, tmp_path, monkeypatch, saves):
         with contextlib.suppress(KeyboardInterrupt):
             run(slow, tmp_path / "run", False, QUIET)
     run(slow, tmp_path / "run", True, QUIET)
-    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    assert_same_run(tmp_path / "run", whole_of_stages)
     one, two = (
-        saved_model.load(tmp_path / name / "checkpoints" / "seed-0", slow).scores(slow.data.load().samples[:5])
-        for name in ("run", "whole")
+        saved_model.load(out / "checkpoints" / "seed-0", slow).scores(slow.data.load().samples[:5])
+        for out in (tmp_path / "run", whole_of_stages)
     )
     np.testing.assert_array_equal(one, two)
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 import jzsl.studies.domain_adaptation as domain_adaptation_module
 import jzsl.studies.generalized_settings as generalized_settings_module
@@ -19,13 +20,14 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import inductive
 from jzsl.hardness.angular import angles, avh
+from jzsl.hardness.correlation import Difference
 from jzsl.hardness.dynamics import dynamics
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import MinMax, Unscaled
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
+from jzsl.studies.hardness_correlation import Lead, _Scored, answer, hardness_correlation, lead
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere_surface
 from jzsl.studies.study import StudySetup, write
@@ -169,6 +171,53 @@ def test_a_model_without_errors_makes_the_answer_undefined(problem, tmp_path):
     for row in result.rows:
         row["error"] = None  # as of a model that makes no error
     write("Which?", result, tmp_path / "again", {})
+
+
+def test_p_values_of_the_bases_are_corrected_for_their_number():
+    """Holm's method makes 0.04 of both 0.03 and 0.02, and 0.06 of 0.03 and 0.04; undefined ones do not count."""
+
+    def with_p(*p_values):
+        """Leads of 2 or more standard errors with these probabilities; NaN: undefined."""
+        return {
+            f"base {number}": Lead(0.5, 0.4, Difference(2.2, p), Difference(1, 0.3), None if np.isnan(p) else (0, 0.2))
+            for number, p in enumerate(p_values)
+        }
+
+    held = answer(with_p(0.03, 0.02))
+    assert "holds here" in held
+    assert held.count("p = 0.04, Holm-corrected for 2 bases") == 2
+    not_held = answer(with_p(0.03, 0.04))
+    assert "does NOT hold here" in not_held
+    assert not_held.count("p = 0.06, Holm-corrected for 2 bases") == 2
+    alone = answer(with_p(0.03, np.nan))
+    assert "is undefined here" in alone
+    assert "p = 0.03;" in alone
+    assert "corrected" not in alone
+    assert "holds here" in answer(with_p(0.03))
+    behind = with_p(0.001)
+    behind["base 1"] = behind["base 0"]._replace(test=Difference(-3, 0.003))
+    assert "does NOT hold here" in answer(behind)
+
+
+def test_the_lead_of_a_base_is_the_test_on_its_means_over_seeds(random):
+    """Two seeds whose coefficients and test come from SciPy's ranks and the formula of Meng, Rosenthal and Rubin."""
+    frequency = random.normal(size=(2, 60))
+    avh, confidence = (-frequency + noise * random.normal(size=(2, 60)) for noise in (0.4, 1.5))
+    found = lead(avh, confidence, frequency)
+
+    def spearman(a, b):
+        ranks = rankdata(a, axis=1), rankdata(b, axis=1)
+        return np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(*ranks, strict=True)])
+
+    r, between = [-spearman(of, frequency) for of in (avh, confidence)], spearman(avh, confidence)
+    square = (r[0] ** 2 + r[1] ** 2) / 2
+    h = (1 - (1 - between) / (2 * (1 - square)) * square) / (1 - square)
+    z = (np.arctanh(r[0]) - np.arctanh(r[1])) * np.sqrt(57 / (2 * (1 - between) * h * (1 + square / 2)))
+    assert (found.avh, found.confidence) == pytest.approx(r)
+    assert found.test.z == pytest.approx(z)
+    assert found.interval is not None
+    assert found.interval[0] < r[0] - r[1] < found.interval[1]
+    assert lead(avh, np.ones((2, 60)), frequency).interval is None
 
 
 def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
