@@ -17,7 +17,8 @@ def keep_programs() -> Path | None:
     JAX_ENABLE_COMPILATION_CACHE=0 turns it off. A folder that cannot be written costs the cache, never the run.
 
     Where the CPU is divided into several devices nothing is kept: a program read back from the cache runs its
-    independent collectives in another order on each device, and they may wait for each other until XLA ends the process.
+    independent collectives in another order on each device, and they may wait for each other until XLA ends the
+    process.
     """
     if _cpu_devices() > 1:
         jax.config.update("jax_enable_compilation_cache", False)

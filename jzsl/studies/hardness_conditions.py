@@ -57,14 +57,12 @@ def hardness_conditions(setup: StudySetup) -> StudyResult:
         if variant not in ("base", "RS")
     }
     differences = compare(tested)
-    rows = [
-        {
-            **row,
-            "gain": round(float(np.mean(values[row["base"], row["group"]]) - np.mean(values[row["base"], "base"])), 1),
-            "p": getattr(differences.get((row["base"], row["group"])), "p", None),
-        }
-        for row in group_rows(values, "T1")
-    ]
+    rows = []
+    for row in group_rows(values, "T1"):
+        key = row["base"], row["group"]
+        gain = float(np.mean(values[key]) - np.mean(values[row["base"], "base"]))
+        p = differences[key].p if key in differences else None
+        rows.append({**row, "gain": round(gain, 2), "p": None if p is None else round(p, 4)})
     return StudyResult(
         " ".join(_answer(name, values, differences) for name in setup.bases),
         rows,

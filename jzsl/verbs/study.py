@@ -55,7 +55,7 @@ class StudyOptions:
     hard_class_fraction: float | None = None
     """K there, as a share of the unseen classes (0.8)"""
     transform: str | None = None
-    """of the samples: MinMax (the default) or Unscaled"""
+    """of the samples: MinMax (the default), Unscaled, Whitened, ..."""
     frequency: Path | None = None
     """how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]: a .npy file"""
 
