@@ -62,7 +62,7 @@ def hardness_conditions(setup: StudySetup) -> StudyResult:
         key = row["base"], row["group"]
         gain = float(np.mean(values[key]) - np.mean(values[row["base"], "base"]))
         p = differences[key].p if key in differences else None
-        rows.append({**row, "gain": round(gain, 2), "p": None if p is None else round(p, 4)})
+        rows.append({**row, "gain": round(gain, 2), "p": "" if p is None else round(p, 4)})
     return StudyResult(
         " ".join(_answer(name, values, differences) for name in setup.bases),
         rows,
@@ -112,7 +112,7 @@ def _answer(name: str, values: dict[tuple[str, str], Seeds], differences: dict[A
 
 def _draw(figure: Any, before: dict[str, list[np.ndarray]], change: dict[tuple[str, str], list[np.ndarray]]) -> None:
     """Mean change of a class's accuracy against its accuracy by the base alone, a panel per base."""
-    figure.set_size_inches(4.4 * len(before), 3.6)
+    figure.set_size_inches(4.0 * len(before) + 3.4, 3.8)
     panels = figure.subplots(1, len(before), sharey=True, squeeze=False)[0]
     for panel, (name, starts) in zip(panels, before.items(), strict=True):
         start = np.concatenate(starts)
@@ -127,7 +127,7 @@ def _draw(figure: Any, before: dict[str, list[np.ndarray]], change: dict[tuple[s
         panel.axhline(0, color="0.6", linewidth=0.8)
         panel.set(title=name, xlabel="class accuracy of the base (%)", xlim=(-3, 103))
     panels[0].set_ylabel("change of class accuracy (points)")
-    panels[-1].legend(frameon=False)
+    panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
-STUDY = Study("In which conditions does hardness sampling win? (many draws of unseen classes)", hardness_conditions)
+STUDY = Study("When does hardness sampling win, over many draws of unseen classes?", hardness_conditions)
