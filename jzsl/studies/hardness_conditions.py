@@ -27,7 +27,7 @@ from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, compare, g
 
 _SHARES = (0.3, 0.5, 0.8)
 _EDGES = np.array([0, 10, 30, 50, 70, 90, 100.001])
-_SHOWN = ("RS", "CFBS 0.5", "confidence", "confidence on mass")
+_SHOWN = ("RS", "CFBS 0.5", "confidence", "confidence on mass, averaged")
 
 
 def hardness_conditions(setup: StudySetup) -> StudyResult:
@@ -90,6 +90,7 @@ def _variants(rounds: int, prior: tuple[float, ...]) -> dict[str, STHS]:
         "RS on mass": STHS(rounds, RandomSampling(), refinement=mass),
         "CFBS 0.5 on mass": STHS(rounds, CFBS(0.5), refinement=mass),
         "confidence on mass": STHS(rounds, TopConfidence(), refinement=mass),
+        "confidence on mass, averaged": STHS(rounds, TopConfidence(), refinement=mass, average=True),
     }
 
 

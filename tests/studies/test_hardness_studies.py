@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 import jzsl.studies.domain_adaptation as domain_adaptation_module
 import jzsl.studies.generalized_settings as generalized_settings_module
+import jzsl.studies.hardness_conditions as hardness_conditions_module
 from jzsl.cli import main
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.sphere import overlap, two_on_a_sphere
@@ -22,12 +24,18 @@ from jzsl.evaluation.views import inductive
 from jzsl.hardness.angular import angles, avh
 from jzsl.hardness.correlation import Difference
 from jzsl.hardness.dynamics import dynamics
+from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import MinMax, Unscaled
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
+from jzsl.self_training.sths import STHS
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
 from jzsl.studies.hardness_correlation import Lead, _Scored, answer, hardness_correlation, lead
+from jzsl.studies.harness import Harness
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere_surface
 from jzsl.studies.study import StudySetup, write
@@ -274,3 +282,32 @@ def test_studies_on_the_command_line(tmp_path, capsys):
     assert main(["study", "hardness-correlation", "--frequency", str(frequency), "--out", str(tmp_path / "x")]) == 2
     assert "expected a .npy file of 1797 numbers" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_hardness_conditions_compares_selections_draw_by_draw(monkeypatch):
+    """Every variant sees the same draws; the table's gains and its p are those of the values."""
+    problem = LinearGaussian(classes=12, unseen=2, samples_per_class=20, features=8, semantics=4, latents=2).load()
+    some = {"base": STHS(0), "RS": STHS(2, RandomSampling()), "confidence": STHS(2, TopConfidence())}
+    some |= {f"CFBS {share}": STHS(2, CFBS(share)) for share in (0.3, 0.5, 0.8)} | {
+        "confidence on mass, averaged": STHS(0)
+    }
+    monkeypatch.setattr(hardness_conditions_module, "_variants", lambda rounds, prior: some)
+    steps = []
+    setup = setup_with(problem, bases={"eszsl": ESZSL()}, epochs=1, progress=steps.append)
+    result = hardness_conditions_module.hardness_conditions(setup)
+    assert len(steps) == 3 * len(some)
+    table = {row["group"]: [float(value) for value in row["values"].split()] for row in result.rows}
+    harness = Harness(setup, ESZSL(), unlabelled=True)
+    for number, draw in enumerate(problem.validation_draws(3)):
+        alone = harness.on(draw)
+        scores = alone.scores(alone.trained(number))
+        assert table["base"][number] == pytest.approx(alone.t1(scores.argmax(1)), abs=0.01)
+    assert table["confidence on mass, averaged"] == table["base"]
+    for row in result.rows:
+        values = table[row["group"]]
+        assert row["gain"] == pytest.approx(np.mean(values) - np.mean(table["base"]), abs=0.02)
+        assert (row["p"] == "") == (row["group"] in ("base", "RS") or np.ptp(np.subtract(values, table["RS"])) == 0)
+    assert "base of" in result.answer
+    figure = Figure()
+    result.draw(figure)
+    assert len(figure.axes) == 1
