@@ -17,6 +17,6 @@ CONFIG = Experiment(
     data=Digits(),
     method=Generative(generator=ABP(), zsl_noise=False),
     transform=Unscaled(),  # pixels are in [0, 1] already
-    train=Train(epochs=5),  # the number that configs/digits_abp.py chooses on validation classes
+    train=Train(epochs=5),  # 80 learning steps in round 0: the two validation digits are too few to choose a length
     self_training=STHS(rounds=4, selection=CFBS(0.67)),
 )

@@ -3,7 +3,7 @@
     jzsl run configs/xlsa17_abp.py --data.root DIR --data.features effnetlite0 --data.splits att_splits
 
 Add `--tasks ZSL GZSL` for U, S, H and AUSUC, and `--train.epochs 50` for the paper's fixed number of epochs.
-On caltech101 five seeds gave T1 39.0 ± 1.4 % with the number of epochs chosen on validation classes (one), and
+On caltech101 five seeds gave T1 39.4 ± 0.9 % with the number of epochs chosen on validation classes (two), and
 34.8 ± 0.8 % after 50.
 
 The ABP paper's section 4.1 adds the noise of eq. 1 to generated features. On the validation classes of caltech101

@@ -3,8 +3,8 @@
 jzsl run configs/xlsa17_eszsl.py --data.root DIR --data.features effnetlite0
 """
 
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.eszsl import ESZSL
 
-CONFIG = Experiment(data=Xlsa17(), method=ESZSL(), train=Train(epochs=1), seeds=1)
+CONFIG = Experiment(data=Xlsa17(), method=ESZSL(), seeds=1)

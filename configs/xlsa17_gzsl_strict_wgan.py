@@ -6,7 +6,7 @@
 """
 
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
@@ -22,6 +22,5 @@ CONFIG = Experiment(
     ),
     tasks=(GZSL(),),
     calibration=True,
-    train=Train(epochs=20),
     self_training=STHS(rounds=4, selection=CFBS(0.8), strict=True),
 )

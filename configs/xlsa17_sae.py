@@ -3,8 +3,8 @@
 jzsl run configs/xlsa17_sae.py --data.root DIR --data.features effnetlite0
 """
 
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.sae import SAE
 
-CONFIG = Experiment(data=Xlsa17(), method=SAE(), train=Train(epochs=1), seeds=1)
+CONFIG = Experiment(data=Xlsa17(), method=SAE(), seeds=1)

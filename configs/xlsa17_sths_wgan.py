@@ -2,11 +2,12 @@
 
     jzsl run configs/xlsa17_sths_wgan.py --data.root DIR --data.features res101
 
-The base and its classifier are the STHS paper's for AWA2 (supplement): no classification loss, 20 epochs a round.
+The base and its classifier are the STHS paper's for AWA2 (supplement): no classification loss; `--train.epochs 20` is
+its length of a round, which is chosen on validation classes here.
 """
 
 from jzsl.classifiers.softmax import Softmax
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.generators.wgan import WGAN
 from jzsl.methods.generative import Generative
@@ -19,6 +20,5 @@ CONFIG = Experiment(
         generator=WGAN(classification=0, learning_rate=2e-4, batch_size=128),
         zsl=Softmax(epochs=30, learning_rate=2e-4, batch_size=256),
     ),
-    train=Train(epochs=20),
     self_training=STHS(rounds=4, selection=CFBS(0.8)),
 )

@@ -1,6 +1,6 @@
 """Experiments: what a file in configs/ exports as CONFIG, and its checks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import jax
@@ -20,22 +20,39 @@ from jzsl.tasks.zsl import ZSL
 
 @dataclass(frozen=True)
 class Train:
-    """How long to train, and how often to evaluate and to save."""
+    """How long to train, and how often to evaluate and to save.
+
+    Without `epochs` and `steps` the length is chosen on validation classes, then all training classes are trained for
+    at least as many learning steps. A closed form has no length: it takes one epoch.
+    """
 
     epochs: int | None = None
-    """fixed number of epochs; None chooses it on validation classes, then trains on all training classes"""
+    """fixed number of epochs; in self-training of each round"""
+    steps: int | None = None
+    """instead of epochs, learning steps: the fewest epochs that have so many, in self-training in round 0"""
     max_epochs: int = 50
     """most epochs that the choice on validation classes tries"""
+    min_steps: int = 100
+    """fewest learning steps that the choice takes: what a hardly trained model scores is luck"""
+    patience: int = 8
+    """the choice is made once this many further epochs have not moved it"""
+    patience_steps: int = 300
+    """and these have had so many learning steps: epochs of a small data set have few"""
+    validation_seeds: int = 1
+    """how many of the seeds train on validation classes, for the choice of length and of the calibration offset"""
     chunk: int = 1
     """epochs between two evaluations (never used for training) and between possible checkpoints"""
     checkpoint_seconds: float = 20.0
     """least time between two checkpoints within a seed"""
 
     def __post_init__(self):
-        for name in ("epochs", "max_epochs", "chunk"):
+        counts = (field.name for field in fields(self) if field.name != "checkpoint_seconds")
+        for name in counts:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"train.{name}: {value} found, expected at least 1")
+        if self.epochs is not None and self.steps is not None:
+            raise InputError(f"train.steps: {self.steps} found beside {self.epochs} epochs, expected one of the two")
         if not self.checkpoint_seconds >= 0:
             raise InputError(f"train.checkpoint_seconds: {self.checkpoint_seconds} found, expected zero or more")
 
@@ -67,7 +84,7 @@ class Experiment:
     train: Train = Train()
     tasks: tuple[Task, ...] = (ZSL(),)
     """ZSL: unseen classes only (T1); GZSL: all classes (U, S, H, AUSUC); Adaptation: seen classes in another domain
-    (A). The first one chooses the epochs"""
+    (A). The first one chooses the epochs, in self-training the one whose samples are the unlabelled ones"""
     calibration: bool = False
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
     best H on validation classes after inductive training"""
@@ -125,15 +142,12 @@ class Experiment:
             raise InputError("top: given, but top-k accuracies are of inductive runs of the zsl task alone")
         if self.top and min(self.top) < 1:
             raise InputError(f"top: {min(self.top)} found, expected at least 1")
-        if self.calibration and not any(task.seen and task.unseen for task in self.tasks):
+        if self.calibration and not any(map(_generalized, self.tasks)):
             raise InputError(f"calibration: given for the tasks {names}, expected gzsl among them")
 
     def _check_self_training(self) -> None:
         names = ", ".join(task.name for task in self.tasks)
-        if self.self_training and self.train.epochs is None:
-            raise InputError("train.epochs: None found, expected a number: self-training trains that many per round")
-        generalized = [task.seen and task.unseen for task in self.tasks]
-        if self.self_training and self.self_training.strict and generalized != [True]:
+        if self.self_training and self.self_training.strict and list(map(_generalized, self.tasks)) != [True]:
             raise InputError(f"tasks: {names} found, but the strict setting has the task gzsl alone")
         if getattr(self.method, "needs_unlabelled", False):
             if self.self_training is None or self.self_training.strict:
@@ -163,6 +177,17 @@ class Experiment:
         same = (task for task in self.tasks if (task.seen, task.unseen) == (default.seen, default.unseen))
         return next(same, default)
 
+    @property
+    def validated(self) -> tuple[Task, ...]:
+        """The tasks that are scored on validation classes; the headline of the first one chooses the length. In
+        self-training that is the task of its rounds, and with calibration the generalized one is another."""
+        if self.unlabelled is None:
+            return self.tasks
+        return (
+            self.unlabelled,
+            *(task for task in self.tasks if self.calibration and _generalized(task) and task != self.unlabelled),
+        )
+
     def load(self) -> Problem:
         """The data, with the semantics of the file where one is given."""
         problem = self.data.load()
@@ -177,12 +202,22 @@ class Experiment:
     @property
     def groups(self) -> list[tuple[int, ...]]:
         """The seeds, in groups that train together."""
-        return [
-            tuple(range(first, min(first + self.replicas, self.seeds))) for first in range(0, self.seeds, self.replicas)
-        ]
+        return self._groups(self.seeds)
+
+    @property
+    def validation_groups(self) -> list[tuple[int, ...]]:
+        """The seeds that train on validation classes, in groups that train together."""
+        return self._groups(min(self.seeds, self.train.validation_seeds))
+
+    def _groups(self, seeds: int) -> list[tuple[int, ...]]:
+        return [tuple(range(first, min(first + self.replicas, seeds))) for first in range(0, seeds, self.replicas)]
 
     @property
     def numbers(self) -> list[str]:
         """Names of the metrics that a run reports, in percent."""
         tops = [name for k in dict.fromkeys((1, *self.top)) for name in (f"T{k}", f"hit@{k}")]
         return tops if self.top else [name for task in self.tasks for name in task.numbers]
+
+
+def _generalized(task: Task) -> bool:
+    return task.seen and task.unseen

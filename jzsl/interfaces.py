@@ -159,6 +159,8 @@ class Method(NamedTuple):
         takes_soft: whether the loss takes a pool's soft labels.
         whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on one block
             of samples after another, with the state's entries of that block.
+        batch_size: labelled samples of a learning step; None: an epoch is one step.
+        closed_form: whether `fit` solves for its result and ignores the number of epochs.
     """
 
     init: Init
@@ -172,6 +174,8 @@ class Method(NamedTuple):
     adopt: Adopt | None = None
     takes_soft: bool = False
     whole_pool: bool = False
+    batch_size: int | None = None
+    closed_form: bool = False
 
 
 @runtime_checkable
@@ -229,7 +233,7 @@ class Generator(NamedTuple):
     """A model of p(x | class semantics).
 
     Attributes:
-        init, fit, relabel, whole_pool: as in `Method`.
+        init, fit, relabel, whole_pool, batch_size: as in `Method`.
         sample: as its protocol says.
         latent_model: for generators that have one, else None.
     """
@@ -240,6 +244,7 @@ class Generator(NamedTuple):
     relabel: Relabel = keep
     latent_model: MakeLatentModel | None = None
     whole_pool: bool = False
+    batch_size: int | None = None
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ from jzsl.config import Experiment
 
 
 class Started(NamedTuple):
-    """An item of the plan begins, or goes on after `done` of `total` epochs."""
+    """An item of the plan begins, or goes on after `done` of `total` epochs; a choice of length may end it earlier."""
 
     title: str
     total: int
@@ -26,7 +26,13 @@ class Advanced(NamedTuple):
     done: int
 
 
-Event = Started | Evaluated | Advanced
+class Chosen(NamedTuple):
+    """The length of training was chosen on validation classes: the entry `choice` of result.json."""
+
+    choice: dict[str, Any]
+
+
+Event = Started | Evaluated | Advanced | Chosen
 
 
 @runtime_checkable

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from jzsl.config import Experiment, Stage
 from jzsl.devices.mesh import SAMPLES_MULTIPLE
+from jzsl.driver.lengths import Lengths, chooses_length
 from jzsl.driver.programs import Programs
+from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.evaluation.views import View, view_of
@@ -26,16 +28,30 @@ class Item(NamedTuple):
     stage: str | None
     seeds: tuple[int, ...]
 
+    @property
+    def title(self) -> str:
+        """Of its bar of progress."""
+        seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {self.seeds[0]} to {self.seeds[-1]}"
+        return f"{self.phase} {seeds}" if self.stage is None else f"{self.phase} {self.stage} {seeds}"
+
 
 class Plan(NamedTuple):
-    """The items of a run in their order, and the trainer of each (phase, stage)."""
+    """The items of a run in their order, the trainer of each (phase, stage), and how long they train."""
 
     items: list[Item]
     trainers: dict[tuple[str, str | None], Trainer]
+    stages: tuple[Stage, ...]
+    lengths: Lengths
 
     def trainer(self, item: Item) -> Trainer:
         """The trainer of an item."""
         return self.trainers[item.phase, item.stage]
+
+    def epochs(self, item: Item, record: ProgressRecord) -> int:
+        """Epochs of an item, in self-training of each round; the most, where a choice may end it earlier."""
+        if item.stage is not None:
+            return next(stage.epochs for stage in self.stages if stage.name == item.stage)
+        return self.lengths.validation() if item.phase == VALIDATION else self.lengths.final(record)
 
     @property
     def final(self) -> Trainer:
@@ -55,14 +71,17 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     Raises:
         InputError: if the run needs more memory than there is, or the parts of the experiment do not fit together.
     """
-    programs = Programs(experiment)
-    validates = experiment.train.epochs is None or experiment.calibration
+    methods = {task: experiment.method.build(task) for task in experiment.validated}
+    programs = Programs(experiment, methods)
+    method = next(iter(methods.values()))
+    validates = chooses_length(experiment, method) or experiment.calibration
     if validates:
         _require_validation_samples(problem, experiment)
-    phases = {VALIDATION: problem.validation()} if validates else {}
+    phases = {**({VALIDATION: problem.validation()} if validates else {}), FINAL: problem}
+    groups = {VALIDATION: experiment.validation_groups, FINAL: experiment.groups}
     trainers: dict[tuple[str, str | None], Trainer] = {}
     staged = {stage.name: _stage_programs(experiment, stage, programs) for stage in experiment.stages}
-    for phase, part in {**phases, FINAL: problem}.items():
+    for phase, part in phases.items():
         for stage in experiment.stages:
             trainers[phase, stage.name] = _inductive(part, experiment, staged[stage.name], problem)
         if phase == FINAL and experiment.self_training:
@@ -70,8 +89,8 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
         else:
             trainers[phase, None] = _inductive(part, experiment, programs, problem, tunes_offset=phase == VALIDATION)
     names = [*(stage.name for stage in experiment.stages), None]
-    items = [Item(phase, name, seeds) for phase in (*phases, FINAL) for seeds in experiment.groups for name in names]
-    return Plan(items, trainers)
+    items = [Item(phase, name, seeds) for phase in phases for seeds in groups[phase] for name in names]
+    return Plan(items, trainers, experiment.stages, Lengths.of(experiment, method, problem, phases.get(VALIDATION)))
 
 
 def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bool = False) -> Trainer:
@@ -94,7 +113,7 @@ def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
 
 def _require_validation_samples(problem: Problem, experiment: Experiment) -> None:
     """Raises an InputError if a task asks about seen classes and none of their training samples is held out."""
-    if any(task.seen and task.unseen for task in experiment.tasks) and not len(problem.splits.validation_seen):
+    if any(task.seen and task.unseen for task in experiment.validated) and not len(problem.splits.validation_seen):
         chosen = "the calibration offset" if experiment.calibration else "the number of epochs"
         raise InputError(
             f"{problem.provenance.origin}: splits.validation_seen: no samples found, expected some of seen classes: "
@@ -122,7 +141,7 @@ def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity
 
 def _stage_programs(experiment: Experiment, stage: Stage, programs: Programs) -> Programs:
     """The programs of a stage. Its method is built for the first task; it is never scored."""
-    task = experiment.tasks[0]
+    task = next(iter(programs.methods))
     method = stage.method.build(task)
     if programs.methods[task].adopt is None:
         raise InputError(f"stages: given, but {type(experiment.method).__name__} takes no variables over (no adopt)")

@@ -14,7 +14,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from jzsl.driver.events import Advanced, Evaluated, Event, Started
+from jzsl.driver.events import Advanced, Chosen, Evaluated, Event, Started
+from jzsl.driver.lengths import in_words
 
 
 class _Rate(ProgressColumn):
@@ -48,6 +49,8 @@ class ProgressBar:
             self._bar = self._progress.add_task(event.title, total=event.total, completed=event.done, metrics="")
         elif isinstance(event, Advanced):
             self._progress.update(self._bar, completed=event.done)
+        elif isinstance(event, Chosen):
+            self._progress.console.print(in_words(event.choice))
         else:
             self._evaluated(event)
 

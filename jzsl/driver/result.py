@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jzsl.config import Experiment
+from jzsl.driver.lengths import Lengths
 from jzsl.driver.progress_record import ProgressRecord
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
@@ -13,9 +14,11 @@ from jzsl.records import read_record, require_record
 from jzsl.types import Setting
 
 _RESULT = {"setting": str, "data": dict[str, str], "features": dict[str, str], "semantics": str, "seeds": list[int],
-           "epochs": int, "epochs_chosen": bool, "offset": float | None, "class_prior": str, "rounds": int,
-           "duration_s": float}  # fmt: skip
+           "epochs": int, "epochs_chosen": bool, "offset": float | None, "class_prior": str,
+           "rounds": int, "duration_s": float}  # fmt: skip
 _METRIC = {"mean": float, "std": float | None, "values": list[float]}
+_CHOICE = {"epochs": int, "best": int, "last": int, "steps": int, "classes": int, "evaluated": list[int],
+           "curves": list[list[float]], "smoothed": list[float], "standard_error": list[float]}  # fmt: skip
 
 
 def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -27,6 +30,9 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     config = read_record(run_dir / "config.json", {"experiment": dict}, "the config of a run")
     path, what = run_dir / "result.json", "the result of a run"
     result = read_record(path, _RESULT, what)
+    choice = result.setdefault("choice", None)  # earlier versions recorded none
+    if choice is not None:
+        _require_choice(choice, f"{path}: not {what}: choice")
     for name, entry in result.items():
         if isinstance(entry, dict) and {"mean", "std"} <= set(entry):
             require_record(entry, _METRIC, f"{path}: not {what}: {name}")
@@ -37,7 +43,20 @@ def read_run(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return config, result
 
 
-def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, setting: Setting) -> dict[str, Any]:
+def _require_choice(choice: Any, where: str) -> None:
+    """Raises an InputError that begins with `where` unless this is what `Lengths.summary` makes."""
+    require_record(choice, _CHOICE, where)
+    evaluated = choice["evaluated"]
+    if {len(part) for part in (*choice["curves"], choice["smoothed"], choice["standard_error"])} != {len(evaluated)}:
+        raise InputError(f"{where} (curves of different lengths)")
+    for name in ("epochs", "best", "last"):
+        if choice[name] not in evaluated:
+            raise InputError(f"{where} ({name}: {choice[name]} found, which was not evaluated)")
+
+
+def summary(
+    experiment: Experiment, problem: Problem, record: ProgressRecord, lengths: Lengths, setting: Setting
+) -> dict[str, Any]:
     """The result.json of a finished run, without data and versions; metrics in percent.
 
     One seed has no standard deviation: `std` is null.
@@ -54,9 +73,10 @@ def summary(experiment: Experiment, problem: Problem, record: ProgressRecord, se
         "extraction": None if extraction is None else extraction.record(),
         "semantics": problem.provenance.semantics,
         "seeds": list(range(experiment.seeds)),
-        "epochs": record.epochs(experiment),
-        "epochs_chosen": experiment.train.epochs is None,
-        "offset": record.offset(experiment),
+        "epochs": lengths.final(record),
+        "epochs_chosen": lengths.chosen,
+        "choice": lengths.summary(record),
+        "offset": lengths.offset(record),
         "class_prior": "uniform" if sths is None else sths.class_prior,
         "rounds": 0 if sths is None else sths.rounds,
         "duration_s": record.seconds,

@@ -15,7 +15,7 @@ from jzsl.devices.processes import agreed, from_first, is_first, require_same
 from jzsl.driver import folder, predictions, saved_model
 from jzsl.driver.checkpoints import ProgressStore, write_json
 from jzsl.driver.divergence import require_finite
-from jzsl.driver.events import Advanced, Evaluated, Event, Sink, Started
+from jzsl.driver.events import Advanced, Chosen, Evaluated, Event, Sink, Started
 from jzsl.driver.interrupt import Interrupted, InterruptFlag
 from jzsl.driver.journal import Journal
 from jzsl.driver.plan import VALIDATION, Item, Plan, plan_of
@@ -110,7 +110,7 @@ def run(
                 driver.close()
                 for sink in every:
                     sink.close()
-            result = summary(experiment, problem, driver.record, plan.final.view.setting)
+            result = summary(experiment, problem, driver.record, plan.lengths, plan.final.view.setting)
             result = {**result, "data": header["data"], "versions": header["versions"]}
             if is_first():
                 write_json(out / "result.json", result)
@@ -177,17 +177,17 @@ class _Driver:
             yield from self._run(item)
 
     def _run(self, item: Item) -> Iterator[Event]:
-        trainer, record, epochs = self.plan.trainer(item), self.record, self._epochs_of(item)
+        trainer, record, epochs = self.plan.trainer(item), self.record, self.plan.epochs(item, self.record)
         total = trainer.total(epochs)
         if item.phase != VALIDATION:
-            trainer.offset = record.offset(self.experiment) or 0.0
-        yield Started(_title(item), total, record.epoch)
+            trainer.offset = self.plan.lengths.offset(record) or 0.0
+        yield Started(item.title, total, record.epoch)
         state = self._first_state(item, trainer)
         taken = None if item.stage is None or record.epoch else self.stages.take(item, trainer)
         if taken is not None:
             state, record.epoch = taken, total
             yield Advanced(total)
-        while record.epoch < total:
+        while record.epoch < total and not self._validated(item):
             chunk = trainer.next_chunk(record.epoch, epochs, self.experiment.train.chunk)
             with traced(self._trace_now(chunk, total)), self.timing(TRAIN):
                 state, metrics = trainer.fit(state, record.epoch, chunk, epochs)
@@ -198,13 +198,20 @@ class _Driver:
             if position is not None and item.stage is None:
                 yield from self._evaluated(item, trainer, state, position, losses, last=record.epoch == total)
             yield Advanced(record.epoch)
-            if record.epoch < total:
+            if record.epoch < total and not self._validated(item):
                 self._save_if_due(state, item_done=False)
         if item.stage is not None:
             self.stages.keep(item, trainer, state)
         record.item, record.epoch, self.finite = record.item + 1, 0, {}
         self.state = state
         self._save_if_due(state, item_done=True)
+        if item.phase == VALIDATION and self.plan.items[record.item].phase != VALIDATION:
+            choice = self.plan.lengths.summary(record)
+            yield from [] if choice is None else [Chosen(choice)]
+
+    def _validated(self, item: Item) -> bool:
+        """Whether a training on validation classes ends before its most epochs."""
+        return (item.phase, item.stage) == (VALIDATION, None) and self.plan.lengths.validated(self.record, item.seeds)
 
     def _first_state(self, item: Item, trainer: Trainer) -> Any:
         """The state to go on with: a checkpoint's, or a new one with the variables of the stage before."""
@@ -264,15 +271,6 @@ class _Driver:
         self.fits += 1
         return self.trace_folder if self.fits == (1 if only else 2) else None
 
-    def _epochs_of(self, item: Item) -> int:
-        """Epochs per round of an item."""
-        train = self.experiment.train
-        if item.stage is not None:
-            return next(stage.epochs for stage in self.experiment.stages if stage.name == item.stage)
-        if item.phase == VALIDATION and train.epochs is None:
-            return train.max_epochs
-        return self.record.epochs(self.experiment)
-
     def _kept(self) -> str:
         """Which checkpoint is the last one."""
         kept = f"the last good checkpoint in {self.out}"
@@ -293,8 +291,3 @@ class _Driver:
             self.saved_at, self.saved_epoch = time.monotonic(), self.record.epoch
         if signum and self.record.item < len(self.plan.items):
             raise Interrupted(signum)
-
-
-def _title(item: Item) -> str:
-    seeds = f"seed {item.seeds[0]}" if len(item.seeds) == 1 else f"seeds {item.seeds[0]} to {item.seeds[-1]}"
-    return f"{item.phase} {seeds}" if item.stage is None else f"{item.phase} {item.stage} {seeds}"

@@ -81,7 +81,9 @@ class GridPoint(NamedTuple):
     def applied(self, experiment: Experiment) -> Experiment:
         """The experiment with this setting."""
         return replace(
-            experiment, train=replace(experiment.train, epochs=self.epochs), self_training=self.self_training
+            experiment,
+            train=replace(experiment.train, epochs=self.epochs, steps=None),
+            self_training=self.self_training,
         )
 
 

@@ -188,4 +188,4 @@ def abp(hyper: ABP) -> Generator:
         fresh = jax.random.normal(key, latents.shape)
         return state._replace(latents=PerSample(jnp.where(changed[:, None], fresh, latents)))
 
-    return Generator(init, fit, sample, relabel, latent_model)
+    return Generator(init, fit, sample, relabel, latent_model, batch_size=hyper.batch_size)

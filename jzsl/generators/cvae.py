@@ -171,4 +171,4 @@ def cvae(hyper: CVAE) -> Generator:
         preactivation = net.class_preactivation(params, semantics)
         return LatentModel(lambda z: net.decode(params, preactivation, z), size, hyper.sigma)
 
-    return Generator(init, fit, sample, latent_model=latent_model)
+    return Generator(init, fit, sample, latent_model=latent_model, batch_size=hyper.batch_size)

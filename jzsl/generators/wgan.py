@@ -250,4 +250,4 @@ def wgan(hyper: WGAN) -> Generator:
         net = network(feature_size(state.params), dimensions)
         return generate(stream(key, "latents"), net, state.params, semantics, latent_of(dimensions))
 
-    return Generator(init, fit, sample, whole_pool=hyper.classification > 0)
+    return Generator(init, fit, sample, whole_pool=hyper.classification > 0, batch_size=hyper.batch_size)

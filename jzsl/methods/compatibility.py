@@ -111,4 +111,4 @@ def compatibility(loss_of: RankingLoss, hyper: Ranking) -> Method:
     def head(weight: Float[Array, "d c"], candidates: Int[Array, " k"]) -> LinearHead:
         return LinearHead(weight[:, candidates], jnp.zeros(len(candidates)), unit_rows=True)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, head=head)
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head, batch_size=hyper.batch_size)

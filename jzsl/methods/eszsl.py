@@ -86,4 +86,4 @@ def eszsl(hyper: ESZSL) -> Method:
     def head(weight: Float[Array, "d c"], candidates: Int[Array, " k"]) -> LinearHead:
         return LinearHead(weight[:, candidates], jnp.zeros(len(candidates)))
 
-    return Method(init, fit, predictor, logits, embedding=embedding, head=head, whole_pool=True)
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head, whole_pool=True, closed_form=True)

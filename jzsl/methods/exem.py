@@ -122,4 +122,5 @@ def exem(hyper: EXEM) -> Method:
         embedding=None if hyper.standardised else embedding,
         takes_soft=True,
         whole_pool=True,
+        closed_form=True,
     )

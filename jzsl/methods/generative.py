@@ -131,4 +131,5 @@ def generative(generator: Generator, classifier: Classifier, per_class: int, noi
         classifier.embedding,
         classifier.head,
         whole_pool=whole_pool,
+        batch_size=generator.batch_size,
     )

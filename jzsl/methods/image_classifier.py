@@ -134,4 +134,4 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         del key
         return state._replace(variables=earlier.variables)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, adopt=adopt)
+    return Method(init, fit, predictor, logits, embedding=embedding, adopt=adopt, batch_size=hyper.batch_size)

@@ -107,4 +107,4 @@ def reverse_exem(hyper: ReverseEXEM) -> Method:
         predicted, semantics = embedding(state, x, candidates)
         return hyper.scale * jnp.matmul(unit(predicted), unit(semantics).T, precision="highest")
 
-    return Method(init, fit, predictor, logits, embedding=embedding, takes_soft=True, whole_pool=True)
+    return Method(init, fit, predictor, logits, embedding=embedding, takes_soft=True, whole_pool=True, closed_form=True)

@@ -101,4 +101,4 @@ def s2v(hyper: S2V) -> Method:
         centre = prototypes.mean(0)
         return nearest(centre, prototypes[candidates] - centre)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, head=head)
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head, batch_size=hyper.batch_size)

@@ -90,4 +90,4 @@ def sae(hyper: SAE) -> Method:
     def head(weight: Float[Array, "d c"], candidates: Int[Array, " k"]) -> LinearHead:
         return LinearHead(weight[:, candidates], jnp.zeros(len(candidates)), unit_rows=True)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, head=head, whole_pool=True)
+    return Method(init, fit, predictor, logits, embedding=embedding, head=head, whole_pool=True, closed_form=True)

@@ -115,4 +115,4 @@ def supervised(hyper: Supervised) -> Method:
     ) -> Float[Array, "m k"]:
         return logits_of(embedding(trained, x, candidates))
 
-    return Method(init, fit, predictor, logits, embedding=embedding, takes_soft=True)
+    return Method(init, fit, predictor, logits, embedding=embedding, takes_soft=True, batch_size=hyper.batch_size)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from jzsl.driver.lengths import in_words
 from jzsl.problem.problem import Problem
 
 _SHOWN = 40
@@ -25,7 +26,8 @@ def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
     rounds = f" per round, {_count(result['rounds'], 'round')}" if result["rounds"] else ""
     seeds = f"{_count(len(result['seeds']), 'seed')}, {result['duration_s']:.0f} s"
     offset = "" if result["offset"] is None else f", calibration offset {result['offset']:.3g}"
-    table.caption = f"{_count(result['epochs'], 'epoch')} ({how}){rounds}{offset}, {seeds}"
+    choice = "" if result["choice"] is None else f"\n{in_words(result['choice'])}"
+    table.caption = f"{_count(result['epochs'], 'epoch')} ({how}){rounds}{offset}, {seeds}{choice}"
     return table
 
 

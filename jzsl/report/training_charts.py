@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from jzsl.driver.lengths import in_words
 from jzsl.generators.abp import ABPState
 from jzsl.report.chart import Chart, tip
 from jzsl.report.figures import COLOURS
@@ -25,6 +26,8 @@ def training_charts(run: RunArtifacts) -> list[Chart]:
     if not lines:
         return []
     charts = [_progress(run)]
+    if run.result["choice"] is not None:
+        charts.append(_choice(run, run.result["choice"]))
     if all(name in lines[0] for name in _DIAGNOSTICS):
         charts.append(_langevin(run))
     latents = _latents(run)
@@ -101,6 +104,38 @@ def _progress(run: RunArtifacts) -> Chart:
         )
     band = " Bands: one standard deviation over seeds." if len(run.result["seeds"]) > 1 else ""
     return Chart("progress", title, caption + band, draw)
+
+
+def _choice(run: RunArtifacts, choice: dict[str, Any]) -> Chart:
+    epochs, smoothed, error = (np.array(choice[name]) for name in ("evaluated", "smoothed", "standard_error"))
+    headline = run.experiment.validated[0].headline
+
+    def draw(figure):
+        axes = figure.subplots()
+        axes.axvspan(choice["epochs"], choice["last"], color=COLOURS[2], alpha=0.15, linewidth=0)
+        for number, curve in enumerate(choice["curves"]):
+            label = "one evaluation" if number == 0 else None
+            axes.plot(epochs, curve, ".", color=COLOURS[1], alpha=0.7, label=label)
+        axes.plot(epochs, smoothed, color=COLOURS[0], label="smoothed")
+        axes.plot(
+            epochs,
+            smoothed[epochs == choice["best"]] - error,
+            ":",
+            color=COLOURS[5],
+            label="best less one standard error",
+        )
+        mark = axes.axvline(choice["epochs"], color=COLOURS[2], linestyle="--", label="chosen")
+        tip(mark, in_words(choice))
+        axes.set_xlabel("epoch on validation classes")
+        axes.set_ylabel(f"{headline} (%)")
+        _whole_steps(axes)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+
+    caption = (
+        f"{in_words(choice)}. The first epoch within one standard error of the best smoothed value was taken; the "
+        "error is that of their difference. Other classes may prefer another length."
+    )
+    return Chart("choice", "The choice of the number of epochs", caption, draw)
 
 
 def _langevin(run: RunArtifacts) -> Chart:

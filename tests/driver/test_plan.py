@@ -33,7 +33,8 @@ def test_a_choice_without_held_out_seen_samples_names_the_missing_split(settings
 
 
 def test_items_follow_each_other_by_phase_and_seed():
-    experiment = Experiment(DATA, S2V(hidden=8), Train(max_epochs=2), seeds=3, parallel_seeds=2)
+    train = Train(max_epochs=2, validation_seeds=3)
+    experiment = Experiment(DATA, S2V(hidden=8), train, seeds=3, parallel_seeds=2)
     items = plan_of(DATA.load(), experiment).items
     assert [(item.phase, item.seeds) for item in items] == [
         ("validation", (0, 1)), ("validation", (2,)), ("final", (0, 1)), ("final", (2,)),

@@ -17,6 +17,7 @@ from jzsl.data.synthetic import LinearGaussian
 from jzsl.devices.program import Program
 from jzsl.devices.replicas import replicate
 from jzsl.driver import plan, runner
+from jzsl.driver.choice import choose
 from jzsl.driver.interrupt import Interrupted, InterruptFlag
 from jzsl.driver.load import load_config
 from jzsl.driver.plan import inductive_trainer
@@ -99,13 +100,19 @@ def test_run_writes_what_it_promises(whole, config):
     assert [last[seed]["T1"] for seed in (0, 1)] == result["T1"]["values"]
 
 
-def test_epochs_are_chosen_by_the_mean_over_seeds_on_validation_classes(whole, config):
+def test_epochs_are_chosen_by_all_seeds_on_validation_classes_and_carried_over_in_steps(whole, config):
     out, result = whole
     curves = [[r["T1"] for r in rows(out) if r["phase"] == "validation" and r["seed"] == s] for s in (0, 1)]
-    mean = np.mean(curves, axis=0)
-    assert np.ptp(mean) > 0, "a flat curve chooses nothing"
-    assert result["epochs"] == mean.argmax() + 1
-    assert len(config.data.load().validation().unseen_classes) == 2
+    assert np.ptp(np.mean(curves, axis=0)) > 0, "a flat curve chooses nothing"
+    choice, problem = result["choice"], config.data.load()
+    assert choice["curves"] == curves
+    assert choice["epochs"] == choose(np.array(curves)).chosen + 1
+    assert choice["classes"] == len(problem.validation().unseen_classes) == 2
+    steps = [
+        -(-len(part.splits.train) // config.method.generator.batch_size) for part in (problem.validation(), problem)
+    ]
+    assert choice["steps"] == choice["epochs"] * steps[0]
+    assert (result["epochs"] - 1) * steps[1] < choice["steps"] <= result["epochs"] * steps[1]
     assert result["epochs_chosen"]
 
 

@@ -18,6 +18,6 @@ CONFIG = Experiment(
         per_class=30,
     ),
     tasks=(ZSL(), GZSL()),
-    train=Train(max_epochs=4, chunk=1, checkpoint_seconds=0),
+    train=Train(max_epochs=4, min_steps=1, validation_seeds=2, checkpoint_seconds=0),
     seeds=2,
 )

@@ -191,7 +191,7 @@ def test_the_page_needs_nothing_else(pages):
             ElementTree.parse(folder / f"{name}.svg")
     for name in ("comparison", "run1-confusion", "run2-progress", "run1-hardest-easiest", "run1-features"):
         assert f'<figure id="{name}"' in pages[0].read_text()
-    for name in ("seen-unseen-curve", "langevin", "latents", "class-accuracy", "class-share"):
+    for name in ("choice", "seen-unseen-curve", "langevin", "latents", "class-accuracy", "class-share"):
         assert f'<figure id="{name}"' in pages[1].read_text()
 
 

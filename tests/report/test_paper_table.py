@@ -117,6 +117,26 @@ def test_what_is_no_finished_run_is_named(damage, tmp_path, capsys):
     assert "result.json" in capsys.readouterr().err
 
 
+CHOICE = {"epochs": 1, "best": 2, "last": 2, "steps": 10, "classes": 5, "evaluated": [1, 2], "curves": [[40.0, 41.0]],
+          "smoothed": [40.0, 41.0], "standard_error": [1.5, 0.0]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        ({"curves": [[40.0]]}, "curves of different lengths"),
+        ({"best": 3}, "best: 3 found, which was not evaluated"),
+        ({"smoothed": "high"}, "smoothed: 'high' found"),
+    ],
+)
+def test_a_damaged_choice_of_length_is_named(change, culprit, tmp_path, capsys):
+    assert main(["table", a_run(tmp_path / "whole", choice=CHOICE)]) == 0
+    assert main(["table", a_run(tmp_path / "damaged", choice=CHOICE | change)]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "choice" in error
+    assert culprit in error
+
+
 def test_published_numbers_are_percent_of_known_settings():
     assert {row.setting for row in PUBLISHED} == {
         "inductive",
