@@ -114,14 +114,15 @@ def test_equal_priors_are_prepared_once():
     assert STHS().prepare(x, 3, done) == (None, None)
 
 
-def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):
-    """Exact posteriors under a uniform prior; the rows come from another one."""
+@pytest.mark.parametrize("source", [[1 / 3, 1 / 3, 1 / 3], [0.1, 0.3, 0.6]])
+def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random, source):
+    """Exact posteriors under the prior of the classifier; the rows come from another one."""
     prior = np.array([0.7, 0.2, 0.1])
     label = random.choice(3, 20_000, p=prior)
     centres = np.array([0.0, 2.0, 4.0])
     x = centres[label] + random.normal(size=20_000)
-    posterior = jax.nn.softmax(jnp.float32(-((x[:, None] - centres) ** 2) / 2), axis=1)
-    found = saerens_prior(posterior, jnp.full(3, 1 / 3), 300)
+    posterior = jax.nn.softmax(jnp.float32(-((x[:, None] - centres) ** 2) / 2 + np.log(source)), axis=1)
+    found = saerens_prior(posterior, jnp.float32(source), 300)
     np.testing.assert_allclose(found, prior, atol=0.02)
     assert abs(float(posterior.mean(0)[0]) - 0.7) > 0.05  # which plain averaging does not
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)

@@ -337,9 +337,38 @@ def config(problem) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def whole(config, tmp_path_factory):
+def traces() -> dict[str, int]:
+    """How often `whole` traced each part of a round."""
+    return {"begin": 0, "fit": 0, "end": 0}
+
+
+@pytest.fixture(scope="module")
+def told() -> Console:
+    """What `whole` printed."""
+    return Console(record=True, file=open(os.devnull, "w"), width=160)
+
+
+@pytest.fixture(scope="module")
+def whole(config, traces, told, tmp_path_factory):
+    """The folder of an uninterrupted run, and its result."""
+    build = STHS.build
+
+    def counted(self, *arguments):
+        training = build(self, *arguments)
+
+        def counting(name):
+            def stage(*inner):
+                traces[name] += 1
+                return getattr(training, name)(*inner)
+
+            return stage
+
+        return training._replace(**{name: counting(name) for name in traces})
+
     out = tmp_path_factory.mktemp("runs") / "whole"
-    return out, run(config, out, False, QUIET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(STHS, "build", counted)
+        return out, run(config, out, False, told)
 
 
 def test_run_reports_a_row_a_round(whole):
@@ -373,30 +402,13 @@ def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkey
     assert result["T1"] == whole[1]["T1"]
 
 
-def test_each_stage_of_a_run_compiles_once(config, tmp_path, monkeypatch):
-    traces = {"begin": 0, "fit": 0, "end": 0}
-    build = STHS.build
-
-    def counted(self, *arguments):
-        training = build(self, *arguments)
-
-        def counting(name):
-            def stage(*inner):
-                traces[name] += 1
-                return getattr(training, name)(*inner)
-
-            return stage
-
-        return training._replace(**{name: counting(name) for name in traces})
-
-    monkeypatch.setattr(STHS, "build", counted)
-    run(config, tmp_path / "run", False, QUIET)
+def test_each_stage_of_a_run_compiles_once(whole, traces):
+    assert whole[1]["rounds"] == 3
     assert traces == {"begin": 1, "fit": 1, "end": 1}
 
 
-def test_progress_tells_each_round(config, tmp_path):
-    told = Console(record=True, file=open(os.devnull, "w"), width=160)  # noqa: SIM115
-    run(dataclasses.replace(config, seeds=1), tmp_path / "run", False, told)
+def test_progress_tells_each_round(whole, told):
+    assert whole[1]["rounds"] == 3
     text = told.export_text()
     for words in ("round 0  0 samples selected", "round 3  120 samples selected", "T1", "entropy", "% relabelled"):
         assert words in text
