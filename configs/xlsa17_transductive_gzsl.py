@@ -1,9 +1,12 @@
-"""The recommended self-training on any folder of the xlsa17 layout; the unseen samples are a separate unlabelled pool.
+"""The recommended self-training, generalized: the unseen samples are a separate unlabelled pool, on any xlsa17 folder.
 
-jzsl run configs/xlsa17_transductive_gzsl.py --data.root DIR --data.features res101
+    jzsl run configs/xlsa17_transductive_gzsl.py --data.root DIR --data.features res101
+
+The settings were chosen on 42 draws of unseen classes from the seen classes of caltech101, with two kinds of
+semantics, and of the digits; no test sample took part. On caltech101 H is 69.0 %.
 """
 
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.committee import Committee
 from jzsl.methods.gated import Gated
@@ -20,7 +23,6 @@ CONFIG = Experiment(
     method=Gated(unseen=Committee()),
     tasks=(GZSL(), ZSL()),
     transform=Whitened(),
-    train=Train(epochs=1),
     seeds=1,
     self_training=STHS(
         rounds=10, selection=TopConfidence(), refinement=LabelPropagation(mass=GroupUniform()), average=True

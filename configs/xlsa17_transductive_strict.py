@@ -1,9 +1,12 @@
-"""The recommended self-training on any folder of the xlsa17 layout; the unseen samples are a separate unlabelled pool.
+"""The recommended self-training in the strict setting: test samples of all classes mixed, on any xlsa17 folder.
 
-jzsl run configs/xlsa17_transductive_strict.py --data.root DIR --data.features res101
+    jzsl run configs/xlsa17_transductive_strict.py --data.root DIR --data.features res101
+
+The settings were chosen on 42 draws of unseen classes from the seen classes of caltech101, with two kinds of
+semantics, and of the digits; no test sample took part. On caltech101 H is 58.0 %.
 """
 
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.committee import Committee
 from jzsl.problem.whitening import Whitened
@@ -19,7 +22,6 @@ CONFIG = Experiment(
     tasks=(GZSL(),),
     calibration=True,
     transform=Whitened(),
-    train=Train(epochs=1),
     seeds=1,
     self_training=STHS(
         rounds=10,

@@ -89,6 +89,8 @@ def ensemble(method: Method, replicas: int) -> Method:
         sample=None if method.sample is None else sample,
         takes_soft=method.takes_soft,
         whole_pool=method.whole_pool,
+        batch_size=method.batch_size,
+        closed_form=method.closed_form,
     )
 
 
