@@ -1,13 +1,16 @@
 """The recommended self-training on any folder of the xlsa17 layout; the unseen samples are a separate unlabelled pool.
 
-jzsl run configs/xlsa17_transductive.py --data.root DIR --data.features res101
+    jzsl run configs/xlsa17_transductive.py --data.root DIR --data.features res101
+
+The settings were chosen on 42 draws of unseen classes from the seen classes of caltech101, with two kinds of
+semantics, and of the digits; no test sample took part. On caltech101 T1 is 54.9 %.
 """
 
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.methods.committee import Committee
 from jzsl.problem.whitening import Whitened
-from jzsl.self_training.priors.uniform import Uniform
+from jzsl.self_training.priors.group_uniform import GroupUniform
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
 from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
@@ -16,7 +19,8 @@ CONFIG = Experiment(
     data=Xlsa17(),
     method=Committee(),
     transform=Whitened(),
-    train=Train(epochs=1),
     seeds=1,
-    self_training=STHS(rounds=10, selection=TopConfidence(), refinement=LabelPropagation(mass=Uniform()), average=True),
+    self_training=STHS(
+        rounds=10, selection=TopConfidence(), refinement=LabelPropagation(mass=GroupUniform()), average=True
+    ),
 )

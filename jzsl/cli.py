@@ -10,6 +10,7 @@ from jzsl.driver.interrupt import Interrupted
 from jzsl.errors import DivergedError, InputError, WriteError
 from jzsl.verbs.data import data
 from jzsl.verbs.export import export
+from jzsl.verbs.features import features
 from jzsl.verbs.predict import predict
 from jzsl.verbs.report import report
 from jzsl.verbs.run import run
@@ -27,6 +28,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "export": export,
     "report": report,
     "table": table,
+    "features": features,
     "semantics": semantics,
     "data": data,
 }

@@ -39,6 +39,13 @@ def require_positive(config: object, *fields: str) -> None:
             raise InputError(f"{name}: {getattr(config, name)} found, expected a positive number")
 
 
+def require_share(config: object, *fields: str) -> None:
+    """Raises InputError that names the first of `fields` of `config` that is not in [0, 1]."""
+    for name in fields:
+        if not 0 <= getattr(config, name) <= 1:
+            raise InputError(f"{name}: {getattr(config, name)} found, expected a share from 0 to 1")
+
+
 class WriteError(Exception):
     """A file of a run cannot be written, for example because the disk is full; what was saved before is intact."""
 

@@ -176,12 +176,14 @@ class Predictions(NamedTuple):
         label: column of the best score.
         eligible: samples that may be selected; None: all.
         angle: between each sample's embedding and each class's weights, in radians; None unless a selector uses it.
+        open: columns whose samples may be selected; in the strict setting those of unseen classes. None: all.
     """
 
     scores: Float[Array, "m k"]
     label: Int[Array, " m"]
     eligible: Bool[Array, " m"] | None = None
     angle: Float[Array, "m k"] | None = None
+    open: Bool[Array, " k"] | None = None
 
     @property
     def selectable(self) -> Bool[Array, " m"]:

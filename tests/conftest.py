@@ -21,7 +21,29 @@ with install_import_hook("jzsl", "beartype.beartype"):
     from jzsl.evaluation.views import inductive
     from jzsl.types import ClassTable, Pool
 
+LONGEST = (
+    "devices/test_replicas.py",
+    "devices/test_processes.py",
+    "self_training/test_rounds.py",
+    "driver/test_images.py",
+    "test_readme.py",
+    "contracts/test_methods.py",
+    "studies/test_hardness_studies.py",
+    "driver/test_settings.py",
+    "driver/test_runner.py",
+    "driver/test_kills.py",
+    "devices/test_compilation.py",
+    "generators/test_wgan.py",
+)
+"""Files that take half a minute and more, the longest first."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of several processes none then starts one of them while the others are done."""
+    folder, last = Path(__file__).parent, len(LONGEST)
+    rank = {folder / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, last))
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1] / "jzsl"
 ROOMS = (
     "errors", "packages", "keys", "cosine", "types", "records", "devices", "problem", "interfaces", "procedure",
-    "metrics", "hardness", "tasks", "data", "nets", "training", "sampling", "classifiers", "generators", "methods",
-    "self_training", "evaluation", "config", "exchange", "driver", "report", "studies", "export", "verbs", "cli",
-    "__main__", "__init__",
+    "metrics", "hardness", "tasks", "data", "nets", "extraction", "training", "sampling", "classifiers", "generators",
+    "methods", "self_training", "evaluation", "config", "exchange", "driver", "report", "studies", "export", "verbs",
+    "cli", "__main__", "__init__",
 )  # fmt: skip
 """From the ground up."""
 

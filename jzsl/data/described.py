@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from jzsl.data.encoded import EncodedProblem
 from jzsl.data.formats.arrays import read_entries
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
 
+Described = TypeVar("Described", Problem, EncodedProblem)
 
-def described(problem: Problem, path: Path) -> Problem:
+
+def described(problem: Described, path: Path) -> Described:
     """The problem with the semantics of a file, matched by class names.
 
     Args:

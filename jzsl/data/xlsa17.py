@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
+from jzsl.data.feature_record import read_feature_record, record_path
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.errors import InputError
@@ -30,7 +32,8 @@ class Xlsa17:
     semantics: Literal["att", "original_att"] = "att"
     """key of the class semantics: att (scaled to unit length in the published files) or original_att (raw)"""
     backbone: Backbone = Backbone.unstated
-    """whether the network that made the features was trained on the unseen classes; results record it"""
+    """whether the network that made the features was trained on the unseen classes; results record it. Where it is not
+    stated, the record counts that `jzsl features` writes beside its features"""
 
     def load(self) -> Problem:
         """The problem.
@@ -38,52 +41,42 @@ class Xlsa17:
         Raises:
             InputError: naming the file and the key.
         """
-        if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder; name the one that holds the .mat files with --data.root")
-        feature_path = self.root / f"{self.features}.mat"
-        split_path = self.root / f"{self.splits}.mat"
+        feature_path, split_path = files_of(self.root, self.features, self.splits)
         feature_file = MatFile(feature_path)
         features = feature_file.numeric("features").T
-        labels = feature_file.numeric("labels").ravel()
-        if not np.array_equal(labels, np.round(labels)):
-            raise InputError(f"{feature_path}: labels: found fractions, expected integers from 1")
-        labels = labels.astype(np.int64) - 1
         published = read_splits(split_path, self.semantics)
+        labels = read_labels(feature_file, published, split_path)
         if features.ndim != 2 or len(features) != len(labels):
             raise InputError(
                 f"{feature_path}: features: shape {features.T.shape} disagrees with {len(labels)} labels; "
                 "expected one column per label"
             )
-        _check_indices(split_path, published, len(labels))
-        wrong = np.flatnonzero((labels < 0) | (labels >= len(published.semantics)))
-        if len(wrong):
-            raise InputError(
-                f"{feature_path}: labels: sample {wrong[0] + 1} has label {labels[wrong[0]] + 1}, "
-                f"expected 1 to {len(published.semantics)}, the classes of {split_path}"
-            )
-        classes, notes = _validation_classes(published, labels)
-        rest = published.trainval[~np.isin(labels[published.trainval], classes)]
+        splits, notes = splits_of(published, labels, split_path)
+        record = read_feature_record(record_path(feature_path), features.shape)
+        backbone = record.backbone if record and self.backbone == Backbone.unstated else self.backbone
         return Problem(
             samples=features,
             labels=labels,
             semantics=published.semantics,
             class_names=published.class_names,
-            splits=Splits(
-                train=published.trainval,
-                test_seen=published.test_seen,
-                test_unseen=published.test_unseen,
-                validation_classes=classes,
-                validation_seen=holdout_samples(rest, labels, 0.2),
-            ),
+            splits=splits,
             provenance=Provenance(
                 name=self.root.resolve().name,
                 features=self.features,
                 semantics=f"{self.splits}: {self.semantics}",
                 origin=f"{feature_path} and {split_path}",
-                notes=(*published.notes, *notes),
-                backbone=self.backbone,
+                notes=notes,
+                backbone=backbone,
+                extraction=None if record is None else record.extraction,
             ),
         )
+
+
+def files_of(root: Path, features: str, splits: str) -> tuple[Path, Path]:
+    """The paths of both files; raises an InputError if there is no such folder."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; name the one that holds the .mat files with --data.root")
+    return root / f"{features}.mat", root / f"{splits}.mat"
 
 
 class PublishedSplits(NamedTuple):
@@ -144,14 +137,53 @@ def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
     )
 
 
-def _check_indices(path: Path, splits: PublishedSplits, count: int) -> None:
+def read_labels(file: MatFile, published: PublishedSplits, split_path: Path) -> Int[np.ndarray, " n"]:
+    """The labels of FEATURES.mat, from 0.
+
+    Args:
+        file: FEATURES.mat.
+        published: the splits, whose classes these must be.
+        split_path: where they are from, for messages.
+
+    Raises:
+        InputError: naming the file and the sample.
+    """
+    labels = file.numeric("labels").ravel()
+    if not np.array_equal(labels, np.round(labels)):
+        raise InputError(f"{file.path}: labels: found fractions, expected integers from 1")
+    labels = labels.astype(np.int64) - 1
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(published.semantics)))
+    if len(wrong):
+        raise InputError(
+            f"{file.path}: labels: sample {wrong[0] + 1} has label {labels[wrong[0]] + 1}, "
+            f"expected 1 to {len(published.semantics)}, the classes of {split_path}"
+        )
+    return labels
+
+
+def splits_of(published: PublishedSplits, labels: Int[np.ndarray, " n"], path: Path) -> tuple[Splits, tuple[str, ...]]:
+    """The splits of a problem with these labels, and notes on them.
+
+    Raises:
+        InputError: naming `path`, the file of the splits, if they have more samples than there are labels.
+    """
     for key, index in (
-        ("trainval_loc", splits.trainval),
-        ("test_seen_loc", splits.test_seen),
-        ("test_unseen_loc", splits.test_unseen),
+        ("trainval_loc", published.trainval),
+        ("test_seen_loc", published.test_seen),
+        ("test_unseen_loc", published.test_unseen),
     ):
-        if len(index) and index.max() >= count:
-            raise InputError(f"{path}: {key}: sample {index.max() + 1} found, but the feature file has {count} samples")
+        if len(index) and index.max() >= len(labels):
+            raise InputError(f"{path}: {key}: sample {index.max() + 1} found, but there are {len(labels)} samples")
+    classes, notes = _validation_classes(published, labels)
+    rest = published.trainval[~np.isin(labels[published.trainval], classes)]
+    splits = Splits(
+        train=published.trainval,
+        test_seen=published.test_seen,
+        test_unseen=published.test_unseen,
+        validation_classes=classes,
+        validation_seen=holdout_samples(rest, labels, 0.2),
+    )
+    return splits, (*published.notes, *notes)
 
 
 def _validation_classes(splits: PublishedSplits, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

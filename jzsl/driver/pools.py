@@ -99,13 +99,14 @@ class BlockedPool:
         observed = None if problem.observed is None else problem.observed[samples]
         x = np.zeros((self._size, *pool.x.shape[1:]), pool.x.dtype)
         x[: len(index)] = self._view.transform(problem.samples[samples], observed)
-        if observed is not None:
-            observed = np.pad(observed, [(0, free)] + [(0, 0)] * (observed.ndim - 1))
+        masked = None
+        if observed is not None and pool.observed is not None:
+            masked = np.pad(observed, [(0, free)] + [(0, 0)] * (observed.ndim - 1))
         return Pool(
             x,
             np.pad(pool.y[index], (0, free), constant_values=UNLABELLED),
             np.pad(pool.w[index], (0, free)),
-            observed,
+            masked,
         )
 
     def init(self, initialise: Initialise, keys: Any) -> Any:

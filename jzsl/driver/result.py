@@ -61,7 +61,7 @@ def summary(
 
     One seed has no standard deviation: `std` is null.
     """
-    sths = experiment.self_training
+    sths, extraction = experiment.self_training, problem.provenance.extraction
     result: dict[str, Any] = {
         "setting": setting.value,
         "tasks": [task.name for task in experiment.tasks],
@@ -70,6 +70,7 @@ def summary(
             "hash": problem.hash,
             "backbone": problem.provenance.backbone.name,
         },
+        "extraction": None if extraction is None else extraction.record(),
         "semantics": problem.provenance.semantics,
         "seeds": list(range(experiment.seeds)),
         "epochs": lengths.final(record),

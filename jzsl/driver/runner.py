@@ -18,6 +18,7 @@ from jzsl.driver.divergence import require_finite
 from jzsl.driver.events import Advanced, Chosen, Evaluated, Event, Sink, Started
 from jzsl.driver.interrupt import Interrupted, InterruptFlag
 from jzsl.driver.journal import Journal
+from jzsl.driver.names import doubts, judged_names
 from jzsl.driver.plan import VALIDATION, Item, Plan, plan_of
 from jzsl.driver.progress_bar import ProgressBar
 from jzsl.driver.progress_record import ProgressRecord
@@ -113,6 +114,9 @@ def run(
             result = summary(experiment, problem, driver.record, plan.lengths, plan.final.view.setting)
             result = {**result, "data": header["data"], "versions": header["versions"]}
             if is_first():
+                result |= judged_names(experiment, problem, plan.final.view, out)
+                if (doubt := doubts(result)) is not None:
+                    _warn(console, doubt)
                 write_json(out / "result.json", result)
             return result
 

@@ -19,6 +19,7 @@ from jzsl.interfaces import MethodConfig, Task
 from jzsl.metrics.calibration import column_offsets
 from jzsl.metrics.scores import require_scores
 from jzsl.problem.checks import require_samples
+from jzsl.problem.extraction import Extraction, extraction_of
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Transform
 from jzsl.records import require_record
@@ -44,6 +45,7 @@ class Model:
         class_names: names of all classes.
         unseen: classes without labelled samples.
         offset: the calibration offset.
+        extraction: how its samples were made of pictures, where they were.
     """
 
     method: MethodConfig
@@ -56,6 +58,7 @@ class Model:
     class_names: tuple[str, ...]
     unseen: np.ndarray
     offset: float
+    extraction: Extraction | None
 
     @property
     def offsets(self) -> Float[np.ndarray, " k"]:
@@ -93,7 +96,7 @@ class Model:
 def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any], problem: Problem) -> None:
     """Writes state, predictors and transform, with the sizes that determine their structure."""
     view = trainer.view
-    semantics = view.classes.semantics
+    semantics, extraction = view.classes.semantics, problem.provenance.extraction
     record = {
         "samples": len(view.pool.x),
         "shape": list(view.pool.x.shape[1:]),
@@ -106,6 +109,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "raw": list(view.transform.low.shape),
         "matrix": view.transform.matrix is not None,
         "candidates": {task.name: trainer.scoring.candidates[task.name].tolist() for task in predictors},
+        "extraction": None if extraction is None else extraction.record(),
     }
     model = {
         "state": state,
@@ -151,6 +155,7 @@ def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model
         tuple(record["class_names"]),
         np.array(record["unseen"], np.int32),
         record["offset"],
+        extraction_of(record.get("extraction"), f"{folder}: not the record of a model (extraction)"),
     )
 
 

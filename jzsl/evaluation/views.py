@@ -41,7 +41,7 @@ class View(NamedTuple):
     Attributes:
         pool: labelled samples first (w = 1), then unlabelled ones (y = UNLABELLED, w = 1), then absent ones (w = 0) up
             to the capacity. Features stay in half precision and images in uint8 if the problem has them so; training
-            turns each minibatch into float32.
+            turns each minibatch into float32. After a transform that mixes entries none counts as missing.
         classes: the class table.
         seen: classes with labelled samples.
         unseen: classes to recognise without labelled samples.
@@ -188,7 +188,7 @@ def _pool(
     y[:labelled] = problem.labels[samples[:labelled]]
     transform = config.fit(problem.samples, problem.observed, samples, y[: len(samples)])
     observed = None
-    if problem.observed is not None:
+    if problem.observed is not None and transform.matrix is None:
         observed = np.zeros((size, *problem.observed.shape[1:]), bool)
         observed[: len(samples)] = problem.observed[samples]
     dtype = problem.samples.dtype if problem.samples.dtype in (np.float16, np.uint8) else np.dtype(np.float32)

@@ -25,6 +25,7 @@ from jzsl.export.write import (
 from jzsl.metrics.calibration import column_offsets
 from jzsl.metrics.scores import require_scores
 from jzsl.problem.checks import require_samples
+from jzsl.problem.extraction import Extraction, extraction_of
 from jzsl.problem.transforms import Transform
 from jzsl.records import read_record
 from jzsl.types import Head, LinearHead, NeighbourHead
@@ -52,6 +53,7 @@ class DeployedModel(NamedTuple):
         offset: calibration offset of an unseen class.
         new_class: semantics -> the head's part of a new class; None where none can be added.
         semantics: size of a class's semantics; 0 where there are none.
+        extraction: how its samples were made of pictures, where they were.
     """
 
     names: tuple[str, ...]
@@ -62,6 +64,7 @@ class DeployedModel(NamedTuple):
     offset: float
     new_class: Callable[[np.ndarray], dict[str, Any]] | None
     semantics: int
+    extraction: Extraction | None = None
 
     def scores(self, samples: Shaped[np.ndarray, "n *s"]) -> Float[np.ndarray, "n k"]:
         """Scores of samples before the transform.
@@ -124,6 +127,7 @@ def of_run(model: Model) -> DeployedModel:
         model.offset,
         jax.jit(class_program(model, method)) if takes_classes(model, head) else None,
         0 if model.classes.semantics is None else model.classes.semantics.shape[1],
+        model.extraction,
     )
 
 
@@ -165,6 +169,7 @@ def read_exported(folder: Path) -> DeployedModel:
         offset,
         _program(folder / CLASS) if (folder / CLASS).exists() else None,
         record["semantics"],
+        extraction_of(record.get("extraction"), f"{path}: not {what} (extraction)"),
     )
 
 

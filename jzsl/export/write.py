@@ -34,10 +34,10 @@ def require_flatbuffers() -> None:
 def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequence[str] = PLATFORMS) -> list[str]:
     """Writes a model into the new folder `out`, and returns the names of its files.
 
-    model.json names the classes and sizes, and the run that the model is from. scores.stablehlo maps samples x[b, *s]
-    as they are in the data (features in float32, images in uint8) to scores[b, k], for any b. head.npz has the same
-    classifier as plain arrays, where it is linear or votes by neighbours; class.stablehlo then maps the semantics[a] of
-    a new class to its part of the head.
+    model.json names the classes and sizes, the run that the model is from, and how its samples were made of pictures.
+    scores.stablehlo maps samples x[b, *s] as they are in the data (features in float32, images in uint8) to
+    scores[b, k], for any b. head.npz has the same classifier as plain arrays, where it is linear or votes by
+    neighbours; class.stablehlo then maps the semantics[a] of a new class to its part of the head.
 
     Raises:
         InputError: if the folder exists already or cannot be made.
@@ -81,6 +81,7 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
             "dtype": "uint8" if model.transform.low.dtype == np.uint8 else "float32",
             "semantics": semantics,
             "task": model.task.name,
+            "extraction": None if model.extraction is None else model.extraction.record(),
             "platforms": list(platforms),
             **about,
             "versions": {name: importlib.metadata.version(name) for name in ("jzsl", "jax", "numpy")},
@@ -122,7 +123,7 @@ def class_program(model: Model, method: Method) -> Callable[[Float[Array, " a"]]
             jnp.append(jnp.asarray(model.classes.seen), False),
         )
         unseen = jnp.append(jnp.asarray(model.unseen), jnp.int32(number))
-        empty = Pool(jnp.zeros((1, *model.shape)), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+        empty = Pool(jnp.zeros((1, *model.transform.shape)), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
         predictor = method.predictor(_device(model.state), empty, table, unseen)
         assert method.head is not None
         head = method.head(predictor, jnp.array([number], jnp.int32))
@@ -149,7 +150,7 @@ def _scores(model: Model, method: Method) -> Callable[[Num[Array, "b *s"]], Floa
     def scores(x: Num[Array, "b *s"]) -> Float[Array, "b k"]:
         predictor, candidates = _device(model.predictor), jnp.asarray(model.candidates)
         transformed = model.transform.traced(x)
-        count, shape = x.shape[0], model.shape
+        count, shape = x.shape[0], transformed.shape[1:]
         blocks = (count + _BLOCK - 1) // _BLOCK
         padding = jnp.zeros((blocks * _BLOCK - count, *shape), transformed.dtype)
         padded = jnp.concatenate([transformed, padding]).reshape(blocks, _BLOCK, *shape)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, MethodConfig, Task
@@ -53,9 +52,9 @@ class CommitteePredictor(NamedTuple):
 def committee(members: tuple[Method, ...], sharpness: float) -> Method:
     """Scores sharpness / R sum_r s_r / sigma_r, an average of log-probabilities up to a term of the sample alone.
 
-    sigma_r is the standard deviation of member r's scores of unseen classes over samples of the pool, so that no member
-    outvotes another by its units, and no label is needed. All members see the same pool; soft labels are taken where
-    all of them take some.
+    sigma_r is the standard deviation of member r's scores of unseen classes over samples of the pool, labelled or not,
+    so that no member outvotes another by its units, and no label is needed. A score of -inf stays: a class that a
+    member rules out is out. All members see the same pool; soft labels are taken where all of them take some.
     """
     generating = next((number for number, member in enumerate(members) if member.sample is not None), None)
 
@@ -86,11 +85,12 @@ def committee(members: tuple[Method, ...], sharpness: float) -> Method:
             member.predictor(of_member, pool, classes, unseen)
             for member, of_member in zip(members, state.members, strict=True)
         )
-        chosen = np.unique(np.linspace(0, len(pool.x) - 1, min(_REFERENCE, len(pool.x))).astype(np.int32))
-        x, w = jnp.asarray(pool.x)[chosen], jnp.asarray(pool.w)[chosen] > 0
+        chosen, valid = _spread(pool)
+        x = jnp.asarray(pool.x)[chosen]
         x = x if x.dtype == jnp.uint8 else x.astype(jnp.float32)
         deviation = [
-            _deviation(member.logits(of_member, x, unseen), w) for member, of_member in zip(members, made, strict=True)
+            _deviation(member.logits(of_member, x, unseen), valid)
+            for member, of_member in zip(members, made, strict=True)
         ]
         return CommitteePredictor(made, jnp.stack(deviation))
 
@@ -131,10 +131,21 @@ def committee(members: tuple[Method, ...], sharpness: float) -> Method:
     )
 
 
-def _deviation(scores: Float[Array, "m k"], present: Any) -> Float[Array, ""]:
-    """The standard deviation of the finite scores of the present samples; 1 where they do not differ."""
-    use = present[:, None] & jnp.isfinite(scores)
+def _spread(pool: Pool) -> tuple[Int[Array, " r"], Bool[Array, " r"]]:
+    """Indices of samples evenly spaced over the pool's, each as often as its multiplicity, and which of them count."""
+    size = min(_REFERENCE, len(pool.x))
+    until = jnp.cumsum(jnp.asarray(pool.w))
+    step, rest = jnp.maximum(until[-1] // size, 1), jnp.where(until[-1] > size, until[-1] % size, 0)
+    number = jnp.arange(size)
+    position = number * step + number * rest // size
+    chosen = jnp.searchsorted(until, position, side="right")
+    return jnp.minimum(chosen, len(pool.x) - 1), position < until[-1]
+
+
+def _deviation(scores: Float[Array, "m k"], valid: Bool[Array, " m"]) -> Float[Array, ""]:
+    """The standard deviation of the finite scores of the valid samples; 1 where they differ by rounding alone."""
+    use = valid[:, None] & jnp.isfinite(scores)
     count = jnp.maximum(jnp.sum(use), 1)
     mean = jnp.sum(jnp.where(use, scores, 0.0)) / count
     deviation = jnp.sqrt(jnp.sum(jnp.where(use, scores - mean, 0.0) ** 2) / count)
-    return jnp.where(deviation > 0, deviation, 1.0)
+    return jnp.where(deviation > 1e-6 * jnp.max(jnp.where(use, jnp.abs(scores), 0.0)), deviation, 1.0)

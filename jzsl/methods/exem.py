@@ -12,9 +12,9 @@ from jaxtyping import Array, Float, Int, Key
 from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
-from jzsl.methods.class_means import ClassMeans, class_means, mean_of
-from jzsl.methods.kernel_ridge import RBF, KernelConfig, dual_coefficients, median_distance
-from jzsl.training.minibatch import labelled, scaled
+from jzsl.methods.class_means import class_deviations, class_means, mean_of
+from jzsl.methods.kernel_ridge import RBF, KernelConfig, dual_coefficients, median_distance, unexplained
+from jzsl.training.minibatch import scaled
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
@@ -41,16 +41,30 @@ class EXEM:
 
 
 class EXEMState(NamedTuple):
-    """What training has found.
+    """The regression from semantics to exemplars.
 
     Attributes:
-        centre: the mean of the seen classes' means.
-        exemplar: of each class, less the centre.
+        centre: the mean of the seen classes' means, from which exemplars are measured.
+        semantics: of all classes, of unit length.
+        width: median distance between the semantics of seen classes.
+        coefficients: of the regression; zero for classes without samples.
+        middle: mean exemplar of the classes that have samples.
         deviation: of each feature within classes; ones where distances are not standardised.
     """
 
     centre: Float[Array, " d"]
+    semantics: Float[Array, "c a"]
+    width: Float[Array, ""]
+    coefficients: Float[Array, "c d"]
+    middle: Float[Array, " d"]
+    deviation: Float[Array, " d"]
+
+
+class EXEMPredictor(NamedTuple):
+    """The exemplar of each class, `centre` and `deviation` as in the state."""
+
     exemplar: Float[Array, "c d"]
+    centre: Float[Array, " d"]
     deviation: Float[Array, " d"]
 
 
@@ -67,52 +81,42 @@ def exem(hyper: EXEM) -> Method:
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> EXEMState:
         del key
         d = pool.x.shape[1]
-        return EXEMState(jnp.zeros(d), jnp.zeros((classes.count, d)), jnp.ones(d))
+        semantics = unit(jnp.asarray(classes.required_semantics))
+        none, zeros = jnp.zeros(d), jnp.zeros((classes.count, d))
+        return EXEMState(none, semantics, jnp.float32(1), zeros, none, jnp.ones(d))
 
     def fit(
         state: EXEMState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[EXEMState, Metrics]:
         del state, epochs, total
         means = class_means(pool, classes)
-        centre = mean_of(means.mean, jnp.asarray(classes.seen) & means.present)
-        target = means.mean - centre
-        exemplar = predicted(target, means, classes)
-        error = jnp.sum(jnp.where(means.present[:, None], (exemplar - target) ** 2, 0.0))
-        spread = jnp.sum(jnp.where(means.present[:, None], target**2, 0.0))
-        return EXEMState(centre, exemplar, deviations(pool, means)), {"loss": error / spread}
-
-    def predicted(target: Float[Array, "c d"], means: ClassMeans, classes: ClassTable) -> Float[Array, "c d"]:
+        present, seen = means.present, jnp.asarray(classes.seen) & means.present
+        centre = mean_of(means.mean, seen)
+        middle = mean_of(means.mean, present) - centre
         semantics = unit(jnp.asarray(classes.required_semantics))
-        width = median_distance(semantics, jnp.asarray(classes.seen) & means.present)
-        gram = kernel(semantics, semantics, width)
-        middle = mean_of(target, means.present)
-        return middle + gram @ dual_coefficients(gram, target - middle, means.present, hyper.ridge)
+        width = median_distance(semantics, seen)
+        gram, target = kernel(semantics, semantics, width), means.mean - centre - middle
+        coefficients = dual_coefficients(gram, target, present, hyper.ridge)
+        deviation = jnp.ones(len(centre))
+        if hyper.standardised:
+            deviation = _usable(mean_of(class_deviations(pool, classes, means), present))
+        loss = unexplained(gram, coefficients, target, present)
+        return EXEMState(centre, semantics, width, coefficients, middle, deviation), {"loss": loss}
 
-    def predictor(state: EXEMState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> EXEMState:
-        del pool, classes, unseen
-        return state
+    def predictor(state: EXEMState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]) -> EXEMPredictor:
+        del pool, unseen
+        exemplar = exemplars(hyper, state, jnp.asarray(classes.required_semantics))
+        return EXEMPredictor(exemplar, state.centre, state.deviation)
 
-    def embedding(state: EXEMState, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
-        return Embedding((scaled(x) - state.centre) / state.deviation, state.exemplar[candidates] / state.deviation)
+    def embedding(predictor: EXEMPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        exemplar, centre, deviation = predictor
+        return Embedding((scaled(x) - centre) / deviation, exemplar[candidates] / deviation)
 
-    def logits(state: EXEMState, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
-        z, exemplar = embedding(state, x, candidates)
+    def logits(predictor: EXEMPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
+        z, exemplar = embedding(predictor, x, candidates)
         if hyper.standardised:
             return jnp.matmul(z, exemplar.T, precision="highest") - jnp.sum(exemplar**2, 1) / 2
         return hyper.scale * jnp.matmul(unit(z), unit(exemplar).T, precision="highest")
-
-    def deviations(pool: Pool, means: ClassMeans) -> Float[Array, " d"]:
-        """Each feature's standard deviation within classes, averaged over the classes; ones where none is asked for."""
-        if not hyper.standardised:
-            return jnp.ones(pool.x.shape[1])
-        pool = labelled(pool)
-        w = jnp.asarray(pool.w).astype(jnp.float32)
-        x = jnp.where(w[:, None] > 0, scaled(pool.x), 0.0)
-        residual = jnp.where(w[:, None] > 0, x - means.mean[pool.y], 0.0)
-        mass = jnp.zeros(len(means.present)).at[pool.y].add(w)
-        variance = jnp.zeros_like(means.mean).at[pool.y].add(w[:, None] * residual**2)
-        deviation = jnp.sum(jnp.sqrt(variance / jnp.maximum(mass, 1.0)[:, None]), 0) / jnp.sum(means.present)
-        return jnp.maximum(deviation, 1e-3 * jnp.max(deviation))
 
     return Method(
         init,
@@ -124,3 +128,14 @@ def exem(hyper: EXEM) -> Method:
         whole_pool=True,
         closed_form=True,
     )
+
+
+def exemplars(hyper: EXEM, state: EXEMState, semantics: Float[Array, "m a"]) -> Float[Array, "m d"]:
+    """The exemplar of each description, less the centre."""
+    gram = hyper.kernel.build()(unit(semantics), state.semantics, state.width)
+    return state.middle + jnp.matmul(gram, state.coefficients, precision="highest")
+
+
+def _usable(deviation: Float[Array, " d"]) -> Float[Array, " d"]:
+    """At least a thousandth of the largest one, so that no feature alone decides; ones where all are zero."""
+    return jnp.where(jnp.max(deviation) > 0, jnp.maximum(deviation, 1e-3 * jnp.max(deviation)), 1.0)

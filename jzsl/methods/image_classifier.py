@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key, Num
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
-from jzsl.nets.network import NetworkConfig, Variables
+from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.training.epochs import run_epochs
 from jzsl.training.minibatch import labelled, minibatch, scaled
@@ -58,7 +58,7 @@ class ImageClassifierPredictor(NamedTuple):
 
 
 def image_classifier(hyper: ImageClassifier) -> Method:
-    """Minimises -log softmax(e W)_y over the labelled samples, e the network's embedding.
+    """Minimises -log softmax(e W)_y over the labelled samples, e the network's features.
 
     Training normalises by each minibatch's statistics, padding left out; predictions by the running ones. `adopt`
     takes the network over from the stage before, running statistics included; class weights start anew.
@@ -66,10 +66,13 @@ def image_classifier(hyper: ImageClassifier) -> Method:
     network = hyper.network.build()
     optimizer = optax.adam(hyper.learning_rate)
 
+    def embed(variables, x):
+        return network.apply(variables, x, BatchNormPolicy.running, None)
+
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ImageClassifierState:
         variables = network.init(stream(key, "parameters"), scaled(jnp.asarray(pool.x[:1])))
-        embedding, _ = jax.eval_shape(lambda v, x: network.apply(v, x, False, None), variables, scaled(pool.x[:1]))
-        shape = (embedding.shape[-1], classes.count)
+        outputs, _ = jax.eval_shape(embed, variables, scaled(pool.x[:1]))
+        shape = (outputs.features.shape[-1], classes.count)
         weights = jax.random.normal(stream(key, "class weights"), shape) / jnp.sqrt(shape[0])
         return ImageClassifierState(
             variables, weights, optimizer.init((variables["params"], weights)), key, jnp.int32(0)
@@ -88,9 +91,9 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         def loss(learned, variables, samples, valid):
             params, weights = learned
             x, _, y = minibatch(pool, samples)
-            embedding, variables = network.apply({**variables, "params": params}, x, True, valid)
-            entropy = optax.softmax_cross_entropy_with_integer_labels(embedding @ weights, y)
-            right = valid * (jnp.argmax(embedding @ weights, 1) == y)
+            outputs, variables = network.apply({**variables, "params": params}, x, BatchNormPolicy.train, valid)
+            entropy = optax.softmax_cross_entropy_with_integer_labels(outputs.features @ weights, y)
+            right = valid * (jnp.argmax(outputs.features @ weights, 1) == y)
             return jnp.sum(valid * entropy) / hyper.batch_size, (variables, jnp.sum(right) / jnp.sum(valid))
 
         def step(carry, key, samples, valid):
@@ -118,8 +121,8 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         return ImageClassifierPredictor(state.variables, state.weights)
 
     def embedding(trained: ImageClassifierPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
-        embedded, _ = network.apply(trained.variables, scaled(x), False, None)
-        return Embedding(embedded, trained.weights.T[candidates])
+        outputs, _ = embed(trained.variables, scaled(x))
+        return Embedding(outputs.features, trained.weights.T[candidates])
 
     def logits(
         trained: ImageClassifierPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]

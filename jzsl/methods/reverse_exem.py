@@ -14,7 +14,7 @@ from jzsl.cosine import unit
 from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.methods.class_means import class_means, mean_of
-from jzsl.methods.kernel_ridge import RBF, KernelConfig, dual_coefficients, median_distance
+from jzsl.methods.kernel_ridge import RBF, KernelConfig, dual_coefficients, median_distance, unexplained
 from jzsl.training.minibatch import scaled
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
@@ -48,7 +48,6 @@ class ReverseEXEMState(NamedTuple):
         coefficients: of the regression; zero for classes without samples.
         middle: mean semantics of the classes that have samples.
         centre: mean semantics of the seen classes, from which cosines are measured.
-        semantics: of all classes, of unit length.
     """
 
     origin: Float[Array, " d"]
@@ -57,6 +56,12 @@ class ReverseEXEMState(NamedTuple):
     coefficients: Float[Array, "c a"]
     middle: Float[Array, " a"]
     centre: Float[Array, " a"]
+
+
+class ReverseEXEMPredictor(NamedTuple):
+    """The regression, and the semantics of all classes, of unit length."""
+
+    regression: ReverseEXEMState
     semantics: Float[Array, "c a"]
 
 
@@ -67,9 +72,8 @@ def reverse_exem(hyper: ReverseEXEM) -> Method:
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ReverseEXEMState:
         del key
         d, (c, a) = pool.x.shape[1], classes.required_semantics.shape
-        semantics = unit(jnp.asarray(classes.required_semantics))
         none, zeros = jnp.zeros(a), jnp.zeros((c, a))
-        return ReverseEXEMState(jnp.zeros(d), jnp.zeros((c, d)), jnp.float32(1), zeros, none, none, semantics)
+        return ReverseEXEMState(jnp.zeros(d), jnp.zeros((c, d)), jnp.float32(1), zeros, none, none)
 
     def fit(
         state: ReverseEXEMState,
@@ -78,33 +82,34 @@ def reverse_exem(hyper: ReverseEXEM) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[ReverseEXEMState, Metrics]:
-        del epochs, total
+        del state, epochs, total
         means = class_means(pool, classes)
         present, seen = means.present, jnp.asarray(classes.seen) & means.present
-        origin, semantics = mean_of(means.mean, seen), state.semantics
+        origin, semantics = mean_of(means.mean, seen), unit(jnp.asarray(classes.required_semantics))
         exemplar = jnp.where(present[:, None], unit(means.mean - origin), 0.0)
         width = median_distance(exemplar, seen)
         middle = mean_of(semantics, present)
-        gram = kernel(exemplar, exemplar, width)
-        coefficients = dual_coefficients(gram, semantics - middle, present, hyper.ridge)
-        error = jnp.where(present[:, None], gram @ coefficients - (semantics - middle), 0.0)
-        spread = jnp.where(present[:, None], semantics - middle, 0.0)
-        state = ReverseEXEMState(origin, exemplar, width, coefficients, middle, mean_of(semantics, seen), semantics)
-        return state, {"loss": jnp.sum(error**2) / jnp.sum(spread**2)}
+        gram, target = kernel(exemplar, exemplar, width), semantics - middle
+        coefficients = dual_coefficients(gram, target, present, hyper.ridge)
+        state = ReverseEXEMState(origin, exemplar, width, coefficients, middle, mean_of(semantics, seen))
+        return state, {"loss": unexplained(gram, coefficients, target, present)}
 
     def predictor(
         state: ReverseEXEMState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
-    ) -> ReverseEXEMState:
-        del pool, classes, unseen
-        return state
+    ) -> ReverseEXEMPredictor:
+        del pool, unseen
+        return ReverseEXEMPredictor(state, unit(jnp.asarray(classes.required_semantics)))
 
-    def embedding(state: ReverseEXEMState, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
-        z = unit(scaled(x) - state.origin)
-        semantics = state.middle + kernel(z, state.exemplar, state.width) @ state.coefficients
-        return Embedding(semantics - state.centre, state.semantics[candidates] - state.centre)
+    def embedding(predictor: ReverseEXEMPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Embedding:
+        regression, semantics = predictor
+        gram = kernel(unit(scaled(x) - regression.origin), regression.exemplar, regression.width)
+        predicted = regression.middle + jnp.matmul(gram, regression.coefficients, precision="highest")
+        return Embedding(predicted - regression.centre, semantics[candidates] - regression.centre)
 
-    def logits(state: ReverseEXEMState, x: Float[Array, "m d"], candidates: Int[Array, " k"]) -> Float[Array, "m k"]:
-        predicted, semantics = embedding(state, x, candidates)
+    def logits(
+        predictor: ReverseEXEMPredictor, x: Float[Array, "m d"], candidates: Int[Array, " k"]
+    ) -> Float[Array, "m k"]:
+        predicted, semantics = embedding(predictor, x, candidates)
         return hyper.scale * jnp.matmul(unit(predicted), unit(semantics).T, precision="highest")
 
     return Method(init, fit, predictor, logits, embedding=embedding, takes_soft=True, whole_pool=True, closed_form=True)

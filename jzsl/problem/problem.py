@@ -20,6 +20,7 @@ from jzsl.problem.checks import (
     sample_errors,
     semantics_errors,
 )
+from jzsl.problem.extraction import Extraction
 from jzsl.problem.splits import NONE, Splits, split_errors
 
 
@@ -33,8 +34,8 @@ class Backbone(enum.Enum):
 
 
 class Provenance(NamedTuple):
-    """Where a problem comes from: names for tables, the files read, choices that the source made, and whether the
-    features' network was trained on the unseen classes."""
+    """Where a problem comes from: names for tables, the files read, choices that the source made, whether the
+    features' network was trained on the unseen classes, and how the samples were made of pictures, where they were."""
 
     name: str
     features: str
@@ -42,6 +43,7 @@ class Provenance(NamedTuple):
     origin: str
     notes: tuple[str, ...] = ()
     backbone: Backbone = Backbone.unstated
+    extraction: Extraction | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +193,40 @@ class Problem:
             self._without(np.sort(order[fold::count]), NONE, f"fold {fold + 1} of {count} of the seen classes")
             for fold in range(count)
         ]
+
+    def validation_draws(self, count: int, share: float = 0.25) -> list["Problem"]:
+        """`count` problems in each of which other seen classes, drawn at random, are unseen; draw i is always the same.
+
+        Their means say how settings compare on classes in general, which no single set of classes does. All have as
+        many training and unseen samples as the smallest of them, chosen at random, so that one program serves all.
+
+        Args:
+            count: number of draws.
+            share: of the seen classes that are unseen in a draw; at least two are, and two are left.
+
+        Raises:
+            InputError: if there are fewer than four seen classes.
+        """
+        seen = self.seen_classes
+        if len(seen) < 4:
+            raise InputError(
+                f"{self.provenance.origin}: {len(seen)} seen classes found, expected at least 4 to draw from"
+            )
+        classes = min(max(2, round(share * len(seen))), len(seen) - 2)
+        generators = [np.random.default_rng((0, number)) for number in range(count)]
+        drawn = [
+            self._without(np.sort(generator.choice(seen, classes, replace=False)), NONE, f"draw {number + 1}")
+            for number, generator in enumerate(generators)
+        ]
+        sizes = {name: min(len(getattr(one.splits, name)) for one in drawn) for name in ("train", "test_unseen")}
+
+        def cut(generator: np.random.Generator, one: "Problem") -> "Problem":
+            kept = {
+                name: np.sort(generator.permutation(getattr(one.splits, name))[:size]) for name, size in sizes.items()
+            }
+            return replace(one, splits=one.splits._replace(**kept))
+
+        return [cut(generator, one) for generator, one in zip(generators, drawn, strict=True)]
 
     def _without(self, classes: np.ndarray, test_seen: np.ndarray, name: str) -> "Problem":
         """Some seen classes as unseen ones, some training samples of the others held out."""

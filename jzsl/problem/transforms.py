@@ -7,6 +7,7 @@ dataclass with such a `fit` serves as well.
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 from sklearn.preprocessing import MinMaxScaler
@@ -50,7 +51,7 @@ class Transform(NamedTuple):
         if self.low.dtype == np.uint8:
             return x
         scaled = (x - self.low) / self.span
-        return scaled if self.matrix is None else scaled @ self.matrix
+        return scaled if self.matrix is None else jnp.matmul(scaled, self.matrix, precision="highest")
 
 
 @runtime_checkable

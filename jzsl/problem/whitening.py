@@ -35,8 +35,8 @@ class Whitened:
         """(x - m) C^(-power / 2), with m the mean of the class means and C the covariance within classes.
 
         C is shrunk by Ledoit and Wolf's rule, so that it has an inverse with fewer samples than features. Entries that
-        were not observed count as their class's mean. Lengths are such that the samples within a class differ as much
-        as before, on average over the features.
+        were not observed count as their class's mean, which is the mean of all where the class has none observed.
+        Lengths are such that the samples within a class differ as much as before, on average over the features.
 
         Raises:
             InputError: if samples are not vectors, or none has a label.
@@ -55,7 +55,9 @@ class Whitened:
         x = np.where(mask > 0, x, np.float32(0))
         classes, of = np.unique(labels[known], return_inverse=True)
         share = (of[:, None] == np.arange(len(classes))).astype(np.float32)
-        means = (share.T @ x) / np.maximum(share.T @ mask, 1)
+        total, count = share.T @ x, share.T @ mask
+        overall = total.sum(0) / np.maximum(count.sum(0), 1)
+        means = np.where(count > 0, total / np.maximum(count, 1), overall)
         residual = (x - means[of]) * mask
         covariance, _ = ledoit_wolf(residual, assume_centered=True)
         variance, basis = np.linalg.eigh(covariance)

@@ -14,6 +14,7 @@ from jzsl.report.comparison import Difference, comparison_chart, differences
 from jzsl.report.curve_chart import curve_charts
 from jzsl.report.figures import require_matplotlib
 from jzsl.report.markup import document, table
+from jzsl.report.names_section import names_section
 from jzsl.report.paper_table import rows_of
 from jzsl.report.run_artifacts import RunArtifacts, read
 from jzsl.report.sample_charts import RankedSample, hardness_name, ranked_samples, sample_charts
@@ -109,6 +110,7 @@ def _run(run: RunArtifacts, shown: Callable[[list[Chart], str], str], prefix: st
             f"<p>{escape(setting_text(run))}</p>",
             f'<ul class="badges">{facts}</ul>',
             missing,
+            names_section(run),
             shown(charts, prefix),
             _metrics(run),
             _classes(run),

@@ -38,12 +38,14 @@ def _count(number: int, word: str) -> str:
 def problem_table(problem: Problem) -> Table:
     """Shape and memory of a problem's samples, its classes, splits, notes, warnings and hash."""
     splits, provenance, samples = problem.splits, problem.provenance, problem.samples
+    extraction = provenance.extraction
     shape = " x ".join(map(str, problem.sample_shape))
     table = Table(title=provenance.name, show_header=False)
     semantics = "none" if problem.semantics is None else f"{problem.semantics.shape[1]} dimensions"
     for name, value in (
         ("from", provenance.origin),
         ("samples", f"{provenance.features}: {len(samples)} of {shape}, {samples.dtype}, {_bytes(samples.nbytes)}"),
+        *([("network", extraction.words)] if extraction is not None and extraction.network else []),
         ("backbone", provenance.backbone.value),
         ("semantics", f"{provenance.semantics}: {semantics}"),
         ("observed entries", "all" if problem.observed is None else f"{100 * problem.observed.mean():.1f} %"),

@@ -74,6 +74,7 @@ def self_train(
             jnp.zeros(unlabelled, jnp.int32),
             jnp.ones(unlabelled, bool),
             scores if selector.uses_angles else None,
+            jnp.asarray(candidates.open),
         )
         model = method.init(stream(key, "model"), pool, classes)
         x = jnp.asarray(pool.x)[part].astype(jnp.float32)
@@ -147,7 +148,9 @@ def self_train(
         x = jnp.asarray(pool.x)[part].astype(jnp.float32)
         scores = score(x)
         angle = angles(method.embedding(predictor, x, columns)) if selector.uses_angles and method.embedding else None
-        refined = Predictions(scores, jnp.argmax(scores, 1).astype(jnp.int32), angle=angle)
+        refined = Predictions(
+            scores, jnp.argmax(scores, 1).astype(jnp.int32), angle=angle, open=jnp.asarray(candidates.open)
+        )
         confusion = None
         if generates:
             assert method.sample is not None
@@ -159,7 +162,8 @@ def self_train(
             mass = estimate(refiner.prior, state.prepared.refinement, refined)
             refined = refiner.refine(state.graph, refined, x, mass)
         if average:
-            refined = _averaged(state.predictions.scores, refined.scores, state.round)._replace(angle=angle)
+            mean = _averaged(state.predictions.scores, refined.scores, state.round)
+            refined = refined._replace(scores=mean, label=jnp.argmax(mean, 1).astype(jnp.int32))
         label = refined.label
         refined = refined._replace(eligible=jnp.asarray(candidates.open)[label])
         changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
@@ -195,14 +199,13 @@ def self_train(
     return SelfTraining(init, begin, fit, end, step, pool_of)
 
 
-def _averaged(before: Float[Array, "m k"], scores: Float[Array, "m k"], rounds: Int[Array, ""]) -> Predictions:
-    """Predictions by the mean of this round's log-probabilities and of those of `rounds` rounds before.
+def _averaged(before: Float[Array, "m k"], scores: Float[Array, "m k"], rounds: Int[Array, ""]) -> Float[Array, "m k"]:
+    """The mean of this round's log-probabilities and of those of `rounds` rounds before.
 
     A class that a round gives less than 1e-12 counts as that much: one round alone must not exclude it for good.
     """
     share = jnp.maximum(jax.nn.log_softmax(scores), jnp.log(1e-12))
-    mean = (rounds * before + share) / (rounds + 1)
-    return Predictions(mean, jnp.argmax(mean, 1).astype(jnp.int32))
+    return (rounds * before + share) / (rounds + 1)
 
 
 def _entropy(frequency: Float[Array, " k"]) -> Float[Array, ""]:

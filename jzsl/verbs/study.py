@@ -1,6 +1,5 @@
 """`jzsl study`: answer one question with a table (CSV, JSON) and a figure."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from jzsl.data.locate import locate
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.exchange import encode
-from jzsl.problem import transforms
 from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
@@ -24,6 +22,7 @@ from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.bases import base_named
 from jzsl.studies.catalogue import studies, study_named
 from jzsl.studies.study import Study, StudySetup, write
+from jzsl.verbs.part_classes import classes_in
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class StudyOptions:
     hard_class_fraction: float | None = None
     """K there, as a share of the unseen classes (0.8)"""
     transform: str | None = None
-    """of the samples: MinMax (the default) or Unscaled"""
+    """of the samples: MinMax (the default), Unscaled, Whitened, ..."""
     frequency: Path | None = None
     """how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]: a .npy file"""
 
@@ -125,12 +124,11 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
 
 
 def _transform(name: str) -> TransformConfig:
-    """The class of that name in `jzsl.problem.transforms`."""
-    cls = getattr(transforms, name, None)
-    if not dataclasses.is_dataclass(cls) or not hasattr(cls, "fit"):
-        raise InputError(f"transform: {name} found, expected MinMax or Unscaled")
-    transform: Any = cls()  # type: ignore[operator]
-    return transform
+    """The transform of that name in `jzsl.problem`, with its default settings."""
+    known = {cls.__name__: cls for cls in classes_in("jzsl.problem") if issubclass(cls, TransformConfig)}
+    if name not in known:
+        raise InputError(f"transform: {name} found, expected {', '.join(sorted(known))}")
+    return known[name]()
 
 
 def _frequency(path: Path, samples: int) -> np.ndarray:

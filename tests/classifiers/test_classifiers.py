@@ -132,6 +132,12 @@ def test_prototype_agrees_with_scikit_learn(data):
     np.testing.assert_array_equal(found.argmax(1), theirs)
     empty = scores(prototype(), x, y, np.asarray(y) != 2, queries)
     assert np.isneginf(empty[:, 2]).all()
+    of_kept = prototype().fit(jax.random.key(0), x, y, jnp.int32(np.asarray(y) != 2), CLASSES)
+    head = prototype().head
+    assert head is not None
+    from_head = scores_of(jax.tree.map(np.asarray, head(of_kept, jnp.arange(6))), np.asarray(queries), 6)
+    np.testing.assert_array_equal(from_head.argmax(1), empty.argmax(1))
+    assert np.isneginf(from_head[:, 2]).all()
 
 
 def test_nearest_prototypes_far_from_zero(data):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 RUN = "from jzsl.cli import main; raise SystemExit(main())"
 
 
@@ -39,3 +41,24 @@ def test_programs_outlive_the_process(tmp_path):
     assert found.returncode == 0
     assert other.is_dir()
     assert not (tmp_path / "unused" / "jzsl").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "kept"),
+    [
+        ({}, True),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}, True),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}, False),
+        ({"JAX_NUM_CPU_DEVICES": "2"}, False),
+    ],
+)
+def test_several_devices_of_a_cpu_keep_no_programs(variables, kept, tmp_path):
+    """Read back, their collectives may wait for each other forever."""
+    program = (
+        "import jax; from jzsl.devices.compilation import keep_programs; folder = keep_programs(); "
+        "print(folder is not None, jax.config.jax_enable_compilation_cache)"
+    )
+    clean = {key: value for key, value in os.environ.items() if key not in ("XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR")}
+    environment = {**clean, "XDG_CACHE_HOME": str(tmp_path), **variables}
+    printed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True).stdout
+    assert printed.split() == [str(kept)] * 2

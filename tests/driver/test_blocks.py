@@ -79,6 +79,30 @@ def test_blocks_hold_their_rows_and_every_row_is_visited_once_an_epoch(config, p
     assert int(state.generator.optimizer.count[0]) == minibatches
 
 
+def test_epochs_in_two_calls_are_those_of_one(config, problem):
+    """The order of the blocks is the epoch's, whichever call it is in."""
+    trainer = streaming(config, problem, 64)
+    whole, _ = trainer.fit(trainer.init((0,)), 0, 2, 2)
+    half, _ = trainer.fit(trainer.init((0,)), 0, 1, 2)
+    halves, _ = trainer.fit(half, 1, 1, 2)
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(plain(a), plain(b)), whole, halves)
+
+
+def test_metrics_are_means_over_samples(config, problem):
+    """Of a metric that is the block's size, over blocks of 64 samples and of what is left."""
+    trainer = streaming(config, problem, 64)
+
+    def advance(states, pool, epochs):
+        assert epochs == 1
+        return states, {"size": jnp.sum(pool.w)[None].astype(jnp.float32)}
+
+    _, metrics = trainer._pool.fit(advance, trainer.init((0,)), 0, 2)
+    count = len(problem.splits.train)
+    sizes = np.diff([*range(0, count, 64), count])
+    assert len(set(sizes)) == 2
+    np.testing.assert_allclose(metrics["size"], [(sizes**2).sum() / count], rtol=1e-5)
+
+
 def test_it_learns_as_the_resident_training_does(config, problem):
     losses = []
     for trainer in (streaming(config, problem, 32), inductive_trainer(problem, config)):

@@ -40,10 +40,31 @@ def config() -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def whole(config, tmp_path_factory):
+def traces() -> list[int]:
+    """An entry for each time that `whole` traced its training."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def whole(config, traces, tmp_path_factory):
     """The folder of an uninterrupted run, and its result."""
+
+    class Counting(Programs):
+        def __init__(self, experiment, methods=None, procedure=None):
+            super().__init__(experiment, methods, procedure)
+            fit = experiment.method.build(experiment.tasks[0]).fit
+
+            def counted(*arguments):
+                traces.append(1)
+                return fit(*arguments)
+
+            replicated = replicate(counted, self.mesh, (True, False, False, False, False))
+            self.fit = Program(replicated, uses_up=True)
+
     out = tmp_path_factory.mktemp("runs") / "whole"
-    return out, run(config, out, False, QUIET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "Programs", Counting)
+        return out, run(config, out, False, QUIET)
 
 
 def rows(out: Path):
@@ -103,23 +124,8 @@ def test_fixed_epochs_skip_the_choice(config, tmp_path):
     assert "H" not in result
 
 
-def test_one_compilation_serves_phases_seeds_and_chunks(config, tmp_path, monkeypatch):
-    traces = []
-
-    class Counting(Programs):
-        def __init__(self, experiment, methods=None, procedure=None):
-            super().__init__(experiment, methods, procedure)
-            fit = experiment.method.build(experiment.tasks[0]).fit
-
-            def counted(*arguments):
-                traces.append(1)
-                return fit(*arguments)
-
-            replicated = replicate(counted, self.mesh, (True, False, False, False, False))
-            self.fit = Program(replicated, uses_up=True)
-
-    monkeypatch.setattr(plan, "Programs", Counting)
-    run(config, tmp_path / "run", False, QUIET)
+def test_one_compilation_serves_phases_seeds_and_chunks(whole, traces):
+    assert (whole[0] / "result.json").exists()
     assert len(traces) == 1
 
 

@@ -174,14 +174,22 @@ def test_strict_run_with_calibration(base, tmp_path):
     assert not saved.offsets[np.isin(saved.candidates, view.seen)].any()
 
 
-@pytest.mark.parametrize("saves", [1, 5])  # in the validation phase, in the rounds
-def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
-    """Also from the validation phase, whose state is another one."""
-    experiment = Experiment(
+@pytest.fixture(scope="module")
+def strict() -> Experiment:
+    return Experiment(
         DATA, BASES["s2v"], Train(epochs=2, checkpoint_seconds=0), (GZSL(),), calibration=True, seeds=1,
         self_training=STHS(2, CFBS(0.5), strict=True),
     )  # fmt: skip
-    whole = run(experiment, tmp_path / "whole", False, QUIET)
+
+
+@pytest.fixture(scope="module")
+def whole(strict, tmp_path_factory):
+    return run(strict, tmp_path_factory.mktemp("strict") / "whole", False, QUIET)
+
+
+@pytest.mark.parametrize("saves", [1, 5])  # in the validation phase, in the rounds
+def test_strict_run_resumes_bit_for_bit(strict, whole, saves, tmp_path, monkeypatch):
+    """Also from the validation phase, whose state is another one."""
     save, count = runner.ProgressStore.save, []
 
     def stop(self, state, record):
@@ -192,8 +200,8 @@ def test_strict_run_resumes_bit_for_bit(saves, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(runner.ProgressStore, "save", stop)
-        run(experiment, tmp_path / "run", False, QUIET)
-    result = run(experiment, tmp_path / "run", True, QUIET)
+        run(strict, tmp_path / "run", False, QUIET)
+    result = run(strict, tmp_path / "run", True, QUIET)
     assert {**result, "duration_s": 0} == {**whole, "duration_s": 0}
 
 

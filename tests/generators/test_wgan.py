@@ -113,22 +113,29 @@ def test_fillers_do_not_count(random):
     np.testing.assert_allclose(whole, part, rtol=1e-5)
 
 
+def test_the_penalty_draws_the_critic_s_slope_to_one_as_its_weight_says(pool, classes):
+    """Trained under a heavy penalty, a critic's slope on real rows is nearly 1; under a light one it is not."""
+    x, c = np.asarray(pool.x, np.float64), np.asarray(classes.semantics, np.float64)[np.asarray(pool.y)]
+    penalty = {}
+    for weight in (1e-3, 1e3):
+        generator = dataclasses.replace(SMALL, penalty=weight, classification=0, learning_rate=3e-3).build()
+        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 30, 30)
+        penalty[weight] = penalty_by_hand(plain(state.critic), x, c)
+    assert penalty[1e3] < 0.02
+    assert penalty[1e-3] > 0.05
+
+
 def test_classification_asks_about_seen_classes_only(pool, classes):
     """Rows of a class that is not seen train the same generator with and without that loss."""
-    pool = pool._replace(y=jnp.full_like(pool.y, 7))
-    ends = []
+    unseen, seen = (pool._replace(y=jnp.full_like(pool.y, label)) for label in (7, 0))
+    of_unseen, of_seen = [], []
     for weight in (0.0, 0.5):
         generator = dataclasses.replace(SMALL, classification=weight).build()
-        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), pool, classes, 2, 2)
-        ends.append(state.params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), *ends)
-    seen = pool._replace(y=jnp.zeros_like(pool.y))
-    ends = []
-    for weight in (0.0, 0.5):
-        generator = dataclasses.replace(SMALL, classification=weight).build()
-        state, _ = jax.jit(generator.fit)(generator.init(jax.random.key(0), pool, classes), seen, classes, 2, 2)
-        ends.append(state.params)
-    assert max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, ends), strict=True)) > 1e-6
+        start, fit = generator.init(jax.random.key(0), unseen, classes), jax.jit(generator.fit)
+        of_unseen.append(fit(start, unseen, classes, 2, 2)[0].params)
+        of_seen.append(fit(start, seen, classes, 2, 2)[0].params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), *of_unseen)
+    assert max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, of_seen), strict=True)) > 1e-6
 
 
 def test_classification_lowers_the_cross_entropy_of_generated_features(pool, classes, view):

@@ -263,3 +263,25 @@ def test_hashes_of_embedded_problems_are_those_that_results_hold():
     """A run is compared with results on disk by this hash, so that it must outlive changes of the code."""
     hashes = [source.load().hash for source in (Digits(), DigitsShift(), LinearGaussian())]
     assert hashes == ["d0afd505b0432c45", "669d5ed6ef421e6e", "9f2e9759ddbec6de"]
+
+
+def test_validation_draws_are_random_sets_of_seen_classes_of_one_size():
+    """They repeat themselves, differ from each other, never hold a test sample, and share the sizes of a program."""
+    problem = Digits().load()
+    draws = problem.validation_draws(6, 0.3)
+    again = problem.validation_draws(3, 0.3)
+    assert [one.hash for one in draws[:3]] == [one.hash for one in again]
+    sets = {tuple(one.unseen_classes) for one in draws}
+    assert len(sets) > 1
+    assert {len(one) for one in sets} == {2}
+    assert {(len(one.splits.train), len(one.splits.test_unseen)) for one in draws} == {
+        (min(len(problem.splits.train[~np.isin(problem.labels[problem.splits.train], one)]) for one in sets),
+         min(np.isin(problem.labels[problem.splits.train], one).sum() for one in sets))
+    }  # fmt: skip
+    for one in draws:
+        assert set(one.unseen_classes) <= set(problem.seen_classes)
+        assert not set(one.unseen_classes) & set(one.seen_classes)
+        assert set(one.splits.train) | set(one.splits.test_unseen) <= set(problem.splits.train)
+        assert not len(one.splits.test_seen)
+    with pytest.raises(InputError, match="3 seen classes"):
+        LinearGaussian(classes=5, unseen=2).load().validation_draws(2)

@@ -11,6 +11,7 @@ import pytest
 from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
 from jzsl.self_training.clustering.tsne_mixture import TSNEMixture
 from jzsl.self_training.priors.bbse import bbse_prior, confusion_matrix
+from jzsl.self_training.priors.group_uniform import GroupUniform
 from jzsl.self_training.priors.saerens import saerens_prior
 from jzsl.self_training.priors.three_c import ThreeC, three_c_dominant, three_c_edges
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
@@ -113,14 +114,15 @@ def test_equal_priors_are_prepared_once():
     assert STHS().prepare(x, 3, done) == (None, None)
 
 
-def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random):
-    """Exact posteriors under a uniform prior; the rows come from another one."""
+@pytest.mark.parametrize("source", [[1 / 3, 1 / 3, 1 / 3], [0.1, 0.3, 0.6]])
+def test_saerens_recovers_the_prior_of_a_gaussian_mixture(random, source):
+    """Exact posteriors under the prior of the classifier; the rows come from another one."""
     prior = np.array([0.7, 0.2, 0.1])
     label = random.choice(3, 20_000, p=prior)
     centres = np.array([0.0, 2.0, 4.0])
     x = centres[label] + random.normal(size=20_000)
-    posterior = jax.nn.softmax(jnp.float32(-((x[:, None] - centres) ** 2) / 2), axis=1)
-    found = saerens_prior(posterior, jnp.full(3, 1 / 3), 300)
+    posterior = jax.nn.softmax(jnp.float32(-((x[:, None] - centres) ** 2) / 2 + np.log(source)), axis=1)
+    found = saerens_prior(posterior, jnp.float32(source), 300)
     np.testing.assert_allclose(found, prior, atol=0.02)
     assert abs(float(posterior.mean(0)[0]) - 0.7) > 0.05  # which plain averaging does not
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
@@ -152,3 +154,23 @@ def test_bbse_stays_a_distribution():
         found = bbse_prior(confusion, jnp.array(frequency))
         assert (found >= 0).all()
         np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("opened", "label", "expected"),
+    [
+        (None, [0, 1, 1, 1], [1 / 4] * 4),  # no groups: uniform
+        ([True] * 4, [0, 1, 1, 1], [1 / 4] * 4),  # a separate pool is one group
+        ([True, False, True, False], [0, 1, 1, 1], [1 / 8, 3 / 8, 1 / 8, 3 / 8]),
+        ([True, False, False, False], [0, 0, 2, 3], [1 / 2, 1 / 6, 1 / 6, 1 / 6]),
+        ([False, True, True, True], [0, 0, 0, 0], [1, 0, 0, 0]),
+        ([False] * 4, [0, 1, 2, 2], [1 / 4] * 4),
+    ],
+)
+def test_group_uniform_shares_are_uniform_within_groups(opened, label, expected):
+    """In the strict setting the groups of seen and unseen classes have the shares predicted for them."""
+    flags = None if opened is None else jnp.array(opened)
+    predictions = Predictions(jnp.zeros((4, 4)), jnp.array(label, jnp.int32), open=flags)
+    found = jax.jit(GroupUniform().build().estimate)(None, predictions, None)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert float(found.sum()) == pytest.approx(1)

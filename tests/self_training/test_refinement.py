@@ -125,7 +125,27 @@ def test_spherical_kmeans_finds_the_groups_under_their_names(groups):
 
 
 def test_spherical_kmeans_with_a_class_that_is_never_predicted(groups):
+    """It starts from the mean direction by its shares, of which no sample has any or each has some."""
     x, _, predictions = groups
     scores = jnp.pad(predictions.scores, ((0, 0), (0, 1)), constant_values=-1e9)
     found = spherical_kmeans(Predictions(scores, predictions.label), x)
     assert np.isfinite(found.scores).all()
+    raised = scores.at[:, 3].set(-x[:, 0])
+    found = spherical_kmeans(Predictions(raised, predictions.label), x, 1)
+    share, unit = np.asarray(jax.nn.softmax(raised))[:, 3], np.asarray(x) / np.linalg.norm(x, axis=1, keepdims=True)
+    means = np.stack([unit[predictions.label == c].sum(0) for c in range(3)] + [share @ unit])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    label = (unit @ means.T).argmax(1)
+    centres = np.stack([unit[label == c].sum(0) if (label == c).any() else means[c] for c in range(4)])
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    np.testing.assert_allclose(found.scores, unit @ centres.T, atol=1e-5)
+
+
+def test_a_class_that_loses_its_samples_keeps_its_last_centre():
+    """Two samples at 0 and 90 degrees are predicted as class 2; its mean at 45 degrees is nobody's nearest centre."""
+    angle = np.radians([-2, 2, 0, 88, 92, 90])
+    x = jnp.float32(np.stack([np.cos(angle), np.sin(angle)], 1))
+    label = jnp.array([0, 0, 2, 1, 1, 2], jnp.int32)
+    found = spherical_kmeans(Predictions(jax.nn.one_hot(label, 3), label), x)
+    assert not (found.label == 2).any()
+    np.testing.assert_allclose(found.scores, np.cos(angle[:, None] - np.radians([0, 90, 45])), atol=1e-5)

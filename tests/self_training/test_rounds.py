@@ -38,7 +38,7 @@ from jzsl.self_training.priors.three_c import ThreeC
 from jzsl.self_training.priors.uniform import Uniform
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
 from jzsl.self_training.refinement.spherical_kmeans import SphericalKMeans
-from jzsl.self_training.rounds import self_train
+from jzsl.self_training.rounds import _averaged, self_train
 from jzsl.self_training.schedules.linear import LinearSchedule
 from jzsl.self_training.schedules.portion import PortionSchedule
 from jzsl.self_training.selection.cbst import CBST
@@ -240,6 +240,51 @@ def test_rounds_select_by_refined_predictions(view, arrays, refinement):
     assert (state.graph is None) == (not isinstance(refinement, LabelPropagation))
 
 
+@pytest.mark.parametrize("refinement", [None, SphericalKMeans()])
+def test_averaged_rounds_predict_by_the_mean_of_log_probabilities(view, arrays, refinement):
+    """By the scores of each round's own model, with a floor of 1e-12; labels and selection follow."""
+    x, shares = arrays[0].x[view.labelled :], []
+    sths = STHS(rounds=3, refinement=refinement, average=True)
+    training: Any = sths.build(BASES["s2v"].build(ZSL()), view.labelled, view.unlabelled)
+    method, refiner = BASES["s2v"].build(ZSL()), None if refinement is None else refinement.build()
+    begin, fit, end = map(jax.jit, (training.begin, training.fit, training.end))
+    state = training.init(jax.random.key(0), *arrays, Prepared(), sths.parameters(4))
+    for _ in range(4):
+        state = begin(state, *arrays)
+        state, _ = fit(state, *arrays[:2], 3, 3)
+        state, predictor, _ = end(state, *arrays)
+        scores = method.logits(predictor, x, jnp.asarray(view.unseen))
+        if refiner is not None:
+            np.testing.assert_allclose(state.unrefined, scores, rtol=1e-4, atol=1e-4)
+            plain = Predictions(scores, scores.argmax(1).astype(jnp.int32))
+            scores = refiner.refine(None, plain, x, jnp.full(4, 0.25)).scores
+        shares.append(np.maximum(np.asarray(jax.nn.log_softmax(np.float64(scores))), np.log(1e-12)))
+        np.testing.assert_allclose(state.predictions.scores, np.mean(shares, 0), rtol=1e-3, atol=1e-3)
+        np.testing.assert_array_equal(state.predictions.label, state.predictions.scores.argmax(1))
+    np.testing.assert_array_equal(begin(state, *arrays).y[view.labelled :], view.unseen[state.predictions.label])
+
+
+def test_one_round_alone_excludes_no_class_for_good():
+    """-inf counts as a probability of 1e-12; the first round replaces what was there before."""
+    scores = jnp.array([[0.0, -jnp.inf, 0.0]])
+    first = _averaged(jnp.full((1, 3), 99.0), scores, jnp.int32(0))
+    np.testing.assert_allclose(first, np.log([[0.5, 1e-12, 0.5]]), rtol=1e-5)
+    second = _averaged(first, jnp.log(jnp.array([[0.1, 0.8, 0.1]])), jnp.int32(1))
+    np.testing.assert_allclose(second, [np.log([0.05, 0.8e-12, 0.05]) / 2], rtol=1e-5)
+
+
+def test_rounds_without_an_average_predict_by_the_last_model_alone(view, arrays):
+    """Bit for bit the scores of the method, to which nothing was added."""
+    training, method = make(view), BASES["s2v"].build(ZSL())
+    state = start(training, view, arrays)
+    for _ in range(3):
+        state = training.begin(state, *arrays)
+        state, _ = training.fit(state, *arrays[:2], 2, 2)
+        state, predictor, _ = training.end(state, *arrays)
+        scores = method.logits(predictor, arrays[0].x[view.labelled :], jnp.asarray(view.unseen)) + jnp.zeros(4)
+        np.testing.assert_array_equal(state.predictions.scores, scores)
+
+
 def test_known_prior_and_confusion_reach_the_selection(view, arrays):
     """CFBS is PN-CFBS under a uniform prior; a base that generates knows its confusion, another must not be asked."""
     method = BASES["abp"].build(ZSL())
@@ -292,9 +337,38 @@ def config(problem) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def whole(config, tmp_path_factory):
+def traces() -> dict[str, int]:
+    """How often `whole` traced each part of a round."""
+    return {"begin": 0, "fit": 0, "end": 0}
+
+
+@pytest.fixture(scope="module")
+def told() -> Console:
+    """What `whole` printed."""
+    return Console(record=True, file=open(os.devnull, "w"), width=160)
+
+
+@pytest.fixture(scope="module")
+def whole(config, traces, told, tmp_path_factory):
+    """The folder of an uninterrupted run, and its result."""
+    build = STHS.build
+
+    def counted(self, *arguments):
+        training = build(self, *arguments)
+
+        def counting(name):
+            def stage(*inner):
+                traces[name] += 1
+                return getattr(training, name)(*inner)
+
+            return stage
+
+        return training._replace(**{name: counting(name) for name in traces})
+
     out = tmp_path_factory.mktemp("runs") / "whole"
-    return out, run(config, out, False, QUIET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(STHS, "build", counted)
+        return out, run(config, out, False, told)
 
 
 def test_run_reports_a_row_a_round(whole):
@@ -328,30 +402,13 @@ def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkey
     assert result["T1"] == whole[1]["T1"]
 
 
-def test_each_stage_of_a_run_compiles_once(config, tmp_path, monkeypatch):
-    traces = {"begin": 0, "fit": 0, "end": 0}
-    build = STHS.build
-
-    def counted(self, *arguments):
-        training = build(self, *arguments)
-
-        def counting(name):
-            def stage(*inner):
-                traces[name] += 1
-                return getattr(training, name)(*inner)
-
-            return stage
-
-        return training._replace(**{name: counting(name) for name in traces})
-
-    monkeypatch.setattr(STHS, "build", counted)
-    run(config, tmp_path / "run", False, QUIET)
+def test_each_stage_of_a_run_compiles_once(whole, traces):
+    assert whole[1]["rounds"] == 3
     assert traces == {"begin": 1, "fit": 1, "end": 1}
 
 
-def test_progress_tells_each_round(config, tmp_path):
-    told = Console(record=True, file=open(os.devnull, "w"), width=160)  # noqa: SIM115
-    run(dataclasses.replace(config, seeds=1), tmp_path / "run", False, told)
+def test_progress_tells_each_round(whole, told):
+    assert whole[1]["rounds"] == 3
     text = told.export_text()
     for words in ("round 0  0 samples selected", "round 3  120 samples selected", "T1", "entropy", "% relabelled"):
         assert words in text

@@ -8,9 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
 
 import jzsl.studies.domain_adaptation as domain_adaptation_module
 import jzsl.studies.generalized_settings as generalized_settings_module
+import jzsl.studies.hardness_conditions as hardness_conditions_module
 from jzsl.cli import main
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.sphere import overlap, two_on_a_sphere
@@ -19,13 +22,20 @@ from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
 from jzsl.evaluation.views import inductive
 from jzsl.hardness.angular import angles, avh
+from jzsl.hardness.correlation import Difference
 from jzsl.hardness.dynamics import dynamics
+from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.problem.transforms import MinMax, Unscaled
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
+from jzsl.self_training.sths import STHS
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
+from jzsl.studies.hardness_correlation import Lead, _Scored, answer, hardness_correlation, lead
+from jzsl.studies.harness import Harness
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere_surface
 from jzsl.studies.study import StudySetup, write
@@ -171,6 +181,53 @@ def test_a_model_without_errors_makes_the_answer_undefined(problem, tmp_path):
     write("Which?", result, tmp_path / "again", {})
 
 
+def test_p_values_of_the_bases_are_corrected_for_their_number():
+    """Holm's method makes 0.04 of both 0.03 and 0.02, and 0.06 of 0.03 and 0.04; undefined ones do not count."""
+
+    def with_p(*p_values):
+        """Leads of 2 or more standard errors with these probabilities; NaN: undefined."""
+        return {
+            f"base {number}": Lead(0.5, 0.4, Difference(2.2, p), Difference(1, 0.3), None if np.isnan(p) else (0, 0.2))
+            for number, p in enumerate(p_values)
+        }
+
+    held = answer(with_p(0.03, 0.02))
+    assert "holds here" in held
+    assert held.count("p = 0.04, Holm-corrected for 2 bases") == 2
+    not_held = answer(with_p(0.03, 0.04))
+    assert "does NOT hold here" in not_held
+    assert not_held.count("p = 0.06, Holm-corrected for 2 bases") == 2
+    alone = answer(with_p(0.03, np.nan))
+    assert "is undefined here" in alone
+    assert "p = 0.03;" in alone
+    assert "corrected" not in alone
+    assert "holds here" in answer(with_p(0.03))
+    behind = with_p(0.001)
+    behind["base 1"] = behind["base 0"]._replace(test=Difference(-3, 0.003))
+    assert "does NOT hold here" in answer(behind)
+
+
+def test_the_lead_of_a_base_is_the_test_on_its_means_over_seeds(random):
+    """Two seeds whose coefficients and test come from SciPy's ranks and the formula of Meng, Rosenthal and Rubin."""
+    frequency = random.normal(size=(2, 60))
+    avh, confidence = (-frequency + noise * random.normal(size=(2, 60)) for noise in (0.4, 1.5))
+    found = lead(avh, confidence, frequency)
+
+    def spearman(a, b):
+        ranks = rankdata(a, axis=1), rankdata(b, axis=1)
+        return np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(*ranks, strict=True)])
+
+    r, between = [-spearman(of, frequency) for of in (avh, confidence)], spearman(avh, confidence)
+    square = (r[0] ** 2 + r[1] ** 2) / 2
+    h = (1 - (1 - between) / (2 * (1 - square)) * square) / (1 - square)
+    z = (np.arctanh(r[0]) - np.arctanh(r[1])) * np.sqrt(57 / (2 * (1 - between) * h * (1 + square / 2)))
+    assert (found.avh, found.confidence) == pytest.approx(r)
+    assert found.test.z == pytest.approx(z)
+    assert found.interval is not None
+    assert found.interval[0] < r[0] - r[1] < found.interval[1]
+    assert lead(avh, np.ones((2, 60)), frequency).interval is None
+
+
 def test_settings_table_has_every_selection_in_both_settings(monkeypatch):
     def few(*arguments, **settings):
         every = selections(*arguments, **settings)
@@ -225,3 +282,32 @@ def test_studies_on_the_command_line(tmp_path, capsys):
     assert main(["study", "hardness-correlation", "--frequency", str(frequency), "--out", str(tmp_path / "x")]) == 2
     assert "expected a .npy file of 1797 numbers" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_hardness_conditions_compares_selections_draw_by_draw(monkeypatch):
+    """Every variant sees the same draws; the table's gains and its p are those of the values."""
+    problem = LinearGaussian(classes=12, unseen=2, samples_per_class=20, features=8, semantics=4, latents=2).load()
+    some = {"base": STHS(0), "RS": STHS(2, RandomSampling()), "confidence": STHS(2, TopConfidence())}
+    some |= {f"CFBS {share}": STHS(2, CFBS(share)) for share in (0.3, 0.5, 0.8)} | {
+        "confidence on mass, averaged": STHS(0)
+    }
+    monkeypatch.setattr(hardness_conditions_module, "_variants", lambda rounds, prior: some)
+    steps = []
+    setup = setup_with(problem, bases={"eszsl": ESZSL()}, epochs=1, progress=steps.append)
+    result = hardness_conditions_module.hardness_conditions(setup)
+    assert len(steps) == 3 * len(some)
+    table = {row["group"]: [float(value) for value in row["values"].split()] for row in result.rows}
+    harness = Harness(setup, ESZSL(), unlabelled=True)
+    for number, draw in enumerate(problem.validation_draws(3)):
+        alone = harness.on(draw)
+        scores = alone.scores(alone.trained(number))
+        assert table["base"][number] == pytest.approx(alone.t1(scores.argmax(1)), abs=0.01)
+    assert table["confidence on mass, averaged"] == table["base"]
+    for row in result.rows:
+        values = table[row["group"]]
+        assert row["gain"] == pytest.approx(np.mean(values) - np.mean(table["base"]), abs=0.02)
+        assert (row["p"] == "") == (row["group"] in ("base", "RS") or np.ptp(np.subtract(values, table["RS"])) == 0)
+    assert "base of" in result.answer
+    figure = Figure()
+    result.draw(figure)
+    assert len(figure.axes) == 1

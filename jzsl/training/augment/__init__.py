@@ -1,0 +1,1 @@
+"""Augmentations of minibatches of images: pure functions of a key, inside the compiled epoch."""

@@ -1,0 +1,54 @@
+"""What makes a kept stage another one: its data, a stage before it, its seed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jzsl.config import Experiment, Stage, Train
+from jzsl.data.digits_images import DigitImages
+from jzsl.driver.plan import Item
+from jzsl.driver.stages import StageStore
+from jzsl.driver.trainer import Trainer
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.tasks.adaptation import Adaptation
+
+METHOD = ImageClassifier(SmallCNN((2,)))
+EXPERIMENT = Experiment(
+    DigitImages(), METHOD, Train(epochs=1), (Adaptation(),), seeds=1,
+    stages=(Stage("first", METHOD, 1), Stage("second", METHOD, 1)),
+)  # fmt: skip
+SECOND = Item("final", "second", (0,))
+
+
+def longer_first(experiment, problem):
+    return dataclasses.replace(experiment, stages=(Stage("first", METHOD, 2), experiment.stages[1])), problem
+
+
+def other_data(experiment, problem):
+    return experiment, dataclasses.replace(problem, samples=255 - problem.samples)
+
+
+def untouched(experiment, problem):
+    return experiment, problem
+
+
+@pytest.mark.parametrize(
+    ("change", "item", "told"),
+    [
+        (longer_first, SECOND, "another stage, so it is trained (stages: "),
+        (other_data, SECOND, "another stage, so it is trained (data: "),
+        (untouched, Item("final", "second", (0, 1)), "stage-final-second-seed-1: no such stage, so it is trained"),
+    ],
+    ids=["another stage before it", "other data", "another seed"],
+)
+def test_another_stage_is_trained(tmp_path, change, item, told):
+    """The trainer of a stage that is not taken is not asked."""
+    problem, warnings, trainer = EXPERIMENT.load(), [], Trainer.__new__(Trainer)
+    StageStore(tmp_path / "one", EXPERIMENT, problem, None).keep(SECOND, trainer, {"a": np.ones((1, 3))})
+    experiment, problem = change(EXPERIMENT, problem)
+    store = StageStore(tmp_path / "two", experiment, problem, tmp_path / "one", warnings.append)
+    assert store.take(item, trainer) is None
+    assert len(warnings) == 1
+    assert told in warnings[0]
