@@ -90,7 +90,7 @@ class Experiment:
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
     best H on validation classes after inductive training"""
     transform: TransformConfig = MinMax()
-    """of the samples, fitted on the training samples"""
+    """of the samples, fitted on those of the view, in self-training unlabelled ones too; labels are of training ones"""
     seeds: int = 5
     """number of seeds 0, 1, ... to run"""
     parallel_seeds: int | None = None

@@ -114,6 +114,7 @@ def run(
             result = summary(experiment, problem, driver.record, plan.lengths, plan.final.view.setting)
             result = {**result, "data": header["data"], "versions": header["versions"]}
             if is_first():
+                write_json(out / "result.json", result)  # a diagnosis that fails costs no result
                 result |= judged_names(experiment, problem, plan.final.view, out)
                 if (doubt := doubts(result)) is not None:
                     _warn(console, doubt)

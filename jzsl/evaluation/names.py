@@ -75,6 +75,8 @@ def judge_names(
     """
     means = pool_of_means(pool, classes)
     member = np.isin(label, unseen)
+    if not member.any():
+        return Names(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), pairs_told_apart(means, classes))
     named, column, count = np.unique(label[member], return_inverse=True, return_counts=True)
     support = np.asarray(inductive_support(means, classes, unseen, x[member]))
     of_name = support[np.arange(len(column)), np.searchsorted(np.sort(unseen), named)[column]]

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jzsl.errors import InputError
 from jzsl.training.minibatch import labelled, scaled
 from jzsl.types import ClassTable, Pool
 
@@ -35,6 +36,8 @@ class Members(NamedTuple):
 
 def members(pool: Pool, classes: ClassTable) -> Members:
     """The members of each class; absent and unlabelled samples have no mass."""
+    if pool.x.ndim != 2:
+        raise InputError(f"samples: shape {pool.x.shape[1:]} found, but class means are of feature vectors")
     pool = labelled(pool)
     present = (jnp.asarray(pool.w) > 0)[:, None]
     label = jax.nn.one_hot(pool.y, classes.count) if pool.soft is None else jnp.asarray(pool.soft)

@@ -111,6 +111,12 @@ def empty_classes(labels: np.ndarray, names: tuple[str, ...]) -> Iterator[str]:
         yield f"labels: class {names[empty[0]]!r}{more} no samples"
 
 
+def empty_semantics(semantics: np.ndarray | None, unseen: int) -> Iterator[str]:
+    """A warning where class semantics have one dimension per class: they say nothing about unseen classes."""
+    if unseen and semantics is not None and np.array_equal(semantics, np.eye(*semantics.shape)):
+        yield "semantics: one dimension per class, which says nothing about unseen classes; expected descriptions"
+
+
 def lost_digits(samples: np.ndarray, observed: np.ndarray | None) -> Iterator[str]:
     """A warning where a feature's offset is so large that float32 has few numbers between its least and its greatest
     value."""

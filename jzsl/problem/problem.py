@@ -15,6 +15,7 @@ from jzsl.problem.checks import (
     class_errors,
     domain_errors,
     empty_classes,
+    empty_semantics,
     label_errors,
     lost_digits,
     sample_errors,
@@ -120,6 +121,7 @@ class Problem:
         """What makes results doubtful but not impossible, one sentence each. Reads all samples."""
         return (
             *empty_classes(self.labels, self.class_names),
+            *empty_semantics(self.semantics, len(self.splits.test_unseen)),
             *lost_digits(self.samples, self.observed),
         )
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Int, Shaped
 from sklearn.covariance import ledoit_wolf
 
 from jzsl.errors import InputError
-from jzsl.problem.transforms import Transform, Unscaled
+from jzsl.problem.transforms import Transform
 from jzsl.types import UNLABELLED
 
 
@@ -41,10 +41,11 @@ class Whitened:
         Raises:
             InputError: if samples are not vectors, or none has a label.
         """
-        if samples.dtype == np.uint8:
-            return Unscaled().fit(samples)
-        if samples.ndim != 2:
-            raise InputError(f"transform: samples of shape {samples.shape[1:]} found, Whitened expects feature vectors")
+        if samples.ndim != 2 or samples.dtype == np.uint8:
+            raise InputError(
+                f"transform: samples of shape {samples.shape[1:]} and type {samples.dtype} found, "
+                "Whitened expects feature vectors"
+            )
         known = np.zeros(0, int) if labels is None else np.flatnonzero(labels != UNLABELLED)
         if not len(known):
             raise InputError("transform: no labelled samples found, Whitened expects some")

@@ -82,7 +82,7 @@ def features(arguments: list[str]) -> int:
     with console.status("reading the network"):
         network = network_of(options.network, options.weights)
         shape = len(images.names), dimensions(network)
-    if _complete(options, network, shape):
+    if _complete(options, network, shape, source):
         print(f"{options.out}: complete already")
         return 0
     size = batch_size(options.batch_size)
@@ -142,10 +142,15 @@ def _pictures(options: FeaturesOptions) -> tuple[Encoded, EncodedProblem | None,
     return problem.images, problem, problem.provenance.origin
 
 
-def _complete(options: FeaturesOptions, network: FeatureNetwork, shape: tuple[int, int]) -> bool:
+def _complete(options: FeaturesOptions, network: FeatureNetwork, shape: tuple[int, int], source: str) -> bool:
     """Whether the folder holds these features already; raises an InputError if it holds others."""
     path = record_path(options.out / f"{network.extraction.network}.mat")
     record = read_feature_record(path, shape)
     if record is not None and record.extraction != network.extraction:
         raise InputError(f"{path}: features of {record.extraction.words} found, now {network.extraction.words}")
+    if record is not None and record.source != source:
+        raise InputError(f"{path}: features of {record.source} found, now of {source}; choose another --out")
+    given = [name for name in ("semantics", "unseen", "target", "backbone") if getattr(options, name, None) is not None]
+    if record is not None and given:
+        raise InputError(f"{given[0]}: given, but {options.out} is complete; choose another --out")
     return record is not None

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jzsl.cosine import unit
+from jzsl.errors import InputError
 
 _QUERIES = 256
 
@@ -27,6 +28,8 @@ def neighbour_graph(x: Float[Array, "m d"], neighbours: int) -> NeighbourGraph:
 
     Similarities are taken for 256 samples at a time, so memory is 256 m.
     """
+    if x.ndim != 2:
+        raise InputError(f"samples: shape {x.shape[1:]} found, but a neighbour graph is of feature vectors")
     count = min(neighbours, len(x) - 1)
     directions = unit(x)
 
