@@ -50,10 +50,8 @@ def scores_of(method, key, pool, classes, view, candidates, epochs=2):
     return np.asarray(jax.jit(method.logits)(predictor, pool.x[:40], candidates)), metrics
 
 
-@pytest.mark.parametrize("vectorised", [False, True])
-@pytest.mark.parametrize("replicas", [1, 3])
-@pytest.mark.parametrize("task", [ZSL(), GZSL()])
-@pytest.mark.parametrize("name", ["s2v", "abp"])
+@pytest.mark.parametrize(("replicas", "vectorised"), [(1, False), (3, False), (3, True)])
+@pytest.mark.parametrize(("name", "task"), [("s2v", ZSL()), ("abp", GZSL())])
 def test_scores_are_the_mean_of_separate_trainings(pool, classes, view, monkeypatch, name, task, replicas, vectorised):
     """Each with a key of its own; on accelerators vectorised, on CPUs one after another."""
     candidates = jnp.asarray(view.unseen if task == ZSL() else np.arange(8))
