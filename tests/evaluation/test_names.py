@@ -71,6 +71,14 @@ def test_groups_without_samples_and_samples_of_other_classes_are_left_out():
     assert (names.suspicion < 0.75).all()
 
 
+def test_no_group_at_all_is_no_error():
+    """As in a strict run whose samples are all predicted as seen classes."""
+    pool, classes, x, label = world()
+    names = judge_names(pool, classes, UNSEEN, x, np.zeros_like(label))
+    assert not len(names.classes)
+    assert not len(names.doubtful)
+
+
 def test_few_seen_classes_judge_nothing():
     pool, classes, x, label = world()
     pool = pool._replace(w=(pool.y < 3).astype(np.int32))

@@ -212,6 +212,11 @@ def test_a_finished_folder_is_left_alone(tiny, photos, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
     assert make(photos, tmp_path / "out", "--resume") == 0
     assert "complete already" in capsys.readouterr().out
+    assert make(photos, tmp_path / "out", "--resume", "--backbone", "disjoint") == 2
+    assert "choose another --out" in capsys.readouterr().err
+    other = photos.rename(photos.with_name("others"))
+    assert make(other, tmp_path / "out", "--resume") == 2
+    assert "choose another --out" in capsys.readouterr().err
     assert (tmp_path / "out" / "quarters.mat").read_bytes() == before
     (tmp_path / "weights.bin").write_bytes((2 * SCALES).tobytes())
     assert make(photos, tmp_path / "out", "--resume", "--weights", str(tmp_path / "weights.bin")) == 2

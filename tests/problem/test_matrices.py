@@ -155,7 +155,13 @@ def test_no_entry_is_missing_after_a_mixture(problem, random):
 @pytest.mark.parametrize(
     ("config", "samples", "labels", "message"),
     [
-        (Whitened(), np.zeros((4, 2, 2)), np.zeros(4, int), r"samples of shape \(2, 2\) found, Whitened expects"),
+        (
+            Whitened(),
+            np.zeros((4, 2, 2)),
+            np.zeros(4, int),
+            r"samples of shape \(2, 2\) and type float64 found, Whitened expects",
+        ),
+        (Whitened(), np.zeros((4, 2), np.uint8), np.zeros(4, int), "type uint8 found, Whitened expects"),
         (Whitened(), np.ones((4, 2)), None, "no labelled samples found"),
         (Whitened(), np.ones((4, 2)), np.full(4, UNLABELLED), "no labelled samples found"),
         (Whitened(), np.eye(4), np.arange(4), "samples of each class are all equal"),

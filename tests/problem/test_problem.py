@@ -285,3 +285,10 @@ def test_validation_draws_are_random_sets_of_seen_classes_of_one_size():
         assert not len(one.splits.test_seen)
     with pytest.raises(InputError, match="3 seen classes"):
         LinearGaussian(classes=5, unseen=2).load().validation_draws(2)
+
+
+def test_one_hot_semantics_are_warned_of_where_classes_are_unseen():
+    parts = arrays()
+    told = Problem(**{**parts, "semantics": np.eye(len(parts["class_names"]))}).warnings
+    assert any("one dimension per class" in warning for warning in told)
+    assert not any("one dimension" in warning for warning in Problem(**parts).warnings)
