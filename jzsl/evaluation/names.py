@@ -2,28 +2,26 @@
 
 Self-training divides unlabelled samples into groups and names each after a class. Compact groups that agree with their
 neighbours can still carry each other's names. The regressions of EXEM and of its reverse, trained on seen classes
-alone, say how well the class semantics support each name: their samples have not voted on it.
+alone, say how well the class semantics support each name: their samples have not voted on it. The regressions are those
+of `jzsl.methods.committee.Committee`, here in NumPy, for they take milliseconds and would take longer to compile.
 """
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Float, Int, Num
+from scipy.spatial.distance import cdist, pdist
 
-from jzsl.interfaces import Method
 from jzsl.methods.class_means import class_means
-from jzsl.methods.committee import Committee
-from jzsl.tasks.zsl import ZSL
-from jzsl.types import UNLABELLED, ClassTable, Pool
+from jzsl.types import ClassTable, Pool
 
 DOUBTFUL = 0.75
 """The suspicion from which on a name is called doubtful."""
 TOLD_APART = 0.75
 """The share of pairs of seen classes told apart below which names cannot be judged."""
-_PAIRS = 200
+_RIDGE, _SEMANTIC_WIDTH, _FEATURE_WIDTH, _SHARPNESS = 0.3, 0.5, 1.0, 1.5
+_PAIRS = 100
 _FEWEST_SEEN = 4
 
 
@@ -73,77 +71,108 @@ def judge_names(
         x: the unlabelled samples, transformed as the pool's are.
         label: the class that each is predicted as; samples predicted as other than `unseen` belong to no group.
     """
-    means = pool_of_means(pool, classes)
-    member = np.isin(label, unseen)
+    mean, present = (np.asarray(part) for part in class_means(pool, classes))
+    semantics, unseen, member = np.asarray(classes.required_semantics), np.sort(unseen), np.isin(label, unseen)
     if not member.any():
-        return Names(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), pairs_told_apart(means, classes))
+        told_apart = pairs_told_apart(mean[present], semantics[present])
+        return Names(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), told_apart)
     named, column, count = np.unique(label[member], return_inverse=True, return_counts=True)
-    support = np.asarray(inductive_support(means, classes, unseen, x[member]))
-    of_name = support[np.arange(len(column)), np.searchsorted(np.sort(unseen), named)[column]]
+    support = inductive_support(mean[present], semantics[present], x[member], semantics[unseen])
+    of_name = support[np.arange(len(column)), np.searchsorted(unseen, named)[column]]
     suspicion = np.bincount(column, -of_name, len(named)) / count / np.log(len(unseen))
-    return Names(named, count, suspicion, pairs_told_apart(means, classes))
-
-
-def pool_of_means(pool: Pool, classes: ClassTable) -> Pool:
-    """A sample for each class: the mean of the labelled ones; absent where a class has none. Regressions on class means
-    learn the same from it as from the pool."""
-    mean, present = class_means(pool, classes)
-    return Pool(mean, jnp.arange(classes.count), present.astype(jnp.int32))
+    return Names(named, count, suspicion, pairs_told_apart(mean[present], semantics[present]))
 
 
 def inductive_support(
-    means: Pool, classes: ClassTable, unseen: Int[np.ndarray, " u"], x: Num[np.ndarray, "m d"]
-) -> Float[Array, "m u"]:
-    """Log-probability of each name, in increasing order of the classes, for each sample, by a committee of EXEM and its
-    reverse that has learned the means of seen classes."""
-    method, unseen = Committee().build(ZSL()), np.sort(unseen)
-    unlabelled = Pool(x, np.full(len(x), UNLABELLED, np.int32), np.ones(len(x), np.int32))
+    means: Float[np.ndarray, "c d"],
+    semantics: Float[np.ndarray, "c a"],
+    x: Num[np.ndarray, "m d"],
+    names: Float[np.ndarray, "u a"],
+) -> Float[np.ndarray, "m u"]:
+    """Log-probability of each name for each sample.
 
-    @jax.jit
-    def support(means: Pool, unlabelled: Pool) -> Float[Array, "m u"]:
-        state = _fitted(method, means, classes)
-        predictor = method.predictor(state, unlabelled, classes, jnp.asarray(unseen))
-        return jax.nn.log_softmax(method.logits(predictor, unlabelled.x, jnp.asarray(unseen)))
+    Args:
+        means: of the classes that the regressions learn.
+        semantics: of these classes.
+        x: the samples.
+        names: semantics of the names.
+    """
+    forward, backward = regression_scores(means, semantics, x, names)
+    scores = _SHARPNESS * (forward / _spread(forward) + backward / _spread(backward)) / 2
+    scores = scores - scores.max(1, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
 
-    return support(means, unlabelled)
 
-
-def exchange_gains(means: Pool, classes: ClassTable, pairs: Int[np.ndarray, "p 2"]) -> Float[np.ndarray, " p"]:
+def exchange_gains(
+    means: Float[np.ndarray, "c d"], semantics: Float[np.ndarray, "c a"], pairs: Int[np.ndarray, "p 2"]
+) -> Float[np.ndarray, " p"]:
     """What exchanging the names of two classes would gain, by regressions that both are left out of.
 
     With S the 2 by 2 scores of the two means: S_01 + S_10 - S_00 - S_11, positive where the names look exchanged.
 
     Args:
-        means: a sample for each class, as `pool_of_means` makes them.
-        classes: the class table.
-        pairs: of classes that have samples.
+        means: of the classes.
+        semantics: of their names.
+        pairs: of rows.
     """
-    method = Committee().build(ZSL())
-
-    @jax.jit
-    def gains(means: Pool, pairs: Int[Array, "p 2"]) -> Float[Array, " p"]:
-        def gain(pair: Int[Array, " 2"]) -> Float[Array, ""]:
-            rest = means._replace(w=jnp.asarray(means.w).at[pair].set(0))
-            table = classes._replace(seen=jnp.asarray(classes.seen).at[pair].set(False))
-            predictor = method.predictor(_fitted(method, rest, table), rest, table, pair)
-            score = method.logits(predictor, jnp.asarray(means.x)[pair], pair)
-            return score[0, 1] + score[1, 0] - score[0, 0] - score[1, 1]
-
-        return jax.lax.map(gain, pairs)
-
-    return np.asarray(gains(means, jnp.asarray(pairs)))
+    means, semantics = (_rotated(rows) for rows in (means, semantics))
+    gains = []
+    for pair in pairs:
+        rest = np.delete(np.arange(len(means)), pair)
+        forward, backward = regression_scores(means[rest], semantics[rest], means[[*pair, *rest]], semantics[pair])
+        score = _SHARPNESS * (forward[:2] / _spread(forward[2:]) + backward[:2] / _spread(backward[2:])) / 2
+        gains.append(score[0, 1] + score[1, 0] - score[0, 0] - score[1, 1])
+    return np.array(gains)
 
 
-def pairs_told_apart(means: Pool, classes: ClassTable) -> float:
-    """`Names.told_apart`, over all pairs of classes with samples or, of many, over a fixed random choice."""
-    present = np.flatnonzero(np.asarray(means.w))
-    if len(present) < _FEWEST_SEEN:
+def _rotated(rows: Float[np.ndarray, "c p"]) -> Float[np.ndarray, "c q"]:
+    """The same lengths, angles and distances in as few dimensions as there are rows."""
+    triangular: Any = np.linalg.qr(rows.T.astype(np.float64), mode="r")
+    return triangular.T
+
+
+def pairs_told_apart(means: Float[np.ndarray, "c d"], semantics: Float[np.ndarray, "c a"]) -> float:
+    """`Names.told_apart`, over all pairs of classes or, of many, over a fixed random choice."""
+    if len(means) < _FEWEST_SEEN:
         return float("nan")
-    pairs = np.array(list(itertools.combinations(present, 2)), np.int32)
+    pairs = np.array(list(itertools.combinations(range(len(means)), 2)))
     if len(pairs) > _PAIRS:
         pairs = pairs[np.random.default_rng(0).choice(len(pairs), _PAIRS, replace=False)]
-    return float(np.mean(exchange_gains(means, classes, pairs) < 0))
+    return float(np.mean(exchange_gains(means, semantics, pairs) < 0))
 
 
-def _fitted(method: Method, means: Pool, classes: ClassTable) -> object:
-    return method.fit(method.init(jax.random.key(0), means, classes), means, classes, 1, 1)[0]
+def regression_scores(
+    means: Float[np.ndarray, "c d"],
+    semantics: Float[np.ndarray, "c a"],
+    x: Num[np.ndarray, "m d"],
+    names: Float[np.ndarray, "u a"],
+) -> tuple[Float[np.ndarray, "m u"], Float[np.ndarray, "m u"]]:
+    """Cosines of samples with predicted exemplars (EXEM), and of predicted semantics with names (its reverse); the
+    arguments are those of `inductive_support`."""
+    means = means.astype(np.float64)
+    origin, semantics, names = means.mean(0), _unit(semantics), _unit(names)
+    exemplar = _regressed(semantics, means, names, _SEMANTIC_WIDTH) - origin
+    z, middle = _unit(x - origin), semantics.mean(0)
+    predicted = _regressed(_unit(means - origin), semantics, z, _FEATURE_WIDTH)
+    return z @ _unit(exemplar).T, _unit(predicted - middle) @ _unit(names - middle).T
+
+
+def _regressed(
+    inputs: Float[np.ndarray, "c p"], targets: Float[np.ndarray, "c q"], at: Float[np.ndarray, "m p"], width: float
+) -> Float[np.ndarray, "m q"]:
+    """Kernel ridge regression; `width` is that of an RBF kernel in median distances."""
+    middle, distances = targets.mean(0), pdist(inputs)
+    median = np.median(distances) if distances.any() else 1.0
+    scale = 2 * (width * (median or 1.0)) ** 2
+    kernel, across = (np.exp(-cdist(points, inputs, "sqeuclidean") / scale) for points in (inputs, at))
+    return middle + across @ np.linalg.solve(kernel + _RIDGE * np.eye(len(inputs)), targets - middle)
+
+
+def _unit(rows: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n p"]:
+    rows = rows.astype(np.float64)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _spread(scores: Float[np.ndarray, "m u"]) -> float:
+    """The standard deviation, 1 where there is none."""
+    return float(scores.std()) or 1.0

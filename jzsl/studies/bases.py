@@ -12,6 +12,7 @@ from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
 from jzsl.interfaces import MethodConfig
+from jzsl.methods.committee import Committee
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
@@ -23,6 +24,7 @@ NAMED: dict[str, MethodConfig] = {
     "abp": Generative(ABP(), zsl_noise=False),
     "cvae": Generative(CVAE(latent=10), zsl_noise=False),
     "wgan": Generative(WGAN()),
+    "committee": Committee(),
     "supervised": Supervised(),
 }
 """Methods with the settings that the studies were made with."""

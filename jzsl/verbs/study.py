@@ -40,8 +40,8 @@ class StudyOptions:
     splits: str | None = None
     """xlsa17: the file of splits, without .mat"""
     base: tuple[str, ...] = ()
-    """the methods to study (by default the study's): s2v, abp, cvae, wgan, supervised, the class of any method or
-    generator such as eszsl, or a config file, whose method it is"""
+    """the methods to study (by default the study's): s2v, abp, cvae, wgan, committee, supervised, the class of any
+    method or generator such as eszsl, or a config file, whose method it is"""
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None

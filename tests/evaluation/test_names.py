@@ -1,12 +1,17 @@
-"""Judging the names of groups: names exchanged on purpose, and a second computation of the exchange in NumPy."""
+"""Judging the names of groups: names exchanged on purpose, and the regressions against those of the committee."""
 
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.evaluation.names import Names, exchange_gains, judge_names, pairs_told_apart, pool_of_means
-from jzsl.types import ClassTable, Pool
+from jzsl.evaluation.names import Names, exchange_gains, inductive_support, judge_names, pairs_told_apart
+from jzsl.methods.class_means import class_means
+from jzsl.methods.committee import Committee
+from jzsl.tasks.zsl import ZSL
+from jzsl.types import UNLABELLED, ClassTable, Pool
 
 SEEN, UNSEEN = 40, np.arange(40, 52)
 
@@ -93,39 +98,35 @@ def test_doubtful_names_come_worst_first():
     assert names._replace(told_apart=0.6).doubtful.tolist() == []
 
 
-@pytest.mark.parametrize("pair", [(2, 9), (17, 30)])
-def test_exchange_gain_against_numpy(pair):
+def test_exchange_gain_is_that_of_the_committee_trained_without_the_pair():
+    pair = (17, 30)
     pool, classes, _, _ = world()
-    x, y = np.asarray(pool.x, np.float64), np.asarray(pool.y)
-    means = np.stack([x[y == c].mean(0) for c in range(SEEN)])
-    s = classes.semantics / np.linalg.norm(classes.semantics, axis=1, keepdims=True)
-    rest = np.setdiff1d(np.arange(SEEN), pair)
-
-    def unit(v):
-        return v / np.linalg.norm(v, axis=1, keepdims=True)
-
-    def ridge(a, b, targets, width):
-        median = np.median([np.linalg.norm(p - q) for i, p in enumerate(a) for q in a[:i]])
-        k = [np.exp(-((v[:, None] - a[None]) ** 2).sum(-1) / (2 * (width * median) ** 2)) for v in (a, b)]
-        middle = targets.mean(0)
-        return middle + k[1] @ np.linalg.solve(k[0] + 0.3 * np.eye(len(a)), targets - middle)
-
-    origin = means[rest].mean(0)
-    exemplar = ridge(s[rest], s[list(pair)], means[rest], 0.5) - origin
-    direction, middle = unit(means - origin), s[rest].mean(0)
-    forward = unit(means - origin) @ unit(exemplar).T
-    semantics = ridge(direction[rest], direction, s[rest], 1.0)
-    backward = unit(semantics - middle) @ unit(s[list(pair)] - middle).T
-    score = 1.5 * (forward / forward[rest].std() + backward / backward[rest].std()) / 2
-    score = score[list(pair)]
+    means = class_means(pool, classes)
+    rest = Pool(means.mean, np.arange(52), np.asarray(means.present & ~np.isin(np.arange(52), pair), np.int32))
+    table = classes._replace(seen=rest.w > 0)
+    method = Committee().build(ZSL())
+    state, _ = method.fit(method.init(jax.random.key(0), rest, table), rest, table, 1, 1)
+    columns = jnp.array(pair)
+    score = method.logits(method.predictor(state, rest, table, columns), means.mean[columns], columns)
     expected = score[0, 1] + score[1, 0] - score[0, 0] - score[1, 1]
-    gain = exchange_gains(pool_of_means(pool, classes), classes, np.array([pair]))
+    gain = exchange_gains(np.asarray(means.mean)[:SEEN], classes.semantics[:SEEN], np.array([pair]))
     np.testing.assert_allclose(gain, [expected], rtol=2e-3)
+
+
+def test_support_is_the_softmax_of_the_inductive_committee():
+    pool, classes, x, _ = world()
+    means = class_means(pool, classes)
+    method = Committee().build(ZSL())
+    state, _ = method.fit(method.init(jax.random.key(0), pool, classes), pool, classes, 1, 1)
+    unlabelled = Pool(x, np.full(len(x), UNLABELLED), np.ones(len(x), np.int32))
+    predictor = method.predictor(state, unlabelled, classes, jnp.asarray(UNSEEN))
+    expected = jax.nn.log_softmax(method.logits(predictor, jnp.asarray(x), jnp.asarray(UNSEEN)))
+    support = inductive_support(np.asarray(means.mean)[:SEEN], classes.semantics[:SEEN], x, classes.semantics[SEEN:])
+    np.testing.assert_allclose(support, expected, atol=2e-3)
 
 
 def test_all_pairs_are_tried_where_they_are_few():
     pool, classes, _, _ = world()
-    pool = pool._replace(w=(pool.y < 6).astype(np.int32))
-    means = pool_of_means(pool, classes)
+    means, semantics = np.asarray(class_means(pool, classes).mean)[:6], classes.semantics[:6]
     pairs = np.array([(a, b) for a in range(6) for b in range(a)])
-    assert pairs_told_apart(means, classes) == pytest.approx(np.mean(exchange_gains(means, classes, pairs) < 0))
+    assert pairs_told_apart(means, semantics) == pytest.approx(np.mean(exchange_gains(means, semantics, pairs) < 0))

@@ -214,7 +214,7 @@ def test_a_finished_folder_is_left_alone(tiny, photos, tmp_path, capsys):
     assert "complete already" in capsys.readouterr().out
     assert make(photos, tmp_path / "out", "--resume", "--backbone", "disjoint") == 2
     assert "choose another --out" in capsys.readouterr().err
-    other = photos.rename(photos.with_name("others"))
+    other = shutil.copytree(photos, photos.with_name("others"))
     assert make(other, tmp_path / "out", "--resume") == 2
     assert "choose another --out" in capsys.readouterr().err
     assert (tmp_path / "out" / "quarters.mat").read_bytes() == before

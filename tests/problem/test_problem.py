@@ -20,7 +20,7 @@ def arrays():
     return {
         "samples": np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32),
         "labels": labels,
-        "semantics": np.eye(6),
+        "semantics": 2 * np.eye(6),
         "class_names": tuple("abcdef"),
         "splits": Splits(
             train=np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14]),
