@@ -32,12 +32,12 @@ CRITERIA = ("information", "frequency_entropy", "stability")
 class Grid:
     """The settings to try: all combinations. What the grid does not name stays as the experiment has it."""
 
-    rounds: tuple[int, ...] = (4,)
-    """T; 0 is the base alone, refined"""
+    rounds: tuple[int, ...] = ()
+    """T; 0 is the base alone, refined; none at all tries that of the experiment"""
     hard_class_fraction: tuple[float, ...] = (0.5, 0.7, 0.9)
     """K, as a share of the unseen classes; a selection without hard classes is tried once"""
     epochs: tuple[int, ...] = (3, 5, 10)
-    """epochs per round"""
+    """epochs per round; a closed form takes one"""
     selections: Annotated[tuple[SelectorConfig, ...], PartsIn("jzsl.self_training.selection")] = ()
     """selections; none tries that of the experiment"""
     refinements: Annotated[tuple[RefinerConfig | None, ...], PartsIn("jzsl.self_training.refinement")] = ()
@@ -49,7 +49,9 @@ class Grid:
     def __post_init__(self):
         for name in ("rounds", "hard_class_fraction", "epochs"):
             values = getattr(self, name)
-            if not values or not all(value > 0 or (name == "rounds" and value == 0) for value in values):
+            if (not values and name != "rounds") or not all(
+                value > 0 or (name == "rounds" and value == 0) for value in values
+            ):
                 raise InputError(f"grid.{name}: {values} found, expected positive numbers")
         if max(self.hard_class_fraction) > 1:
             raise InputError(
@@ -65,7 +67,7 @@ class Grid:
         return [
             [
                 replace(sths, rounds=rounds, selection=with_hard_classes(selection, share), refinement=refinement)
-                for rounds in self.rounds
+                for rounds in self.rounds or (sths.rounds,)
                 for share in (self.hard_class_fraction if hard_class_fraction(selection) is not None else (None,))
             ]
             for selection, refinement in families
@@ -125,10 +127,11 @@ def tune(
         )
     train = _together if batched or (batched is None and jax.default_backend() != "cpu") else _in_turn
     outcomes: list[tuple[GridPoint, list[list[_Outcome]]]] = []
+    epochs = (1,) if experiment.method.build(ZSL()).closed_form else grid.epochs
     for number, part in enumerate(problem.validation_folds(grid.folds), 1):
         where = f"fold {number} of {grid.folds}: "
         of_fold = _on_fold(
-            experiment, grid.settings(sths), part, grid.epochs, train, lambda text, at=where: progress(at + text)
+            experiment, grid.settings(sths), part, epochs, train, lambda text, at=where: progress(at + text)
         )
         for position, (setting, of_seeds) in enumerate(of_fold):
             if number == 1:

@@ -98,7 +98,12 @@ class DeployedModel(NamedTuple):
             )
         if not np.isfinite(semantics).all() or not semantics.any():
             raise InputError(f"class {name!r}: its semantics are all zero or not finite")
-        if self.new_class is None or self.head is None:
+        if self.head is None:
+            raise InputError(
+                f"class {name!r} cannot be added: this model's classifier is a program, not plain arrays; nearest "
+                "neighbours, prototypes and linear maps of semantics can add classes"
+            )
+        if self.new_class is None:
             raise InputError(
                 f"class {name!r} cannot be added: this model's classifier was trained on all its classes together; "
                 "nearest neighbours, prototypes and methods that map semantics can add classes"

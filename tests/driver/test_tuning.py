@@ -16,6 +16,7 @@ from jzsl.data.synthetic import LinearGaussian
 from jzsl.driver.load import load_namespace
 from jzsl.driver.tune import Grid, GridPoint, Trial, mutual_information, rank_correlations, tune
 from jzsl.errors import InputError
+from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.s2v import S2V
 from jzsl.self_training.priors.uniform import Uniform
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
@@ -24,6 +25,7 @@ from jzsl.self_training.selection.all import AllSamples
 from jzsl.self_training.selection.cfbs import CFBS
 from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.selection.random import RandomSampling
+from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.gzsl import GZSL
 from jzsl.verbs.parts import parse
@@ -210,3 +212,11 @@ def test_the_printed_command_runs_the_chosen_setting(tmp_path, capsys):
         seeds=1,
         self_training=STHS(2, PNCFBS(0.35, Uniform()), PortionSchedule(0.3, 0.1, 0.6), LabelPropagation(), warm=True),
     )
+
+
+def test_what_the_grid_does_not_name_stays_and_closed_forms_take_one_epoch():
+    assert [[point.rounds for point in family] for family in Grid().settings(STHS(7, TopConfidence()))] == [[7]]
+    problem = LinearGaussian(classes=14, unseen=3, samples_per_class=20, features=8, semantics=4).load()
+    experiment = Experiment(LinearGaussian(), ESZSL(), seeds=1, self_training=STHS(1, TopConfidence()))
+    trials = tune(experiment, problem, Grid(epochs=(3, 5)), lambda text: None)
+    assert [(trial.setting.epochs, trial.setting.self_training.rounds) for trial in trials] == [(1, 1)]
