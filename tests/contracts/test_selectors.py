@@ -97,7 +97,7 @@ def test_only_eligible_samples_are_selected(name):
     none_eligible = predictions._replace(eligible=jnp.zeros(SAMPLES, bool))
     assert int(select(SELECTORS[name], none_eligible, 0).multiplicity.sum()) == 0
     if name not in DRAWN:
-        alone = Predictions(*(jnp.asarray(part)[eligible] for part in predictions))
+        alone = jax.tree.map(lambda part: jnp.asarray(part)[eligible], predictions)
         np.testing.assert_array_equal(selected[eligible], select(SELECTORS[name], alone, n).multiplicity)
 
 

@@ -417,7 +417,6 @@ def test_progress_tells_each_round(whole, told):
 @pytest.mark.parametrize(
     ("change", "culprit"),
     [
-        ({"train": Train()}, "train.epochs: None"),
         ({"tasks": (ZSL(), GZSL()), "self_training": STHS(strict=True)}, "tasks: zsl, gzsl"),
         ({"tasks": (ZSL(), Adaptation())}, "tasks: zsl, adaptation"),
         ({"calibration": True}, "calibration: given for the tasks zsl"),

@@ -236,7 +236,7 @@ def test_help_lists_the_names_and_the_options_of_a_part(own, capsys):
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for words in (
         "--self-training.selection AllSamples | CBST | CBSTAVH | CFBS | CRST | Own | PNCFBS",
-        "--self-training.selection.prior BBSE | Known | OwnPrior | Saerens | ThreeC | Uniform",
+        "--self-training.selection.prior BBSE | GroupUniform | Known | OwnPrior | Saerens | ThreeC | Uniform",
         "--self-training.refinement LabelPropagation | SphericalKMeans | None",
         "--method.generator ABP | CVAE | WGAN",
         "--self-training.selection.hard-class-fraction FLOAT",
