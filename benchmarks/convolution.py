@@ -165,10 +165,10 @@ def main(options: Options) -> None:
         case = CASES[name]
         times = []
         for side, channels, samples in layers(case):
-            found = layer_times(side, channels, samples, options.rounds)
-            times.append({"side": side, "channels": channels, **found})
+            measured = layer_times(side, channels, samples, options.rounds)
+            times.append({"side": side, "channels": channels, **measured})
             cells = [
-                f"{1e3 * found[f'chosen {part}']:.3g} ({1e3 * found[f'xla {part}']:.3g})"
+                f"{1e3 * measured[f'chosen {part}']:.3g} ({1e3 * measured[f'xla {part}']:.3g})"
                 for part in ("outputs", "image", "filters")
             ]
             flops = 18 * samples * (side * channels) ** 2

@@ -103,12 +103,12 @@ def main(options: Options) -> None:
             alone, _ = programs(methods[name].build(ZSL()), pool, classes)
             for count in options.counts:
                 ensemble = Ensemble(methods[name], count).build(ZSL())
-                found = measure(ensemble, alone, pool, classes, options.rounds)
-                ratios = [found[f"{part}_s"] / count / found[f"alone_{part}_s"] for part in ("epoch", "scores")]
-                rows.append({"size": size, "method": name, "replicas": count, **found, "ratios": ratios})
+                times = measure(ensemble, alone, pool, classes, options.rounds)
+                ratios = [times[f"{part}_s"] / count / times[f"alone_{part}_s"] for part in ("epoch", "scores")]
+                rows.append({"size": size, "method": name, "replicas": count, **times, "ratios": ratios})
                 table.add_row(
-                    size, name, str(count), f"{found['epoch_s']:.3g}", f"{ratios[0]:.2f}", f"{found['scores_s']:.3g}",
-                    f"{ratios[1]:.2f}", f"{found['compile_s']:.1f}", f"{found['bytes'] / 1e9:.2f}",
+                    size, name, str(count), f"{times['epoch_s']:.3g}", f"{ratios[0]:.2f}", f"{times['scores_s']:.3g}",
+                    f"{ratios[1]:.2f}", f"{times['compile_s']:.1f}", f"{times['bytes'] / 1e9:.2f}",
                 )  # fmt: skip
     Console().print(table)
     if options.out:

@@ -38,10 +38,10 @@ def judged_names(experiment: Experiment, problem: Problem, view: View, out: Path
     named = np.unique(np.concatenate([names.classes for names in of_seeds]))
     groups = []
     for index in named:
-        found = [
+        of_group = [
             (names.samples[i], names.suspicion[i]) for names in of_seeds for i in np.flatnonzero(names.classes == index)
         ]
-        samples, suspicion = np.mean(found, 0).tolist()
+        samples, suspicion = np.mean(of_group, 0).tolist()
         groups.append({"name": problem.class_names[index], "samples": samples, "suspicion": suspicion})
     first = of_seeds[0]
     return {

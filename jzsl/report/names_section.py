@@ -15,10 +15,10 @@ def names_section(run: RunArtifacts) -> str:
         return ""
     told = names["told_apart"]
     if told is None or told < TOLD_APART:
-        found = "" if told is None else f": of pairs of seen classes left out, {100 * told:.0f} % are told apart"
+        shown = "" if told is None else f": of pairs of seen classes left out, {100 * told:.0f} % are told apart"
         return (
             f'<p class="quiet">Whether groups have the right names cannot be judged on these data, whose semantics do '
-            f"not predict classes that regressions were not trained on{found}.</p>"
+            f"not predict classes that regressions were not trained on{shown}.</p>"
         )
     sentence = doubts(run.result) or f"No group's name is doubtful (suspicion {DOUBTFUL} or more)"
     groups = sorted(names["groups"], key=lambda group: -group["suspicion"])
