@@ -61,8 +61,8 @@ def test_the_error_is_that_of_the_difference_of_smoothed_values():
 def test_noise_is_that_of_one_evaluation_whatever_the_curve():
     random = np.random.default_rng(2)
     for curve in (FLAT, PEAK, 100 * (1 - np.exp(-EPOCHS))):
-        found = [noise(curve + 1.5 * random.standard_normal(50)) for _ in range(300)]
-        assert np.mean(found) == pytest.approx(1.5, rel=0.1)
+        estimates = [noise(curve + 1.5 * random.standard_normal(50)) for _ in range(300)]
+        assert np.mean(estimates) == pytest.approx(1.5, rel=0.1)
     assert noise(np.array([1.0, 5.0])) == 0
     assert noise(3.0 + 2.0 * EPOCHS) == pytest.approx(0)
 

@@ -59,10 +59,10 @@ def test_scores_of_a_round_are_those_of_each_seed_s_method_with_the_offset_once(
         scores, of_seeds = trainer.scores(states), []
         for number in range(2):
             predictor = method.predictor(trainer.model(states, number), view.pool, view.classes, view.unseen)
-            found = trainer.scoring.calibrated(scores.of(scores.predictors(number), number))["gzsl"]
-            expected = method.logits(predictor, x[: len(found)], candidates.classes) + 0.5 * candidates.open
-            np.testing.assert_allclose(found, expected, atol=1e-5)
-            of_seeds.append(found)
+            scored = trainer.scoring.calibrated(scores.of(scores.predictors(number), number))["gzsl"]
+            expected = method.logits(predictor, x[: len(scored)], candidates.classes) + 0.5 * candidates.open
+            np.testing.assert_allclose(scored, expected, atol=1e-5)
+            of_seeds.append(scored)
     finally:
         trainer.offset = 0.0
     assert np.abs(of_seeds[0] - of_seeds[1]).max() > 0.1

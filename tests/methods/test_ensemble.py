@@ -63,8 +63,8 @@ def test_scores_are_the_mean_of_separate_trainings(pool, classes, view, monkeypa
     if vectorised:
         monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     method = Ensemble(BASES[name], replicas).build(task)
-    found, metrics = scores_of(method, jax.random.key(4), pool, classes, view, candidates)
-    np.testing.assert_allclose(found, np.mean([scores for scores, _ in parts], 0), rtol=1e-3, atol=1e-3)
+    averaged, metrics = scores_of(method, jax.random.key(4), pool, classes, view, candidates)
+    np.testing.assert_allclose(averaged, np.mean([scores for scores, _ in parts], 0), rtol=1e-3, atol=1e-3)
     loss = np.mean([float(of_part["loss"]) for _, of_part in parts])
     assert float(metrics["loss"]) == pytest.approx(loss, rel=1e-3)
     if replicas > 1:
@@ -106,14 +106,14 @@ def test_replicas_take_turns_in_generating(pool, classes, count):
     key = jax.random.key(3)
     state = method.init(jax.random.key(0), pool, classes)
     semantics = jnp.asarray(classes.semantics)[jnp.arange(count) % 8]
-    found = method.sample(key, state, semantics)
-    assert found.shape == (count, 6)
+    generated = method.sample(key, state, semantics)
+    assert generated.shape == (count, 6)
     for r in range(min(3, count)):
         own = single.init(stream(jax.random.key(0), "replica", r), pool, classes)
         turns = -(-count // 3)
         rows = (np.arange(turns) * 3 + r) % count
         expected = single.sample(stream(key, "replica", r), own, semantics[rows])
-        np.testing.assert_allclose(found[r::3], expected[: len(found[r::3])], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(generated[r::3], expected[: len(generated[r::3])], rtol=1e-4, atol=1e-5)
 
 
 def test_a_class_that_a_replica_rules_out_is_out(pool, classes):
@@ -170,8 +170,8 @@ def test_exemplars_are_the_semantics_that_the_method_learns_from(pool, classes, 
     solved, _ = exem.fit(exem.init(key, pool, classes), pool, classes, 1, 1)
     table = ClassTable(unit(exem.predictor(solved, pool, classes, view.unseen).exemplar), classes.seen)
     expected, _ = scores_of(single, key, pool, table, view, candidates)
-    found, _ = scores_of(method, key, pool, classes, view, candidates)
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    averaged, _ = scores_of(method, key, pool, classes, view, candidates)
+    np.testing.assert_allclose(averaged, expected, rtol=1e-3, atol=1e-3)
     if single.sample is not None:
         assert method.sample is not None
         state = method.init(key, pool, classes)

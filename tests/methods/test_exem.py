@@ -76,8 +76,8 @@ def test_exem_is_the_closed_form(pool, classes, view, kernel, standardised):
         assert method.embedding is None
     else:
         scores = 10 * unit(z) @ unit(expected[candidates]).T
-    found = method.logits(predictor, jnp.float32(x[:10]), jnp.asarray(candidates))
-    np.testing.assert_allclose(found, scores, rtol=1e-3, atol=1e-3)
+    ours = method.logits(predictor, jnp.float32(x[:10]), jnp.asarray(candidates))
+    np.testing.assert_allclose(ours, scores, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kernel", [RBF(), RBF(0.4), Linear()])
