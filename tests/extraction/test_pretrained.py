@@ -7,6 +7,7 @@ import pytest
 
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.weights import installed_file, read_weights
+from jzsl.errors import InputError
 from jzsl.extraction.extract import extracted
 from jzsl.extraction.network import PACKAGE, network_of
 from jzsl.problem.problem import Backbone
