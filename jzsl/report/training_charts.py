@@ -108,10 +108,14 @@ def _progress(run: RunArtifacts) -> Chart:
 
 def _choice(run: RunArtifacts, choice: dict[str, Any]) -> Chart:
     epochs, smoothed, error = (np.array(choice[name]) for name in ("evaluated", "smoothed", "standard_error"))
-    headline = run.experiment.validated[0].headline
+    headline, fewest = run.experiment.validated[0].headline, run.experiment.train.min_steps
+    excluded = epochs[epochs * choice["steps"] / choice["epochs"] < fewest]
 
     def draw(figure):
         axes = figure.subplots()
+        if len(excluded):
+            label = f"under {fewest} steps"
+            axes.axvspan(epochs[0] - 0.5, excluded[-1] + 0.5, color="0.5", alpha=0.2, linewidth=0, label=label)
         axes.axvspan(choice["epochs"], choice["last"], color=COLOURS[2], alpha=0.15, linewidth=0)
         for number, curve in enumerate(choice["curves"]):
             label = "one evaluation" if number == 0 else None
@@ -122,7 +126,7 @@ def _choice(run: RunArtifacts, choice: dict[str, Any]) -> Chart:
             smoothed[epochs == choice["best"]] - error,
             ":",
             color=COLOURS[5],
-            label="best less one standard error",
+            label="best less its error",
         )
         mark = axes.axvline(choice["epochs"], color=COLOURS[2], linestyle="--", label="chosen")
         tip(mark, in_words(choice))
@@ -133,7 +137,7 @@ def _choice(run: RunArtifacts, choice: dict[str, Any]) -> Chart:
 
     caption = (
         f"{in_words(choice)}. The first epoch within one standard error of the best smoothed value was taken; the "
-        "error is that of their difference. Other classes may prefer another length."
+        "error is that of their difference. Grey: too short to be taken. Other classes may prefer another length."
     )
     return Chart("choice", "The choice of the number of epochs", caption, draw)
 
