@@ -14,11 +14,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.generators.back_propagation import Learned, Samples, infer, learn, learn_in_turn, step_stability, stored
+from jzsl.generators.generator import Generator
 from jzsl.generators.observation_noise import FixedNoise, ObservationNoiseConfig
-from jzsl.interfaces import Generator, LatentModel
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import MLP, GeneratorNet, GeneratorNetConfig, feature_size
 from jzsl.sampling.kernel import KernelConfig
+from jzsl.sampling.latent_model import LatentModel
 from jzsl.sampling.unadjusted import Unadjusted
 from jzsl.training.epochs import epoch_order, run_epochs
 from jzsl.training.minibatch import labelled, minibatch

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jzsl.classifiers.softmax import Linear, Softmax, softmax
 from jzsl.devices.mesh import over_data
 from jzsl.errors import InputError, require_positive
-from jzsl.interfaces import Generator
+from jzsl.generators.generator import Generator
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import MLP, GeneratorNet, feature_size
 from jzsl.nets.critic import CriticNet, critic
