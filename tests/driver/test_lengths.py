@@ -10,7 +10,7 @@ from rich.console import Console
 
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
-from jzsl.driver import runner
+from jzsl.driver.checkpoints import ProgressStore
 from jzsl.driver.choice import settled
 from jzsl.driver.events import Chosen
 from jzsl.driver.lengths import Lengths, in_words
@@ -122,7 +122,7 @@ def test_a_run_killed_before_or_after_the_choice_makes_the_same_one(tmp_path, mo
     experiment = dataclasses.replace(CHOSEN, self_training=STHS(rounds=1), seeds=1)
     whole = run(experiment, tmp_path / "whole", False, QUIET)
     validated = len(lines(tmp_path / "whole", "validation"))
-    save = runner.ProgressStore.save
+    save = ProgressStore.save
     for saves in (validated - 1, validated):
         count, out = [], tmp_path / f"run{saves}"
 
@@ -133,7 +133,7 @@ def test_a_run_killed_before_or_after_the_choice_makes_the_same_one(tmp_path, mo
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(runner.ProgressStore, "save", stop)
+            patch.setattr(ProgressStore, "save", stop)
             run(experiment, out, False, QUIET)
         assert {**run(experiment, out, True, QUIET), "duration_s": 0} == {**whole, "duration_s": 0}
         assert (out / "metrics.jsonl").read_text() == (tmp_path / "whole" / "metrics.jsonl").read_text()

@@ -16,7 +16,7 @@ from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
-from jzsl.driver import runner
+from jzsl.driver.checkpoints import ProgressStore
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
@@ -386,7 +386,7 @@ def test_run_reports_a_row_a_round(whole):
 @pytest.mark.parametrize("saves", [1, 2, 13])  # within a round, at its border, in the second seed
 def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkeypatch, saves):
     """Killed right after a checkpoint, within a round or at its border."""
-    save, out = runner.ProgressStore.save, tmp_path / "run"
+    save, out = ProgressStore.save, tmp_path / "run"
     count = []
 
     def stop(self, state, record):
@@ -396,7 +396,7 @@ def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkey
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runner.ProgressStore, "save", stop)
+        patch.setattr(ProgressStore, "save", stop)
         run(config, out, False, QUIET)
     result = run(config, out, True, QUIET)
     assert (out / "metrics.jsonl").read_text() == (whole[0] / "metrics.jsonl").read_text()
