@@ -1,20 +1,24 @@
-"""A supervised classifier of images: a network with batch normalisation, and class weights on its embedding."""
+"""A supervised classifier of images: a network with batch normalisation, and class weights on its features."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int, Key, Num
 
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
-from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables
+from jzsl.methods.losses import LossConfig, SoftmaxLoss
+from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
 from jzsl.nets.small_cnn import SmallCNN
-from jzsl.training.epochs import run_epochs
+from jzsl.training.augment.augment import AugmentConfig, Sequence
+from jzsl.training.augment.mixture import MixConfig
 from jzsl.training.minibatch import labelled, minibatch, scaled
+from jzsl.training.network_descent import Learning, descend_network
+from jzsl.training.optimizers.adam import Adam
+from jzsl.training.optimizers.optimizer import OptimizerConfig
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
@@ -23,14 +27,24 @@ class ImageClassifier:
     """A network and class weights, trained by cross-entropy on labelled samples."""
 
     network: NetworkConfig = SmallCNN()
-    """images to embeddings"""
-    learning_rate: float = 1e-3
-    """of Adam"""
+    """images to features"""
+    loss: LossConfig = SoftmaxLoss()
+    """the logits whose cross-entropy is minimised: SoftmaxLoss, AVHLoss"""
+    augment: AugmentConfig = Sequence()
+    """changes each training image at random; Sequence(parts=(...)) does several things in turn"""
+    mix: MixConfig | None = None
+    """composes training images and their labels: MixUp, CutMix, RICAP; None: they stay single"""
+    optimizer: OptimizerConfig = Adam()
+    """Adam, SGD, with a schedule of the learning rate"""
+    learned: tuple[str, ...] | None = None
+    """blocks of the network that learn, by how their names start, such as stage4; None: all"""
+    others: BatchNormPolicy = BatchNormPolicy.running
+    """batch normalisation in the other blocks"""
     batch_size: int = 64
     """samples of a minibatch"""
 
     def __post_init__(self):
-        require_positive(self, "learning_rate", "batch_size")
+        require_positive(self, "batch_size")
 
     def build(self, task: Task) -> Method:
         if task.unseen:
@@ -41,7 +55,7 @@ class ImageClassifier:
 
 
 class ImageClassifierState(NamedTuple):
-    """The network's variables, class weights, Adam's moments of both, base key and epochs done."""
+    """The network's variables, class weights, the optimizer's moments, base key and epochs done."""
 
     variables: Variables
     weights: Float[Array, "e c"]
@@ -58,25 +72,29 @@ class ImageClassifierPredictor(NamedTuple):
 
 
 def image_classifier(hyper: ImageClassifier) -> Method:
-    """Minimises -log softmax(e W)_y over the labelled samples, e the network's features.
+    """Minimises -sum_k y_k log p(k | x) over the labelled samples, y one-hot, soft labels or a mixture of either.
 
     Training normalises by each minibatch's statistics, padding left out; predictions by the running ones. `adopt`
     takes the network over from the stage before, running statistics included; class weights start anew.
     """
     network = hyper.network.build()
-    optimizer = optax.adam(hyper.learning_rate)
+    optimizer = hyper.optimizer.build()
+    logits_of, augment = hyper.loss.build(), hyper.augment.build()
+    mix = None if hyper.mix is None else hyper.mix.build()
+    learned = learned_blocks(network, hyper.learned)
+    policy = policies(network.blocks, learned, hyper.others)
 
     def embed(variables, x):
         return network.apply(variables, x, BatchNormPolicy.running, None)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ImageClassifierState:
-        variables = network.init(stream(key, "parameters"), scaled(jnp.asarray(pool.x[:1])))
-        outputs, _ = jax.eval_shape(embed, variables, scaled(pool.x[:1]))
+        image = scaled(jnp.asarray(pool.x[:1]))
+        variables = network.init(stream(key, "parameters"), image)
+        outputs, _ = jax.eval_shape(embed, variables, image)
         shape = (outputs.features.shape[-1], classes.count)
         weights = jax.random.normal(stream(key, "class weights"), shape) / jnp.sqrt(shape[0])
-        return ImageClassifierState(
-            variables, weights, optimizer.init((variables["params"], weights)), key, jnp.int32(0)
-        )
+        params, _ = split(variables["params"], learned)
+        return ImageClassifierState(variables, weights, optimizer.init((params, weights)), key, jnp.int32(0))
 
     def fit(
         state: ImageClassifierState,
@@ -85,34 +103,36 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[ImageClassifierState, Metrics]:
-        del classes, total
-        pool = labelled(pool)
+        pool, count = labelled(pool), classes.count
 
-        def loss(learned, variables, samples, valid):
-            params, weights = learned
+        def loss(learnable, variables, key, samples, valid):
+            params, weights = learnable
             x, _, y = minibatch(pool, samples)
-            outputs, variables = network.apply({**variables, "params": params}, x, BatchNormPolicy.train, valid)
-            entropy = optax.softmax_cross_entropy_with_integer_labels(outputs.features @ weights, y)
-            right = valid * (jnp.argmax(outputs.features @ weights, 1) == y)
-            return jnp.sum(valid * entropy) / hyper.batch_size, (variables, jnp.sum(right) / jnp.sum(valid))
+            target = jax.nn.one_hot(y, count) if pool.soft is None else jnp.asarray(pool.soft)[samples]
+            x = augment(stream(key, "augmentation"), x)
+            if mix is not None:
+                mixture = mix(stream(key, "mixture"), x, valid)
+                x, target = mixture.images, mixture.mixed(target)
+            variables = {**variables, "params": variables["params"] | params}
+            outputs, variables = network.apply(variables, x, policy, valid, key=stream(key, "dropout"))
+            logits = logits_of(Embedding(outputs.features, weights.T))
+            entropy = -jnp.sum(target * jax.nn.log_softmax(logits), 1)
+            right = valid * (jnp.argmax(logits, 1) == jnp.argmax(target, 1))
+            metrics = {
+                "loss": jnp.sum(valid * entropy) / jnp.sum(valid),
+                "training_accuracy": jnp.sum(right) / jnp.sum(valid),
+            }
+            return jnp.sum(valid * entropy) / hyper.batch_size, (variables, metrics)
 
-        def step(carry, key, samples, valid):
-            del key
-            variables, weights, moments = carry
-            learned = (variables["params"], weights)
-            (value, (variables, accuracy)), gradient = jax.value_and_grad(loss, has_aux=True)(
-                learned, variables, samples, valid
-            )
-            update, moments = optimizer.update(gradient, moments)
-            params, weights = jax.tree.map(jnp.add, learned, update)
-            metrics = {"loss": value * hyper.batch_size / jnp.sum(valid), "training_accuracy": accuracy}
-            return ({**variables, "params": params}, weights, moments), metrics
-
-        carry = (state.variables, state.weights, state.optimizer)
+        params, _ = split(state.variables["params"], learned)
+        learning = Learning((params, state.weights), state.variables, state.optimizer)
         key = stream(state.key, "training")
-        learned, metrics = run_epochs(step, carry, key, pool.w, state.epoch, epochs, hyper.batch_size)
-        variables, weights, moments = learned
-        return ImageClassifierState(variables, weights, moments, state.key, state.epoch + epochs), metrics
+        learning, metrics = descend_network(
+            loss, optimizer, learning, key, pool.w, state.epoch, epochs, total, hyper.batch_size
+        )
+        params, weights = learning.params
+        variables = {**learning.rest, "params": learning.rest["params"] | params}
+        return ImageClassifierState(variables, weights, learning.moments, state.key, state.epoch + epochs), metrics
 
     def predictor(
         state: ImageClassifierState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]
@@ -127,11 +147,19 @@ def image_classifier(hyper: ImageClassifier) -> Method:
     def logits(
         trained: ImageClassifierPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]
     ) -> Float[Array, "m k"]:
-        embedded = embedding(trained, x, candidates)
-        return embedded.x @ embedded.weights.T
+        return logits_of(embedding(trained, x, candidates))
 
     def adopt(key: Key[Array, ""], state: ImageClassifierState, earlier: Any) -> ImageClassifierState:
         del key
         return state._replace(variables=earlier.variables)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, adopt=adopt, batch_size=hyper.batch_size)
+    return Method(
+        init,
+        fit,
+        predictor,
+        logits,
+        embedding=embedding,
+        adopt=adopt,
+        takes_soft=True,
+        batch_size=hyper.batch_size,
+    )

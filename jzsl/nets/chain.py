@@ -7,10 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jzsl.keys import stream
-from jzsl.nets.network import BatchNormPolicy, Network, Outputs, Variables, as_float
-
-HEAD = "head"
-"""The key of the parameters of a network's own head."""
+from jzsl.nets.network import HEAD, BatchNormPolicy, Network, Outputs, Variables, as_float
 
 
 def chain(blocks: Mapping[str, nn.Module], classes: int | None) -> Network:

@@ -7,6 +7,11 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
+from jzsl.errors import InputError
+
+HEAD = "head"
+"""The key of the parameters of a network's own head."""
+
 Variables = dict[str, Any]
 """Collections: "params", which the optimizer changes, and others, such as the running statistics "batch_stats"."""
 
@@ -128,6 +133,20 @@ def as_float(x: Num[Any, "*s"]) -> Float[Array, "*s"]:
 def policies(blocks: tuple[str, ...], learned: tuple[str, ...], others: BatchNormPolicy) -> dict[str, BatchNormPolicy]:
     """`train` for the blocks whose names start with one of `learned`, `others` for the rest."""
     return {name: BatchNormPolicy.train if name.startswith(learned) else others for name in blocks}
+
+
+def learned_blocks(network: Network, learned: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The starts of names of the blocks that learn; None means all of them, the network's own head too.
+
+    Raises:
+        InputError: if one of them is the start of no block's name.
+    """
+    if learned is None:
+        return (*network.blocks, HEAD)
+    for start in learned:
+        if not any(name.startswith(start) for name in network.blocks):
+            raise InputError(f"learned: {start!r} found, expected starts of block names: {', '.join(network.blocks)}")
+    return learned
 
 
 def split(params: Variables, learned: tuple[str, ...]) -> tuple[Variables, Variables]:

@@ -9,8 +9,7 @@ from jaxtyping import Array, Float, Num
 
 from jzsl.data.weights import Weights
 from jzsl.errors import InputError
-from jzsl.nets.chain import HEAD
-from jzsl.nets.network import Network, Variables, as_float
+from jzsl.nets.network import HEAD, Network, Variables, as_float
 
 Layers = dict[tuple[str, ...], str]
 """The name in PyTorch of each layer, by its path in "params"."""

@@ -7,9 +7,9 @@ from flax import linen as nn
 
 from jzsl.data.weights import Weights
 from jzsl.nets.batch_norm import BatchNorm
-from jzsl.nets.chain import HEAD, chain
+from jzsl.nets.chain import chain
 from jzsl.nets.conv import Conv
-from jzsl.nets.network import Network, Variables
+from jzsl.nets.network import HEAD, Network, Variables
 from jzsl.nets.pretrained import ImageInput, Layers, from_torch
 from jzsl.nets.residual import BasicBlock, Bottleneck
 

@@ -20,6 +20,7 @@ from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
+from jzsl.training.optimizers.adam import Adam
 from tests.driver.test_runner import assert_same_run, stopping_after
 
 QUIET = Console(quiet=True)
@@ -27,7 +28,7 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def config() -> Experiment:
-    method = ImageClassifier(SmallCNN((8, 16)), learning_rate=1e-2)
+    method = ImageClassifier(SmallCNN((8, 16)), optimizer=Adam(1e-2))
     return Experiment(DigitImages(), method, Train(epochs=4, checkpoint_seconds=0), (Adaptation(),), seeds=2)
 
 
@@ -87,7 +88,7 @@ def test_stages_hand_their_variables_on(config, tmp_path):
 
     And a second run takes the stage from the folder of the first, with the same result.
     """
-    slow = dataclasses.replace(staged(config, learning_rate=1e-2), parallel_seeds=2)
+    slow = dataclasses.replace(staged(config, optimizer=Adam(1e-2)), parallel_seeds=2)
     result = run(slow, tmp_path / "staged", False, QUIET)
     plain = run(dataclasses.replace(slow, stages=()), tmp_path / "plain", False, QUIET)
     assert result["A"]["mean"] > plain["A"]["mean"] + 10
@@ -103,7 +104,7 @@ def test_stages_hand_their_variables_on(config, tmp_path):
 
 def test_warm_self_training_takes_a_stage_over(config, tmp_path):
     """Round 0 goes on from the stage: with a small learning rate one epoch is enough then."""
-    slow = dataclasses.replace(staged(config, learning_rate=5e-3), seeds=1)
+    slow = dataclasses.replace(staged(config, optimizer=Adam(5e-3)), seeds=1)
     rounds = dataclasses.replace(slow, self_training=STHS(rounds=1, warm=True))
     result = run(rounds, tmp_path / "rounds", False, QUIET)
     unstaged = run(dataclasses.replace(rounds, stages=()), tmp_path / "unstaged", False, QUIET)

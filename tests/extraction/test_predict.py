@@ -36,11 +36,12 @@ from jzsl.data.formats.picture import Reading
 from jzsl.data.image_folder import ImageFolder
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.training.optimizers.adam import Adam
 from jzsl.tasks.adaptation import Adaptation
 
 CONFIG = Experiment(
     ImageFolder(Path({root!r}), Reading(8, 10)),
-    ImageClassifier(SmallCNN((4,)), 1e-2),
+    ImageClassifier(SmallCNN((4,)), optimizer=Adam(1e-2)),
     Train(epochs=2),
     (Adaptation(),),
     seeds=1,

@@ -1,0 +1,1 @@
+"""Optimizers as parts of a configuration, whose learning rate follows a schedule."""
