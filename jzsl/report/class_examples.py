@@ -59,4 +59,4 @@ def class_examples(run: RunArtifacts, problem: Problem, ranked: Sequence[tuple[i
         f"Test samples at equally spaced ranks of hardness in their class, seed {run.result['seeds'][0]}. Frame: blue "
         f"if predicted correctly, orange if not; below it the predicted class.{left_out}"
     )
-    return Chart("class-examples", "Examples of classes", caption, draw, (4.9, 0.4 + 0.82 * len(shown)))
+    return Chart("class-examples", "Examples of classes", caption, draw, (4.5, 0.4 + 0.82 * len(shown)))
