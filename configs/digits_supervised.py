@@ -18,11 +18,11 @@ from jzsl.training.rates.step_decay import StepDecay
 CONFIG = Experiment(
     data=DigitImages(unseen=()),
     method=ImageClassifier(
-        network=Normalised(ResNet(blocks=(1, 1, 1), width=0.25)),
+        network=Normalised(ResNet(blocks=(1, 1), width=0.5)),
         augment=PaddedCrop(1),
         optimizer=SGD(0.1, nesterov=True, l2=5e-4, rate=StepDecay((0.3, 0.6, 0.8), 0.2)),
         batch_size=128,
     ),
     tasks=(Adaptation(),),  # test samples of seen classes, here of the same domain
-    train=Train(epochs=40),
+    train=Train(epochs=30),
 )
