@@ -83,7 +83,7 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     staged = {stage.name: _stage_programs(experiment, stage, programs) for stage in experiment.stages}
     for phase, part in phases.items():
         for stage in experiment.stages:
-            trainers[phase, stage.name] = _inductive(part, experiment, staged[stage.name], problem)
+            trainers[phase, stage.name] = _inductive(part, experiment, staged[stage.name], problem, scored=False)
         if phase == FINAL and experiment.self_training:
             trainers[phase, None] = self_trainer(part, experiment)
         else:
@@ -122,14 +122,19 @@ def _require_validation_samples(problem: Problem, experiment: Experiment) -> Non
 
 
 def _inductive(
-    problem: Problem, experiment: Experiment, programs: Programs, whole: Problem, tunes_offset: bool = False
+    problem: Problem,
+    experiment: Experiment,
+    programs: Programs,
+    whole: Problem,
+    tunes_offset: bool = False,
+    scored: bool = True,
 ) -> Trainer:
     capacity, size = len(whole.splits.train) + len(whole.splits.unlabelled), experiment.samples_per_block
     if size is not None and len(whole.splits.unlabelled):
         raise InputError("samples_per_block: given, but unlabelled samples are not taken in blocks; omit it")
     view = _view(problem, experiment, programs, capacity)
     blocks = None if size is None or size >= capacity else (size, capacity)
-    return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset)
+    return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset, scored=scored)
 
 
 def _view(problem: Problem, experiment: Experiment, programs: Programs, capacity: int) -> View:

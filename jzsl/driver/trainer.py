@@ -33,6 +33,7 @@ class Trainer:
         blocks: samples per block of a pool that stays on the host, and the capacity of another problem that shares the
             compilation; None: the whole pool is on the devices.
         tunes_offset: whether the metrics include the best calibration offset, for validation classes.
+        scored: whether `scores` will be called; stages are never scored, and their methods need not know classes.
 
     Attributes:
         bytes: memory that each device will need at most, by the compiler's count.
@@ -50,6 +51,7 @@ class Trainer:
         unlabelled: Task | None = None,
         blocks: tuple[int, int] | None = None,
         tunes_offset: bool = False,
+        scored: bool = True,
     ):
         if blocks is not None and programs.whole_pool:
             raise InputError("samples_per_block: given, but this method needs all samples at once")
@@ -64,12 +66,13 @@ class Trainer:
         self._classes, self._unseen = shapes((view.classes, view.unseen), whole(mesh))
         self._arrays_prepared = None if self._prepared is None else shapes(self._prepared, whole(mesh))
         self.scoring = Scoring(problem, view, experiment, programs, unlabelled, tunes_offset)
-        self.bytes = self._compile()
+        self.bytes = self._compile(scored)
         require_fit(self.bytes, experiment.memory_gb, self._suggestions(experiment))
         self._pool.load()
         self._classes, self._unseen = shared((view.classes, view.unseen), mesh)
         self._arrays_prepared = None if self._prepared is None else shared(self._prepared, mesh)
-        self.scoring.load()
+        if scored:
+            self.scoring.load()
         self.offset = 0.0
         self._predictor: Any = None
 
@@ -94,16 +97,20 @@ class Trainer:
             columns = column_offsets(value if is_seen.any() and not is_seen.all() else 0.0, is_seen)
             self._candidates = shared(candidates._replace(offset=columns), self.programs.mesh)
 
-    def _compile(self) -> int:
-        """Compiles all programs from shapes; returns the bytes of the largest, with the test samples."""
+    def _compile(self, scored: bool) -> int:
+        """Compiles all programs from shapes; returns the bytes of the largest, with the test samples if they are scored.
+
+        Classification comes first: a method without an answer to the task says so before training is compiled.
+        """
         states = self._placed(self._abstract((0,), self._pool.abstract))
         arguments = (self._pool.abstract, self._classes)
+        classification = self.scoring.compile(states, *arguments, self._unseen) if scored else []
         for program in (self.programs.begin, self.programs.end):
             if program is not None:
                 program.compile(states, *arguments, self._candidates)
         self.programs.fit.compile(states, *arguments, 1, 1)
-        programs = [*self.programs.of_rounds, *self.scoring.compile(states, *arguments, self._unseen)]
-        return max(program.bytes for program in programs) + self.scoring.query_bytes
+        programs = [*self.programs.of_rounds, *classification]
+        return max(program.bytes for program in programs) + (self.scoring.query_bytes if scored else 0)
 
     def _suggestions(self, experiment: Experiment) -> list[str]:
         """What would make the run need less memory."""

@@ -14,8 +14,10 @@ from jzsl.generators.wgan import WGAN
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.committee import Committee
 from jzsl.methods.generative import Generative
+from jzsl.methods.rotnet import RotNet
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
+from jzsl.nets.resnet import ResNet
 from jzsl.studies.runs import method_of_config
 
 GENERATORS = ("abp", "cvae", "wgan")
@@ -26,6 +28,7 @@ NAMED: dict[str, MethodConfig] = {
     "wgan": Generative(WGAN()),
     "committee": Committee(),
     "supervised": Supervised(),
+    "rotnet": RotNet(ResNet((1, 1, 1), 0.25)),
 }
 """Methods with the settings that the studies were made with."""
 

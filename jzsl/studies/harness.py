@@ -50,6 +50,10 @@ class Training:
         self._init: Any = jax.jit(self.method.init)
         self._fit: Any = jax.jit(self.method.fit)
 
+    def untrained(self, key: Any, pool: Pool, classes: ClassTable) -> State:
+        """The state before training."""
+        return self._init(key, pool, classes)
+
     def trained(self, key: Any, pool: Pool, classes: ClassTable, epochs: int) -> State:
         """The state after all epochs, in one call."""
         return self._fit(self._init(key, pool, classes), pool, classes, epochs, epochs)[0]
@@ -135,6 +139,10 @@ class Harness:
     def trained(self, seed: int, pool: Pool | None = None, classes: ClassTable | None = None) -> State:
         """The state after the setup's epochs."""
         return self._training.trained(self._key(seed), pool or self.pool, classes or self.classes, self._setup.epochs)
+
+    def untrained(self, seed: int) -> State:
+        """The state before training."""
+        return self._training.untrained(self._key(seed), self.pool, self.classes)
 
     def by_epoch(self, seed: int) -> Iterator[Epoch]:
         """The state after each of the setup's epochs."""
