@@ -111,7 +111,7 @@ def run(
                 driver.close()
                 for sink in every:
                     sink.close()
-            result = summary(experiment, problem, driver.record, plan.lengths, plan.final.view.setting)
+            result = summary(experiment, problem, driver.record, plan, plan.final.view.setting)
             result = {**result, "data": header["data"], "versions": header["versions"]}
             if is_first():
                 write_json(out / "result.json", result)  # a diagnosis that fails costs no result

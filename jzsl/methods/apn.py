@@ -227,7 +227,16 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         heads = earlier.heads if isinstance(earlier, APNState) else state.heads
         return state._replace(variables=earlier.variables, heads=heads)
 
-    return Method(init, fit, predictor, logits, embedding=embedding, adopt=adopt, batch_size=hyper.batch_size)
+    return Method(
+        init,
+        fit,
+        predictor,
+        logits,
+        embedding=embedding,
+        adopt=adopt,
+        batch_size=hyper.batch_size,
+        pretraining=network.pretraining,
+    )
 
 
 def _with(variables: Variables, params: Variables) -> Variables:

@@ -34,7 +34,7 @@ def bars(labels: np.ndarray, seed: int = 0, semantics: np.ndarray = SEMANTICS) -
 
 def problem(count: int = 96) -> tuple[Pool, ClassTable]:
     """A pool of images of the seen classes, and the table of all eight."""
-    labels = np.tile(SEEN, count // len(SEEN))
+    labels = np.arange(count) % len(SEEN)
     pool = Pool(jnp.asarray(bars(labels)), jnp.int32(labels), jnp.ones(count, jnp.int32))
     return pool, ClassTable(jnp.asarray(SEMANTICS), jnp.asarray(np.isin(np.arange(8), SEEN)))
 

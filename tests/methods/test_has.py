@@ -10,7 +10,7 @@ import pytest
 from jzsl.errors import InputError
 from jzsl.methods.adversarial_samples import AdversarialSamples, Terms, terms
 from jzsl.methods.apn import APN, Perturbation, attribute_prototype_network
-from jzsl.methods.attribute_prototypes import Attributes, attributes_of, log_probabilities
+from jzsl.methods.attribute_prototypes import Attributes, Pooling, attributes_of, log_probabilities
 from jzsl.methods.has import HAS
 from jzsl.nets.normalised import Normalised
 from jzsl.nets.small_cnn import SmallCNN
@@ -54,7 +54,7 @@ def measured(state, images):
 
 @pytest.fixture(scope="module")
 def perturbed(state, images):
-    def of(config: AdversarialSamples, pooling="average"):
+    def of(config: AdversarialSamples, pooling: Pooling = "average"):
         perturb = jax.jit(config.build(BASE.network.build(), pooling))
         y, semantics = jnp.asarray(LABELS), jnp.asarray(SEMANTICS)
         return perturb(state.variables, state.heads, images, y, semantics, PRESENT)
