@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Num
 
+from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
 from jzsl.types import ClassTable, Embedding, Head, Metrics, Pool, State
 
@@ -161,6 +162,7 @@ class Method(NamedTuple):
             of samples after another, with the state's entries of that block.
         batch_size: labelled samples of a learning step; None: an epoch is one step.
         closed_form: whether `fit` solves for its result and ignores the number of epochs.
+        pretraining: of the network that it starts from, if there is one.
     """
 
     init: Init
@@ -176,6 +178,7 @@ class Method(NamedTuple):
     whole_pool: bool = False
     batch_size: int | None = None
     closed_form: bool = False
+    pretraining: Pretraining | None = None
 
 
 @runtime_checkable
