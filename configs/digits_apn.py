@@ -1,0 +1,19 @@
+"""APN on the handwritten digits as 8 x 8 images with stroke semantics; digits 3, 5 and 6 have no labelled samples.
+
+jzsl run configs/digits_apn.py
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.digits_images import DigitImages
+from jzsl.methods.apn import APN
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.training.augment.augment import Sequence
+from jzsl.training.augment.crop import ReflectedTranslation
+from jzsl.training.optimizers.adam import Adam
+
+APN_OF_DIGITS = APN(
+    network=SmallCNN(channels=(32, 64)),
+    optimizer=Adam(1e-2, beta1=0.5),
+    augment=Sequence((ReflectedTranslation(1),)),
+)
+CONFIG = Experiment(data=DigitImages(), method=APN_OF_DIGITS, train=Train(epochs=30))
