@@ -4,8 +4,8 @@ jzsl run configs/cifar10_rotnet.py --data.path images_32x32_jpeg.npz
 
 The first two steps of the low-supervision thesis, chapter 6: RotNet for 200 epochs, then 100 epochs on labelled images,
 of stage4 and the class weights alone; blocks that stay normalise by the minibatch, their scales fixed. Settings are
-those of the thesis and of its authors' code, at full width, for accelerators. Nothing was chosen on test images. For two
-cores an eighth of the width and 1,000 images per class:
+those of the thesis and of its authors' code, at full width, for accelerators. Nothing was chosen on test images. For
+two cores an eighth of the width and 1,000 images per class:
 
 jzsl run configs/cifar10_rotnet.py --data PerClass --data.data ImageBytes --data.data.path images_32x32_jpeg.npz \
     --data.train 1000 --method.network.network.width 0.125 --stages.0.method.network.network.width 0.125 \

@@ -158,6 +158,4 @@ def rotation_accuracy(
 def _require_square(shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or shape[0] != shape[1]:
         found = " x ".join(map(str, shape))
-        raise InputError(
-            f"samples: of shape {found}, expected square images, height x width x channels"
-        )
+        raise InputError(f"samples: of shape {found}, expected square images, height x width x channels")
