@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.machine import alternate, copy, counts, describe, square_product
 from jzsl.generators.abp import ABP
-from jzsl.interfaces import GeneratorConfig
+from jzsl.generators.generator import GeneratorConfig
 from jzsl.types import ClassTable, Pool
 
 SIZES = {"digits": (18, 64, 10), "cub": (312, 2048, 200), "awa2": (85, 2048, 50), "sun": (102, 2048, 717)}

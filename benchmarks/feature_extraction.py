@@ -27,8 +27,8 @@ from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.weights import Weights, installed_file, read_weights
 from jzsl.devices.program import Program
 from jzsl.extraction.extract import batch_size, extracted
-from jzsl.extraction.network import PACKAGE, efficientnet_lite0
-from jzsl.nets.efficientnet_lite import INPUT, EfficientNetLite0, efficientnet_lite0_variables
+from jzsl.extraction.network import efficientnet_lite0
+from jzsl.nets.efficientnet_lite import INPUT, PACKAGE, EfficientNetLite0, efficientnet_lite0_variables
 from jzsl.nets.network import BatchNormPolicy
 
 MEANING = {

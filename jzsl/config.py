@@ -53,7 +53,10 @@ class Train:
             if value is not None and value < 1:
                 raise InputError(f"train.{name}: {value} found, expected at least 1")
         if self.epochs is not None and self.steps is not None:
-            raise InputError(f"train.steps: {self.steps} found beside {self.epochs} epochs, expected one of the two")
+            raise InputError(
+                f"train.steps: {self.steps} found beside train.epochs: {self.epochs}, expected one of the two; where a "
+                "config gives the other, add --train.epochs None or --train.steps None"
+            )
         if not self.checkpoint_seconds >= 0:
             raise InputError(f"train.checkpoint_seconds: {self.checkpoint_seconds} found, expected zero or more")
 

@@ -1,4 +1,4 @@
-"""The functions that the parts of the library exchange, as typed protocols, and the tuples that hold them.
+"""The functions of tasks, methods and classifiers as typed protocols, and the tuples that hold them.
 
 Whatever has several forms is a NamedTuple of such functions, made by the `build` of a frozen dataclass, so that a
 user's form is used like a built-in one. Every function is pure; its key comes first. Parameters are positional: a
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Num
 
+from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
 from jzsl.types import ClassTable, Embedding, Head, Metrics, Pool, State
 
@@ -161,6 +162,7 @@ class Method(NamedTuple):
             of samples after another, with the state's entries of that block.
         batch_size: labelled samples of a learning step; None: an epoch is one step.
         closed_form: whether `fit` solves for its result and ignores the number of epochs.
+        pretraining: of the network that it starts from, if there is one.
     """
 
     init: Init
@@ -176,6 +178,7 @@ class Method(NamedTuple):
     whole_pool: bool = False
     batch_size: int | None = None
     closed_form: bool = False
+    pretraining: Pretraining | None = None
 
 
 @runtime_checkable
@@ -183,75 +186,6 @@ class MethodConfig(Protocol):
     """A frozen dataclass of hyper-parameters that makes a method for a task."""
 
     def build(self, task: Task) -> Method: ...
-
-
-# Generators
-
-
-@runtime_checkable
-class Decode(Protocol):
-    def __call__(self, z: Float[Array, " z"], /) -> Float[Array, " d"]:
-        """g(C, z) of one class."""
-        ...
-
-
-class LatentModel(NamedTuple):
-    """p(x | class) of a generator by eq. 1 of the ABP paper: Z ~ N(0, I), X = g(C, Z) + N(0, sigma^2 I), one class.
-
-    Attributes:
-        decode: z[z] -> g(C, z)[d].
-        latents: number of latent factors.
-        sigma: standard deviation of the observation noise.
-    """
-
-    decode: Decode
-    latents: int
-    sigma: float | Float[Array, ""]
-
-
-@runtime_checkable
-class SampleGenerator(Protocol):
-    def __call__(
-        self, key: Key[Array, ""], state: Any, semantics: Float[Any, "m a"], noise: bool, /
-    ) -> Float[Array, "m *s"]:
-        """One sample for each row of semantics.
-
-        With `noise` they carry the observation noise of the model, where it has one; without, they are its mean given
-        the latents.
-        """
-        ...
-
-
-@runtime_checkable
-class MakeLatentModel(Protocol):
-    def __call__(self, state: Any, semantics: Float[Any, " a"], /) -> LatentModel:
-        """The model of one class."""
-        ...
-
-
-class Generator(NamedTuple):
-    """A model of p(x | class semantics).
-
-    Attributes:
-        init, fit, relabel, whole_pool, batch_size: as in `Method`.
-        sample: as its protocol says.
-        latent_model: for generators that have one, else None.
-    """
-
-    init: Init
-    fit: Fit
-    sample: SampleGenerator
-    relabel: Relabel = keep
-    latent_model: MakeLatentModel | None = None
-    whole_pool: bool = False
-    batch_size: int | None = None
-
-
-@runtime_checkable
-class GeneratorConfig(Protocol):
-    """A frozen dataclass of hyper-parameters that makes a generator."""
-
-    def build(self) -> Generator: ...
 
 
 # Classifiers

@@ -11,7 +11,7 @@ from jzsl.types import Candidates, ClassTable, Metrics, Pool, State
 
 
 @runtime_checkable
-class Init(Protocol):
+class InitProcedure(Protocol):
     """The state before the first round, a function of the key alone."""
 
     def __call__(
@@ -20,7 +20,7 @@ class Init(Protocol):
 
 
 @runtime_checkable
-class Begin(Protocol):
+class BeginRound(Protocol):
     """What happens to the state before the first epoch of a round."""
 
     def __call__(self, state: State, pool: Pool, classes: ClassTable, candidates: Candidates) -> State: ...
@@ -36,7 +36,7 @@ class FitRound(Protocol):
 
 
 @runtime_checkable
-class End(Protocol):
+class EndRound(Protocol):
     """What happens after the last epoch of a round: the next state, the predictor that was made for it, and metrics."""
 
     def __call__(
@@ -68,13 +68,13 @@ class Procedure(NamedTuple):
         rounds: how many rounds there are, each of as many epochs.
     """
 
-    init: Init
+    init: InitProcedure
     fit: FitRound | Fit
     model: Callable[[State], State]
     with_model: Callable[[State, State], State]
     pool: Callable[[State, Pool], Pool]
-    begin: Begin | None = None
-    end: End | None = None
+    begin: BeginRound | None = None
+    end: EndRound | None = None
     scores: Callable[[State], dict[str, Float[Array, "m k"]]] | None = None
     details: Callable[[State], dict[str, Array]] | None = None
     prepare: Prepare | None = None

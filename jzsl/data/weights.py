@@ -13,6 +13,7 @@ from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
 
 _TORCH = (".pth", ".pt", ".bin", ".tar")
+_KINDS = f".safetensors or PyTorch's {', '.join(_TORCH)}"
 
 
 class Weights(NamedTuple):
@@ -36,10 +37,10 @@ def read_weights(path: Path) -> Weights:
         InputError: if the file is missing, is of another kind or broken; safetensors needs its package.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file; expected the weights of a network, {_KINDS}")
     suffix = path.suffix.lower()
     if suffix != ".safetensors" and suffix not in _TORCH:
-        raise InputError(f"{path}: unknown kind of file {suffix!r}, expected .safetensors, {', '.join(_TORCH)}")
+        raise InputError(f"{path}: unknown kind of file {suffix!r}, expected {_KINDS}")
     tensors = _read_safetensors(path) if suffix == ".safetensors" else read_torch_file(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")

@@ -13,8 +13,10 @@ from rich.console import Console
 from jzsl.config import Experiment
 from jzsl.devices.processes import from_first
 from jzsl.driver.checkpoints import write_json
+from jzsl.driver.versions import versions
 from jzsl.errors import InputError, writing
-from jzsl.exchange import differences
+from jzsl.exchange import differences, encode
+from jzsl.problem.problem import Problem
 from jzsl.records import read_record
 
 PLACEMENT = ("parallel_seeds", "devices_per_seed", "memory_gb")
@@ -30,6 +32,17 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
     """
     parallel_seeds = from_first(lambda: saved(out)["parallel_seeds"] if resume else _require_new(out))
     return dataclasses.replace(experiment, parallel_seeds=experiment.parallel_seeds or parallel_seeds)
+
+
+def header_of(experiment: Experiment, problem: Problem) -> dict[str, Any]:
+    """What the config.json of a run holds: the experiment, the data and the versions."""
+    origin = problem.provenance
+    return {
+        "experiment": encode(experiment),
+        "parallel_seeds": experiment.replicas,
+        "data": {"name": origin.name, "origin": origin.origin, "hash": problem.hash},
+        "versions": versions(),
+    }
 
 
 def make(out: Path, header: dict[str, Any]) -> None:

@@ -18,6 +18,12 @@ def chooses_length(experiment: Experiment, method: Method) -> bool:
     return experiment.train.epochs is None and experiment.train.steps is None and not method.closed_form
 
 
+def fixed_epochs(experiment: Experiment, problem: Problem) -> int:
+    """Epochs of a training on all labelled samples of a problem, where the experiment fixes epochs or steps."""
+    method = experiment.method.build(experiment.tasks[0])
+    return Lengths.of(experiment, method, problem, None).final(ProgressRecord())
+
+
 @dataclass(frozen=True)
 class Lengths:
     """The lengths of a run's trainings.

@@ -10,6 +10,7 @@ from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.evaluation.views import View, view_of
+from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
 
 VALIDATION, FINAL = "validation", "final"
@@ -57,6 +58,12 @@ class Plan(NamedTuple):
     def final(self) -> Trainer:
         """The trainer whose scores are the result."""
         return self.trainers[FINAL, None]
+
+    @property
+    def pretraining(self) -> Pretraining | None:
+        """Of the network that the first method with one starts from, in the order of stages."""
+        methods = (method for trainer in self.trainers.values() for method in trainer.programs.methods.values())
+        return next((method.pretraining for method in methods if method.pretraining is not None), None)
 
     @property
     def bytes(self) -> int:

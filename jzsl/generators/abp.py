@@ -14,11 +14,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import require_positive
 from jzsl.generators.back_propagation import Learned, Samples, infer, learn, learn_in_turn, step_stability, stored
-from jzsl.generators.observation_noise import FixedNoise, ObservationNoiseConfig
-from jzsl.interfaces import Generator, LatentModel
+from jzsl.generators.generator import Generator
+from jzsl.generators.observation_noise import FixedNoise, ObservationNoise, ObservationNoiseConfig
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import MLP, GeneratorNet, GeneratorNetConfig, feature_size
 from jzsl.sampling.kernel import KernelConfig
+from jzsl.sampling.latent_model import LatentModel
 from jzsl.sampling.unadjusted import Unadjusted
 from jzsl.training.epochs import epoch_order, run_epochs
 from jzsl.training.minibatch import labelled, minibatch
@@ -97,6 +98,73 @@ class ABPState(NamedTuple):
     epoch: Int[Array, ""]
 
 
+class Alternation(NamedTuple):
+    """Algorithm 1 on the minibatches of a pool.
+
+    Attributes:
+        hyper: hyper-parameters.
+        scalars: those that a study may sweep.
+        net: the family of g.
+        noise: the observation noise of eq. 1.
+        optimizer: of theta.
+        pool: labelled samples.
+        classes: the class table.
+    """
+
+    hyper: ABP
+    scalars: Scalars
+    net: GeneratorNet
+    noise: ObservationNoise
+    optimizer: optax.GradientTransformation
+    pool: Pool
+    classes: ClassTable
+
+    def samples(self, indices: Int[Array, " b"], learned: Learned) -> Samples:
+        """The samples at `indices`."""
+        x, observed, y = minibatch(self.pool, indices)
+        sigma = self.noise.sigma(self.scalars.sigma, learned.variance, y)
+        return Samples(x, observed, y, self.classes.required_semantics[y], sigma)
+
+    def step_size(self, learned: Learned) -> Float[Array, ""]:
+        """s, shrunk by `step_decay` in every 1,000 learning steps done."""
+        if self.hyper.step_decay == 1:
+            return self.scalars.step_size
+        return self.scalars.step_size * self.hyper.step_decay ** (learned.optimizer.count / _DECAY_STEPS)
+
+    def step(
+        self, learned: Learned, key: Key[Array, ""], indices: Int[Array, " b"], valid: Float[Array, " b"]
+    ) -> tuple[Learned, Metrics]:
+        """Infers the latents of some minibatches together, then learns from each."""
+        kernel = self.hyper.kernel.build(self.step_size(learned))
+        samples, start = self.samples(indices, learned), learned.latents[indices]
+        latents, info = infer(key, kernel, self.net, learned.params, samples, start, self.hyper.langevin_steps)
+        learned = learned._replace(latents=stored(learned.latents, indices, valid, latents))
+        learned, loss = learn_in_turn(self.learning_step, learned, self.hyper.batch_size, indices, latents, valid)
+        share = valid / jnp.sum(valid)
+        chains = {name: jnp.sum(value.mean(1) * share) for name, value in info._asdict().items()}
+        return learned, {"loss": loss / jnp.sum(valid), **chains}
+
+    def learning_step(
+        self, learned: Learned, indices: Int[Array, " b"], latents: Float[Array, "b z"], valid: Float[Array, " b"]
+    ) -> tuple[Learned, Float[Array, ""]]:
+        """Learns from one minibatch."""
+        rate, samples = self.scalars.learning_rate, self.samples(indices, learned)
+        return learn(self.optimizer, rate, self.net, self.noise, learned, samples, latents, valid)
+
+    def stability(self, key: Key[Array, ""], learned: Learned) -> Float[Array, ""]:
+        """Of the Langevin step, at a few samples."""
+        order, used = epoch_order(key, self.pool.w)
+        some = order[:_STABILITY_SAMPLES]
+        valid, size = jnp.arange(len(some)) < used, self.step_size(learned)
+        kernel, samples = self.hyper.kernel.build(size), self.samples(some, learned)
+        return step_stability(kernel, size, self.net, learned.params, samples, learned.latents[some], valid)
+
+    def mean_sigma(self, learned: Learned) -> Float[Array, ""]:
+        """Of the observation noise, over the samples."""
+        sigma = self.noise.sigma(self.scalars.sigma, learned.variance, jnp.asarray(self.pool.y))
+        return jnp.sum(self.pool.w * sigma) / jnp.sum(self.pool.w)
+
+
 def abp(hyper: ABP) -> Generator:
     """The generator as pure functions: `init`, `fit` (algorithm 1 on minibatches) and `sample` (section 4.1).
 
@@ -117,51 +185,17 @@ def abp(hyper: ABP) -> Generator:
         variance = jnp.full(classes.count + 1, scalars.sigma**2)
         return ABPState(params, optimizer.init(params), PerSample(latents), variance, scalars, key, jnp.int32(0))
 
-    def step_size_at(scalars: Scalars, optimizer_state: Any) -> Float[Array, ""]:
-        """s, shrunk by `step_decay` in every 1,000 learning steps done."""
-        if hyper.step_decay == 1:
-            return scalars.step_size
-        return scalars.step_size * hyper.step_decay ** (optimizer_state.count / _DECAY_STEPS)
-
     def fit(
         state: ABPState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[ABPState, Metrics]:
         del total
-        pool, scalars = labelled(pool), state.scalars
         net = network(pool.x.shape[1])
-
-        def samples_at(indices, learned: Learned) -> Samples:
-            x, observed, y = minibatch(pool, indices)
-            sigma = noise.sigma(scalars.sigma, learned.variance, y)
-            return Samples(x, observed, y, classes.required_semantics[y], sigma)
-
-        def learning_step(learned: Learned, indices, latents, valid):
-            samples = samples_at(indices, learned)
-            return learn(optimizer, scalars.learning_rate, net, noise, learned, samples, latents, valid)
-
-        def step(learned: Learned, key, indices, valid):
-            kernel = hyper.kernel.build(step_size_at(scalars, learned.optimizer))
-            samples, start = samples_at(indices, learned), learned.latents[indices]
-            latents, info = infer(key, kernel, net, learned.params, samples, start, hyper.langevin_steps)
-            learned = learned._replace(latents=stored(learned.latents, indices, valid, latents))
-            learned, loss = learn_in_turn(learning_step, learned, hyper.batch_size, indices, latents, valid)
-            share = valid / jnp.sum(valid)
-            chains = {name: jnp.sum(value.mean(1) * share) for name, value in info._asdict().items()}
-            return learned, {"loss": loss / jnp.sum(valid), **chains}
-
+        alternation = Alternation(hyper, state.scalars, net, noise, optimizer, labelled(pool), classes)
         start = Learned(state.params, state.optimizer, state.latents.values, state.variance)
-        key, size = stream(state.key, "training"), hyper.batch_size * hyper.minibatches
-        learned, metrics = run_epochs(step, start, key, pool.w, state.epoch, epochs, size)
-
-        order, used = epoch_order(stream(state.key, "stability", state.epoch), pool.w)
-        some = order[:_STABILITY_SAMPLES]
-        valid, step_size = jnp.arange(len(some)) < used, step_size_at(scalars, learned.optimizer)
-        metrics["stability"] = step_stability(
-            hyper.kernel.build(step_size), step_size, net, learned.params, samples_at(some, learned),
-            learned.latents[some], valid,
-        )  # fmt: skip
-        sigma = noise.sigma(scalars.sigma, learned.variance, jnp.asarray(pool.y))
-        metrics["sigma"] = jnp.sum(pool.w * sigma) / jnp.sum(pool.w)
+        key, w, size = stream(state.key, "training"), alternation.pool.w, hyper.batch_size * hyper.minibatches
+        learned, metrics = run_epochs(alternation.step, start, key, w, state.epoch, epochs, size)
+        metrics["stability"] = alternation.stability(stream(state.key, "stability", state.epoch), learned)
+        metrics["sigma"] = alternation.mean_sigma(learned)
         after = learned._asdict() | {"latents": PerSample(learned.latents)}
         return state._replace(**after, epoch=state.epoch + epochs), metrics
 
@@ -182,10 +216,11 @@ def abp(hyper: ABP) -> Generator:
         sigma = noise.sigma_of_new_class(state.scalars.sigma, state.variance)
         return generated + sigma * jax.random.normal(stream(key, "noise"), generated.shape)
 
-    def relabel(key: Key[Array, ""], state: ABPState, changed: Bool[Array, " n"]) -> ABPState:
-        """Latents inferred under another class are of no use: those samples start again from the prior."""
-        latents = state.latents.values
-        fresh = jax.random.normal(key, latents.shape)
-        return state._replace(latents=PerSample(jnp.where(changed[:, None], fresh, latents)))
-
     return Generator(init, fit, sample, relabel, latent_model, batch_size=hyper.batch_size)
+
+
+def relabel(key: Key[Array, ""], state: ABPState, changed: Bool[Array, " n"]) -> ABPState:
+    """Latents inferred under another class are of no use: those samples start again from the prior."""
+    latents = state.latents.values
+    fresh = jax.random.normal(key, latents.shape)
+    return state._replace(latents=PerSample(jnp.where(changed[:, None], fresh, latents)))

@@ -12,11 +12,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.generators.observation_noise import ObservationNoise
-from jzsl.interfaces import Decode
 from jzsl.nets.conditional_generator import GeneratorNet
-from jzsl.sampling.chain import run
+from jzsl.sampling.chain import sample_chain
 from jzsl.sampling.info import Info
 from jzsl.sampling.kernel import Kernel, Potential
+from jzsl.sampling.latent_model import Decode
 from jzsl.sampling.stability import stability
 
 
@@ -86,7 +86,7 @@ def infer(
 
     def chain(key, z, preactivation, x, observed, sigma):
         energy = potential(lambda z: net.decode(params, preactivation, z), x, observed, sigma)
-        return run(key, kernel, z, energy, steps)
+        return sample_chain(key, kernel, z, energy, steps)
 
     keys, preactivation = jax.random.split(key, len(latents)), net.class_preactivation(params, samples.semantics)
     end, info = jax.vmap(chain)(keys, latents, preactivation, samples.x, samples.observed, samples.sigma)

@@ -15,10 +15,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jzsl.errors import InputError, require_positive
-from jzsl.interfaces import Generator, LatentModel
+from jzsl.generators.generator import Generator
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import MLP, GeneratorNetConfig, feature_size
 from jzsl.nets.encoder import Diagonal, encoder
+from jzsl.sampling.latent_model import LatentModel
 from jzsl.training.descent import descend
 from jzsl.training.minibatch import labelled, minibatch
 from jzsl.types import ClassTable, Metrics, Pool

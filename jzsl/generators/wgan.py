@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jzsl.classifiers.softmax import Linear, Softmax, softmax
 from jzsl.devices.mesh import over_data
 from jzsl.errors import InputError, require_positive
-from jzsl.interfaces import Generator
+from jzsl.generators.generator import Generator
 from jzsl.keys import stream
 from jzsl.nets.conditional_generator import MLP, GeneratorNet, feature_size
 from jzsl.nets.critic import CriticNet, critic
@@ -162,6 +162,68 @@ def generator_loss(
     return jnp.sum(valid * (classification * entropy - critic_score)) / len(y)
 
 
+class Game(NamedTuple):
+    """The two networks' steps on the minibatches of a pool.
+
+    Attributes:
+        hyper: hyper-parameters.
+        latent: number of latent factors.
+        net, critic_net: the families of generator and critic.
+        optimizer: of both.
+        class_scores: the classifier's scores of samples, one column per class.
+        x, y: labelled samples and their classes, zeros where an entry is not observed.
+        ends: cumulative multiplicities of the samples.
+        semantics, seen: of all classes.
+    """
+
+    hyper: WGAN
+    latent: int
+    net: GeneratorNet
+    critic_net: CriticNet
+    optimizer: optax.GradientTransformation
+    class_scores: Callable[[Float[Array, "b d"]], Float[Array, "b c"]]
+    x: Float[Array, "n d"]
+    y: Int[Array, " n"]
+    ends: Int[Array, " n"]
+    semantics: Float[Array, "c a"]
+    seen: Bool[Array, " c"]
+
+    def step(
+        self, learned: Learned, key: Key[Array, ""], indices: Int[Array, " b"], valid: Float[Array, " b"]
+    ) -> tuple[Learned, Metrics]:
+        """Some steps of the critic on minibatches of their own, then one of the generator."""
+        keys = jax.random.split(stream(key, "critic"), self.hyper.critic_steps)
+        learned, estimates = jax.lax.scan(self.step_of_critic, learned, keys)
+        value, gradient = jax.value_and_grad(self.loss_of_generator)(
+            learned.params, learned.critic, stream(key, "latents"), indices, valid
+        )
+        update, moments = self.optimizer.update(gradient, learned.optimizer)
+        params = optax.apply_updates(learned.params, update)
+        metrics = {"loss": value * self.hyper.batch_size / jnp.sum(valid), "wasserstein": estimates[-1]}
+        return learned._replace(params=params, optimizer=moments), metrics
+
+    def step_of_critic(self, learned: Learned, key: Key[Array, ""]) -> tuple[Learned, Float[Array, ""]]:
+        """On a minibatch drawn from the pool with replacement; also its estimate of the Wasserstein distance."""
+        size = (self.hyper.batch_size,)
+        draws = jax.random.randint(stream(key, "rows"), size, 0, jnp.maximum(self.ends[-1], 1))
+        indices = over_data(jnp.searchsorted(self.ends, draws, side="right"))
+        c = self.semantics[self.y[indices]]
+        generated = generate(stream(key, "latents"), self.net, learned.params, c, self.latent)
+        real, key = self.x[indices].astype(jnp.float32), stream(key, "mixing")
+        return critic_step(key, self.critic_net, self.optimizer, learned, real, generated, c, self.hyper.penalty)
+
+    def loss_of_generator(
+        self, params: Any, critic_params: Any, key: Key[Array, ""], indices: Int[Array, " b"], valid: Float[Array, " b"]
+    ) -> Float[Array, ""]:
+        """On generated samples of the minibatch's classes."""
+        y = self.y[indices]
+        c = self.semantics[y]
+        generated = generate(key, self.net, params, c, self.latent)
+        class_scores = self.class_scores(generated)
+        critic_score = self.critic_net.apply(critic_params, generated, c)
+        return generator_loss(critic_score, class_scores, y, self.seen, valid, self.hyper.classification)
+
+
 def wgan(hyper: WGAN) -> Generator:
     """The generator as pure functions; an epoch is as many generator steps as the pool has minibatches.
 
@@ -202,44 +264,24 @@ def wgan(hyper: WGAN) -> Generator:
         state: WGANState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[WGANState, Metrics]:
         del total
-        pool = labelled(pool)
-        x, y, seen = observed(pool), jnp.asarray(pool.y), jnp.asarray(classes.seen)
-        semantics = jnp.asarray(classes.required_semantics)
-        latent = latent_of(semantics.shape[1])
-        net = network(x.shape[1], semantics.shape[1])
-        ends = jnp.cumsum(jnp.asarray(pool.w))
-
-        def step_of_critic(learned: Learned, key) -> tuple[Learned, Float[Array, ""]]:
-            draws = jax.random.randint(stream(key, "rows"), (hyper.batch_size,), 0, jnp.maximum(ends[-1], 1))
-            indices = over_data(jnp.searchsorted(ends, draws, side="right"))
-            c = semantics[y[indices]]
-            generated, real = generate(stream(key, "latents"), net, learned.params, c, latent), x[indices]
-            return critic_step(
-                stream(key, "mixing"), critic_net, optimizer, learned, real.astype(jnp.float32), generated, c,
-                hyper.penalty,
-            )  # fmt: skip
-
-        def loss_of_generator(params, critic_params, key, indices, valid):
-            c = semantics[y[indices]]
-            generated = generate(key, net, params, c, latent)
-            class_scores = classifier.logits(state.classifier, generated, jnp.arange(len(semantics)))
-            critic_score = critic_net.apply(critic_params, generated, c)
-            return generator_loss(critic_score, class_scores, y[indices], seen, valid, hyper.classification)
-
-        def step(learned: Learned, key, indices, valid):
-            keys = jax.random.split(stream(key, "critic"), hyper.critic_steps)
-            learned, estimates = jax.lax.scan(step_of_critic, learned, keys)
-            value, gradient = jax.value_and_grad(loss_of_generator)(
-                learned.params, learned.critic, stream(key, "latents"), indices, valid
-            )
-            update, moments = optimizer.update(gradient, learned.optimizer)
-            params = optax.apply_updates(learned.params, update)
-            metrics = {"loss": value * hyper.batch_size / jnp.sum(valid), "wasserstein": estimates[-1]}
-            return learned._replace(params=params, optimizer=moments), metrics
-
+        pool, semantics = labelled(pool), jnp.asarray(classes.required_semantics)
+        features, dimensions = pool.x.shape[1], semantics.shape[1]
+        game = Game(
+            hyper,
+            latent_of(dimensions),
+            network(features, dimensions),
+            critic_net,
+            optimizer,
+            class_scores=lambda x: classifier.logits(state.classifier, x, jnp.arange(classes.count)),
+            x=observed(pool),
+            y=jnp.asarray(pool.y),
+            ends=jnp.cumsum(jnp.asarray(pool.w)),
+            semantics=semantics,
+            seen=jnp.asarray(classes.seen),
+        )
         start = Learned(state.params, state.optimizer, state.critic, state.critic_optimizer)
         key = stream(state.key, "training")
-        learned, metrics = run_epochs(step, start, key, pool.w, state.epoch, epochs, hyper.batch_size)
+        learned, metrics = run_epochs(game.step, start, key, pool.w, state.epoch, epochs, hyper.batch_size)
         return state._replace(**learned._asdict(), epoch=state.epoch + epochs), metrics
 
     def sample(

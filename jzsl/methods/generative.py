@@ -10,7 +10,8 @@ from jzsl.classifiers.knn import KNN
 from jzsl.classifiers.softmax import Softmax
 from jzsl.errors import InputError, require_positive
 from jzsl.generators.abp import ABP
-from jzsl.interfaces import Classifier, ClassifierConfig, Generator, GeneratorConfig, Method, Task
+from jzsl.generators.generator import Generator, GeneratorConfig
+from jzsl.interfaces import Classifier, ClassifierConfig, Method, Task
 from jzsl.keys import stream
 from jzsl.training.minibatch import labelled
 from jzsl.types import ClassTable, Metrics, Pool

@@ -163,4 +163,5 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         adopt=adopt,
         takes_soft=True,
         batch_size=hyper.batch_size,
+        pretraining=network.pretraining,
     )

@@ -9,8 +9,10 @@ from jaxtyping import Array, Float
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_MANY_CHANNELS = 128
-"""From so many channels on a product of patches gives the gradient of the filters faster than a convolution."""
+_FEW_PIXELS = 4
+"""Up to so many pixels of output a product of patches gives them faster than a convolution."""
+_SAMPLES = 32
+"""In the gradient of the filters: so many samples at a time are faster than all at once; in at most eight parts."""
 
 
 def convolve(
@@ -21,10 +23,12 @@ def convolve(
     On an accelerator it and its gradients are XLA's. On a CPU, XLA has fast kernels for one layout only, and rewrites
     other layouts to it, those of gradients among them, outside of compiled loops alone; so here
 
-    - 1 x 1 filters are a product,
+    - 1 x 1 filters are a product, and so are others where the output has at most four pixels, of patches,
     - depthwise filters are a sum of shifted images times entries, and so are their gradients,
     - other filters are a convolution in that layout, and so is the gradient of the image; that of the filters is one
-      too, with samples in the place of channels, or where there are many channels a product of patches.
+      too, with samples in the place of channels, some samples at a time.
+
+    Entries of the filters that meet the zeros around the image alone are left out everywhere.
 
     Args:
         x: images or feature maps.
@@ -35,7 +39,18 @@ def convolve(
     """
     if groups != 1 and not groups == x.shape[-1] == kernel.shape[-1]:
         return of_xla(x, kernel, stride, padding)
-    return _convolve(x, kernel, stride, padding, groups > 1)
+    (rows, up_down), (columns, left_right) = (
+        _reaching(length, kernel.shape[0], stride, zeros) for length, zeros in zip(x.shape[1:3], padding, strict=True)
+    )
+    return _convolve(x, kernel[rows, columns], stride, (up_down, left_right), groups > 1)
+
+
+def _reaching(length: int, size: int, stride: int, zeros: tuple[int, int]) -> tuple[slice, tuple[int, int]]:
+    """The entries of a filter that ever meet a pixel, and the zeros around the image that they still need."""
+    low, high = zeros
+    outputs = (length + low + high - size) // stride + 1
+    met = [entry for entry in range(size) if any(0 <= i * stride + entry - low < length for i in range(outputs))]
+    return slice(met[0], met[-1] + 1), (low - met[0], high - (size - 1 - met[-1]))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -79,22 +94,28 @@ def of_xla(
 
 def _forward(x, kernel, stride, padding, depthwise):
     if depthwise:
-        parts = _shifted(x, kernel.shape[0], stride, padding)
+        parts = _shifted(x, kernel.shape[:2], stride, padding)
         return sum(
             (part * entry for part, entry in zip(parts[1:], kernel.reshape(-1, x.shape[-1])[1:], strict=True)),
             parts[0] * kernel[0, 0, 0],
         )
-    if kernel.shape[0] == 1:
-        return _shifted(x, 1, stride, padding)[0] @ kernel[0, 0]
+    parts = _shifted(x, kernel.shape[:2], stride, padding)
+    if len(parts) == 1:
+        return parts[0] @ kernel[0, 0]
+    if parts[0].shape[1] * parts[0].shape[2] <= _FEW_PIXELS:
+        return jnp.concatenate(parts, -1) @ kernel.reshape(-1, kernel.shape[-1])
     return of_xla(x, kernel, stride, padding)
 
 
 def _image_gradient(g, kernel, shape, stride, padding, depthwise):
     """The convolution of g, zeros between its entries where there is a stride, with the filters turned around."""
     spread = jax.lax.pad(g, jnp.zeros((), g.dtype), ((0, 0, 0), (0, 0, stride - 1), (0, 0, stride - 1), (0, 0, 0)))
-    size = kernel.shape[0]
-    before = [size - 1 - low for low, _ in padding]
-    after = [length + size - 1 - have - low for length, have, low in zip(shape, spread.shape[1:3], before, strict=True)]
+    sizes = kernel.shape[:2]
+    before = [size - 1 - low for size, (low, _) in zip(sizes, padding, strict=True)]
+    after = [
+        length + size - 1 - have - low
+        for length, size, have, low in zip(shape, sizes, spread.shape[1:3], before, strict=True)
+    ]
     turned = kernel[::-1, ::-1]
     if not depthwise:
         turned = turned.swapaxes(2, 3)
@@ -102,37 +123,44 @@ def _image_gradient(g, kernel, shape, stride, padding, depthwise):
 
 
 def _filter_gradient(x, g, kernel, stride, padding, depthwise):
-    size, channels = kernel.shape[0], x.shape[-1]
+    sizes, channels = kernel.shape[:2], x.shape[-1]
     if depthwise:
-        entries = [jnp.sum(part * g, (0, 1, 2)) for part in _shifted(x, size, stride, padding)]
+        entries = [jnp.sum(part * g, (0, 1, 2)) for part in _shifted(x, sizes, stride, padding)]
         return jnp.stack(entries).reshape(kernel.shape)
-    if size == 1 or channels >= _MANY_CHANNELS:
-        parts = jnp.concatenate(_shifted(x, size, stride, padding), -1)
-        return (parts.reshape(-1, parts.shape[-1]).T @ g.reshape(-1, g.shape[-1])).reshape(kernel.shape)
+    if sizes == (1, 1):
+        parts = _shifted(x, sizes, stride, padding)[0].reshape(-1, channels)
+        return (parts.T @ g.reshape(-1, g.shape[-1])).reshape(kernel.shape)
     # Rows and columns that the stride never reaches are cut off, so that the result has the size of the filters.
-    reached = [size + stride * (length - 1) for length in g.shape[1:3]]
+    reached = [size + stride * (length - 1) for size, length in zip(sizes, g.shape[1:3], strict=True)]
     padding = [
         (low, length - low - have) for (low, _), length, have in zip(padding, reached, x.shape[1:3], strict=True)
     ]
-    gradient = jax.lax.conv_general_dilated(
-        x.transpose(3, 1, 2, 0),
-        g.transpose(1, 2, 0, 3),
-        (1, 1),
-        padding,
-        rhs_dilation=(stride, stride),
-        dimension_numbers=_LAYOUT,
-    )
+
+    def of(samples):
+        return jax.lax.conv_general_dilated(
+            x[samples].transpose(3, 1, 2, 0),
+            g[samples].transpose(1, 2, 0, 3),
+            (1, 1),
+            padding,
+            rhs_dilation=(stride, stride),
+            dimension_numbers=_LAYOUT,
+        )
+
+    part = max(_SAMPLES, -(-len(x) // 8))
+    gradient = sum((of(slice(i, i + part)) for i in range(part, len(x), part)), of(slice(part)))
     return gradient.transpose(1, 2, 0, 3)
 
 
-def _shifted(x: Float[Array, "b h w c"], size: int, stride: int, padding: Padding) -> list[Float[Array, "b i j c"]]:
+def _shifted(
+    x: Float[Array, "b h w c"], sizes: tuple[int, int], stride: int, padding: Padding
+) -> list[Float[Array, "b i j c"]]:
     """For each entry of a filter, row by row, the pixels that it meets."""
     padded = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-    ends = [length - size + 1 for length in padded.shape[1:3]]
+    ends = [length - size + 1 for length, size in zip(padded.shape[1:3], sizes, strict=True)]
     return [
         padded[:, row : row + ends[0] : stride, column : column + ends[1] : stride]
-        for row in range(size)
-        for column in range(size)
+        for row in range(sizes[0])
+        for column in range(sizes[1])
     ]
 
 

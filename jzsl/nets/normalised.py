@@ -27,23 +27,27 @@ class Normalised:
             raise InputError(f"mean: {len(self.mean)} numbers found, expected {len(self.std)}, as many as in std")
 
     def build(self) -> Network:
-        network = self.network.build()
+        return normalised(self.network.build(), self.mean, self.std)
 
-        def normalised(x):
-            pixels = as_float(x)
-            if len(self.std) not in (1, pixels.shape[-1]):
-                raise InputError(f"std: {len(self.std)} numbers found, expected 1 or {pixels.shape[-1]}, the channels")
-            return (pixels - jnp.array(self.mean)) / jnp.array(self.std)
 
-        def init(key, x, /):
-            return network.init(key, normalised(x))
+def normalised(network: Network, mean: tuple[float, ...], std: tuple[float, ...]) -> Network:
+    """The network of images that are normalised first; `mean` and `std` of each channel, or one number of all."""
 
-        def apply(variables, x, policy, valid, /, key=None):
-            return network.apply(variables, normalised(x), policy, valid, key=key)
+    def scaled(x):
+        pixels = as_float(x)
+        if len(std) not in (1, pixels.shape[-1]):
+            raise InputError(f"std: {len(std)} numbers found, expected 1 or {pixels.shape[-1]}, the channels")
+        return (pixels - jnp.array(mean)) / jnp.array(std)
 
-        def run(variables, x, first, last, policy, valid, /, key=None):
-            if first == network.blocks[0]:
-                x = normalised(x)
-            return network.run(variables, x, first, last, policy, valid, key=key)
+    def init(key, x, /):
+        return network.init(key, scaled(x))
 
-        return network._replace(init=init, apply=apply, run=run)
+    def apply(variables, x, policy, valid, /, key=None):
+        return network.apply(variables, scaled(x), policy, valid, key=key)
+
+    def run(variables, x, first, last, policy, valid, /, key=None):
+        if first == network.blocks[0]:
+            x = scaled(x)
+        return network.run(variables, x, first, last, policy, valid, key=key)
+
+    return network._replace(init=init, apply=apply, run=run)

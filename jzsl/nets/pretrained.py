@@ -1,4 +1,4 @@
-"""Networks with pre-trained weights, and how their images were prepared."""
+"""Networks that start from pre-trained weights, and how their images were prepared."""
 
 from typing import Any, NamedTuple
 
@@ -10,6 +10,8 @@ from jaxtyping import Array, Float, Num
 from jzsl.data.weights import Weights
 from jzsl.errors import InputError
 from jzsl.nets.network import HEAD, Network, Variables, as_float
+from jzsl.nets.normalised import normalised
+from jzsl.problem.pretraining import Pretraining
 
 Layers = dict[tuple[str, ...], str]
 """The name in PyTorch of each layer, by its path in "params"."""
@@ -81,3 +83,21 @@ def from_torch(network: Network, layers: Layers, weights: Weights) -> Variables:
     if rest:
         raise InputError(f"{weights.file}: {rest[0]}: not a part of this network ({len(rest)} such tensors)")
     return variables
+
+
+def starting_from(network: Network, variables: Variables, expected: ImageInput, pretraining: Pretraining) -> Network:
+    """The network of pixels in [0, 1], or uint8, which it normalises as in its pre-training.
+
+    Its `init` returns the pre-trained variables, whatever the key.
+    """
+
+    def init(key, x, /):
+        del key
+        if x.shape[-1] != len(expected.mean):
+            raise InputError(
+                f"network: images of {x.shape[-1]} channels found, but {pretraining.network} was pre-trained on "
+                f"{len(expected.mean)}"
+            )
+        return jax.tree.map(jnp.asarray, variables)
+
+    return normalised(network._replace(init=init, pretraining=pretraining), expected.mean, expected.std)

@@ -1,17 +1,21 @@
 """ResNet-18, -50 and -101 in the layout of torchvision, for its weights."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jzsl.data.weights import Weights
+from jzsl.data.weights import Weights, read_weights
 from jzsl.nets.batch_norm import BatchNorm
 from jzsl.nets.chain import chain
 from jzsl.nets.conv import Conv
 from jzsl.nets.network import HEAD, Network, Variables
-from jzsl.nets.pretrained import ImageInput, Layers, from_torch
+from jzsl.nets.pretrained import ImageInput, Layers, from_torch, starting_from
 from jzsl.nets.residual import BasicBlock, Bottleneck
+from jzsl.problem.pretraining import Pretraining
+from jzsl.problem.problem import Backbone
 
 _CHANNELS = (64, 128, 256, 512)
 INPUT = ImageInput(shorter_side=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -49,6 +53,27 @@ class ResNet101:
 
     def build(self) -> Network:
         return _resnet((3, 4, 23, 3), True, self.classes)
+
+
+@dataclass(frozen=True)
+class PretrainedResNet:
+    """A ResNet that starts from weights of torchvision; pixels are normalised as in its pre-training."""
+
+    weights: Path
+    """file of them"""
+    layers: Literal[18, 50, 101] = 101
+    """of the network"""
+    backbone: Backbone = Backbone.unstated
+    """whether the weights were learned on the unseen classes, too; results record it"""
+
+    def build(self) -> Network:
+        layout = _LAYOUTS[self.layers](classes=None)
+        weights = read_weights(self.weights)
+        pretraining = Pretraining(f"resnet{self.layers}", weights.sha256, self.backbone)
+        return starting_from(layout.build(), resnet_variables(layout, weights), INPUT, pretraining)
+
+
+_LAYOUTS = {18: ResNet18, 50: ResNet50, 101: ResNet101}
 
 
 def resnet_variables(config: ResNet18 | ResNet50 | ResNet101, weights: Weights) -> Variables:

@@ -1,6 +1,6 @@
 """Charts of samples: real beside generated features, and the easiest and hardest test samples as pictures."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,9 @@ from jzsl.hardness.angular import angles, avh
 from jzsl.interfaces import SampleMethod
 from jzsl.problem.problem import Problem
 from jzsl.report.chart import Chart
+from jzsl.report.class_examples import class_examples
 from jzsl.report.figures import COLOURS
+from jzsl.report.pictures import RIGHT, WRONG, draw_picture, picture_shape, without_axes
 from jzsl.report.run_artifacts import RunArtifacts
 
 _SAMPLES_OF_CLASS = 60
@@ -47,19 +49,10 @@ def sample_charts(run: RunArtifacts, ranked: list[RankedSample], tsne: bool) -> 
     described = run.model.classes.semantics is not None and len(run.unseen) > 0
     if sample is not None and described and run.problem.samples.ndim == 2:
         charts.append(_features(run, run.problem, sample, tsne))
-    if ranked and _picture_shape(run.problem) is not None:
+    if ranked and picture_shape(run.problem) is not None:
         charts.append(_thumbnails(run, run.problem, ranked))
+        charts.append(class_examples(run, run.problem, [(one.sample, one.truth, one.predicted) for one in ranked]))
     return charts
-
-
-def _picture_shape(problem: Problem) -> tuple[int, ...] | None:
-    """Of a sample as a picture (h, w) or (h, w, 3), where it is one."""
-    shape = problem.samples.shape[1:]
-    if len(shape) == 1:
-        return problem.image
-    if len(shape) == 3 and shape[2] in (1, 3):
-        return shape[:2] if shape[2] == 1 else shape
-    return None
 
 
 def _features(run: RunArtifacts, problem: Problem, sample: SampleMethod, tsne: bool) -> Chart:
@@ -156,41 +149,26 @@ def _hardness(run: RunArtifacts, problem: Problem) -> Float[np.ndarray, " n"]:
 
 def _thumbnails(run: RunArtifacts, problem: Problem, ranked: list[RankedSample]) -> Chart:
     groups = (("easiest", ranked[:_SHOWN]), ("hardest", ranked[-_SHOWN:][::-1]))
-    shape, width = _picture_shape(problem), _SHOWN // 2
+    shape, width = picture_shape(problem), _SHOWN // 2
 
     def draw(figure):
         panels = figure.subplots(4, width)
         for number, (name, shown) in enumerate(groups):
             for index, ranked_sample in enumerate(shown):
                 axes = panels[2 * number + index // width, index % width]
-                _draw_picture(axes, problem.samples[ranked_sample.sample].reshape(shape))
+                draw_picture(axes, problem.samples[ranked_sample.sample].reshape(shape))
                 right = ranked_sample.truth == ranked_sample.predicted
                 words = ranked_sample.truth
                 if not right:
                     words = f"{ranked_sample.truth} predicted\nas {ranked_sample.predicted}"
-                axes.set_title(words, fontsize="small", color=COLOURS[0] if right else COLOURS[5])
+                axes.set_title(words, fontsize="small", color=RIGHT if right else WRONG)
                 if index == 0:
                     axes.set_ylabel(name, fontsize="medium")
             for index, axes in enumerate(panels[2 * number : 2 * number + 2].ravel()):
-                axes.set_xticks([])
-                axes.set_yticks([])
-                axes.grid(visible=False)
-                axes.set_frame_on(index < len(shown))
+                without_axes(axes, framed=index < len(shown))
 
     caption = (
         f"By {hardness_name(run)}, seed {run.result['seeds'][0]}. Above each sample its class: blue if predicted "
         "correctly, orange if not."
     )
     return Chart("hardest-easiest", "Easiest and hardest test samples", caption, draw, (4.6, 4.9))
-
-
-def _draw_picture(axes: Any, picture: Shaped[np.ndarray, "h w *c"]) -> None:
-    """Grey images of bytes from black (0) to white (255); grey features from white to black, over their range."""
-    limits = {"vmin": 0, "vmax": 255} if picture.dtype == np.uint8 else {}
-    if picture.ndim == 3:
-        if picture.dtype != np.uint8:
-            low, high = picture.min(), picture.max()
-            picture = (picture - low) / max(high - low, np.finfo(np.float32).tiny)
-        axes.imshow(picture, interpolation="nearest")
-    else:
-        axes.imshow(picture, cmap="gray" if limits else "gray_r", interpolation="nearest", **limits)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from jzsl.interfaces import LatentModel
 from jzsl.keys import stream
+from jzsl.sampling.latent_model import LatentModel
 from jzsl.sampling.metropolis import metropolis
 
 _SHARPNESS = 4.0

@@ -9,7 +9,7 @@ from jzsl.sampling.info import Info
 from jzsl.sampling.kernel import Kernel, Potential
 
 
-def run(
+def sample_chain(
     key: Key[Array, ""],
     kernel: Kernel,
     position: Float[Array, " z"],

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from jzsl.interfaces import Method
 from jzsl.types import Predictions, Selected, SelectionRequest
 
 
@@ -141,6 +142,45 @@ class PseudoLabelSchedule(NamedTuple):
 
     samples: CountSamples
     parameters: Any = ()
+
+
+class SelfTrainingParts(NamedTuple):
+    """A base and the parts of self-training around it.
+
+    Attributes:
+        method: the base.
+        selector: selects the samples.
+        schedule: how many samples each round takes.
+        labelled: labelled samples of the pool, which come first.
+        unlabelled: M, the samples after them.
+        refiner: refines predictions before samples are selected by them; None: none does.
+        warm: go on with the model of the last round instead of training it again from scratch.
+        average: predict by the mean log-probability over all rounds so far.
+    """
+
+    method: Method
+    selector: Selector
+    schedule: PseudoLabelSchedule
+    labelled: int
+    unlabelled: int
+    refiner: Refiner | None = None
+    warm: bool = False
+    average: bool = False
+
+    @property
+    def unlabelled_samples(self) -> slice:
+        """Where they are in the pool."""
+        return slice(self.labelled, self.labelled + self.unlabelled)
+
+    @property
+    def refiner_prior(self) -> PriorEstimator | None:
+        """The class prior that the refiner uses."""
+        return None if self.refiner is None else self.refiner.prior
+
+    @property
+    def needs_generated(self) -> bool:
+        """Whether a class prior needs samples that the base generates."""
+        return any(prior is not None and prior.needs_generated for prior in (self.selector.prior, self.refiner_prior))
 
 
 @runtime_checkable

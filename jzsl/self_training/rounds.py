@@ -5,22 +5,25 @@ of them in the paper, selected by the predictions of round t - 1. A round rewrit
 pool, never a shape: one compilation serves all rounds.
 """
 
+from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Int, Key
 
-from jzsl.hardness.angular import angles
 from jzsl.interfaces import Method
 from jzsl.keys import stream
-from jzsl.self_training.parts import PriorEstimator, PseudoLabelSchedule, Refiner, Selector, uniform_prior
-from jzsl.self_training.priors.bbse import confusion_matrix
-from jzsl.self_training.state import Prepared, RoundParameters, SampleLabels, SelfTraining, SelfTrainingState
-from jzsl.types import UNLABELLED, Candidates, ClassTable, Metrics, PerSample, Pool, Predictions, SelectionRequest
-
-_GENERATED_PER_CLASS = 50
-"""Samples generated per class for the base's confusion matrix."""
+from jzsl.self_training.parts import PseudoLabelSchedule, Refiner, Selector, SelfTrainingParts, uniform_prior
+from jzsl.self_training.pseudo_labels import labels_before, pool_of, pseudo_labelled
+from jzsl.self_training.round_predictions import (
+    base_predictions,
+    generated_confusion,
+    next_prior,
+    refined,
+    round_metrics,
+)
+from jzsl.self_training.state import Prepared, RoundParameters, SelfTraining, SelfTrainingState
+from jzsl.types import Candidates, ClassTable, Metrics, PerSample, Pool, Predictions
 
 
 def self_train(
@@ -45,169 +48,110 @@ def self_train(
         warm: go on with the model of the last round instead of training it again from scratch, as the paper does.
             `Method.relabel` then resets the state of samples whose label changed (ABP draws their latents anew).
         average: predict by the mean log-probability over all rounds so far, not by the last round alone.
-
-    A method without soft labels gets hard ones drawn from them: the expected loss is the same.
     """
-    part = slice(labelled, labelled + unlabelled)
-    refiner_prior = None if refiner is None else refiner.prior
-    generates = any(prior is not None and prior.needs_generated for prior in (selector.prior, refiner_prior))
-
-    def gives_soft(classes: int) -> bool:
-        """Whether this selector's labels are soft."""
-        empty = Predictions(jnp.zeros((1, classes)), jnp.zeros(1, jnp.int32), angle=jnp.zeros((1, classes)))
-        request = SelectionRequest(jnp.zeros(classes), 1)
-        selected = jax.eval_shape(selector.select, jax.random.key(0), selector.parameters(classes), empty, request)
-        return selected.soft is not None
-
-    def init(
-        key: Key[Array, ""],
-        pool: Pool,
-        classes: ClassTable,
-        candidates: Candidates,
-        prepared: Prepared,
-        parameters: RoundParameters,
-    ) -> SelfTrainingState:
-        count = len(candidates.classes)
-        scores = jnp.zeros((unlabelled, count))
-        predictions = Predictions(
-            scores,
-            jnp.zeros(unlabelled, jnp.int32),
-            jnp.ones(unlabelled, bool),
-            scores if selector.uses_angles else None,
-            jnp.asarray(candidates.open),
-        )
-        model = method.init(stream(key, "model"), pool, classes)
-        x = jnp.asarray(pool.x)[part].astype(jnp.float32)
-        soft = method.takes_soft and gives_soft(count)
-        return SelfTrainingState(
-            model=model,
-            labels=PerSample(
-                SampleLabels(
-                    jnp.asarray(pool.y),
-                    jnp.asarray(pool.w).at[part].set(0),
-                    jax.nn.one_hot(pool.y, classes.count) if soft else None,
-                )
-            ),
-            predictions=predictions,
-            unrefined=None if refiner is None else scores,
-            prior=uniform_prior(count),
-            prepared=prepared,
-            graph=None if refiner is None or refiner.prepare is None else refiner.prepare(x),
-            confusion=jnp.zeros((count, count)) if generates else None,
-            parameters=parameters,
-            round=jnp.int32(0),
-            key=key,
-        )
-
-    def begin(state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates) -> SelfTrainingState:
-        predictions, parameters = state.predictions, state.parameters
-        n = schedule.samples(parameters.schedule, state.round, parameters.rounds, jnp.sum(predictions.selectable))
-        key = stream(state.key, "selection", state.round)
-        prior = state.prior if selector.prior is not None else uniform_prior(len(state.prior))
-        selected = selector.select(key, parameters.selection, predictions, SelectionRequest(prior, n))
-        label, soft = selected.label, state.soft
-        if soft is not None:
-            mass = jnp.zeros((unlabelled, classes.count)).at[:, candidates.classes].set(selected.soft)
-            soft = jax.nn.one_hot(pool.y, classes.count).at[part].set(mass)
-        elif selected.soft is not None:
-            label = jax.random.categorical(stream(key, "label"), jnp.log(selected.soft)).astype(jnp.int32)
-        y = jnp.asarray(pool.y).at[part].set(candidates.classes[label])
-        w = jnp.asarray(pool.w).at[part].set(selected.multiplicity)
-        model_key = stream(state.key, "model", state.round)
-        kept = method.relabel(model_key, state.model, y != state.y) if warm else None
-        model = kept if warm else method.init(model_key, pool, classes)
-        return state._replace(model=model, labels=PerSample(SampleLabels(y, w, soft)))
-
-    def pool_of(state: SelfTrainingState, pool: Pool) -> Pool:
-        unselected = jnp.zeros(len(state.w), bool).at[part].set(state.w[part] == 0)
-        y = jnp.where(unselected, UNLABELLED, state.y)
-        return pool._replace(y=y, w=jnp.where(unselected, 1, state.w), soft=state.soft)
-
-    def fit(
-        state: SelfTrainingState,
-        pool: Pool,
-        classes: ClassTable,
-        epochs: int | Int[Array, ""],
-        total: int | Int[Array, ""],
-    ) -> tuple[SelfTrainingState, Metrics]:
-        model, metrics = method.fit(state.model, pool_of(state, pool), classes, epochs, total)
-        return state._replace(model=model), metrics
-
-    def end(
-        state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
-    ) -> tuple[SelfTrainingState, Any, Metrics]:
-        columns = candidates.classes
-        predictor = method.predictor(state.model, pool_of(state, pool), classes, candidates.unseen)
-
-        def score(x):
-            return method.logits(predictor, x, columns) + jnp.asarray(candidates.offset)
-
-        def estimate(prior: PriorEstimator | None, prepared: Any, predictions: Predictions) -> Float[Array, " k"]:
-            return uniform_prior(len(columns)) if prior is None else prior.estimate(prepared, predictions, confusion)
-
-        x = jnp.asarray(pool.x)[part].astype(jnp.float32)
-        scores = score(x)
-        angle = angles(method.embedding(predictor, x, columns)) if selector.uses_angles and method.embedding else None
-        refined = Predictions(
-            scores, jnp.argmax(scores, 1).astype(jnp.int32), angle=angle, open=jnp.asarray(candidates.open)
-        )
-        confusion = None
-        if generates:
-            assert method.sample is not None
-            column = jnp.repeat(jnp.arange(len(columns)), _GENERATED_PER_CLASS)
-            key = stream(state.key, "confusion", state.round)
-            generated = method.sample(key, state.model, classes.required_semantics[columns[column]])
-            confusion = confusion_matrix(column, jnp.argmax(score(generated), 1), len(columns))
-        if refiner is not None:
-            mass = estimate(refiner.prior, state.prepared.refinement, refined)
-            refined = refiner.refine(state.graph, refined, x, mass)
-        if average:
-            mean = _averaged(state.predictions.scores, refined.scores, state.round)
-            refined = refined._replace(scores=mean, label=jnp.argmax(mean, 1).astype(jnp.int32))
-        label = refined.label
-        refined = refined._replace(eligible=jnp.asarray(candidates.open)[label])
-        changed = jnp.mean((label != state.predictions.label).astype(jnp.float32))
-        metrics = {
-            "selected": jnp.sum(state.w[part]).astype(jnp.float32),
-            "frequency_entropy": _entropy(jnp.bincount(label, length=len(columns)) / unlabelled),
-            "changed": jnp.where(state.round > 0, changed, 1.0),
-        }
-        if selector.prior is not None:
-            prior = estimate(selector.prior, state.prepared.selection, refined)
-        else:
-            prior = estimate(refiner_prior, state.prepared.refinement, refined)
-        after = state._replace(
-            predictions=refined,
-            unrefined=None if refiner is None else scores,
-            prior=prior,
-            confusion=confusion,
-            round=state.round + 1,
-        )
-        return after, predictor, metrics
-
-    def step(
-        state: SelfTrainingState,
-        pool: Pool,
-        classes: ClassTable,
-        candidates: Candidates,
-        epochs: int | Int[Array, ""],
-    ) -> tuple[SelfTrainingState, Metrics]:
-        state, metrics = fit(begin(state, pool, classes, candidates), pool, classes, epochs, epochs)
-        state, _, more = end(state, pool, classes, candidates)
-        return state, metrics | more
-
-    return SelfTraining(init, begin, fit, end, step, pool_of)
+    parts = SelfTrainingParts(method, selector, schedule, labelled, unlabelled, refiner, warm, average)
+    return SelfTraining(
+        partial(init, parts),
+        partial(begin, parts),
+        partial(fit, parts),
+        partial(end, parts),
+        partial(step, parts),
+        partial(pool_of, parts),
+    )
 
 
-def _averaged(before: Float[Array, "m k"], scores: Float[Array, "m k"], rounds: Int[Array, ""]) -> Float[Array, "m k"]:
-    """The mean of this round's log-probabilities and of those of `rounds` rounds before.
+def init(
+    parts: SelfTrainingParts,
+    key: Key[Array, ""],
+    pool: Pool,
+    classes: ClassTable,
+    candidates: Candidates,
+    prepared: Prepared,
+    parameters: RoundParameters,
+) -> SelfTrainingState:
+    """The state before round 0, in which nothing is predicted yet."""
+    refiner, count = parts.refiner, len(candidates.classes)
+    scores = jnp.zeros((parts.unlabelled, count))
+    predictions = Predictions(
+        scores,
+        jnp.zeros(parts.unlabelled, jnp.int32),
+        jnp.ones(parts.unlabelled, bool),
+        scores if parts.selector.uses_angles else None,
+        jnp.asarray(candidates.open),
+    )
+    model = parts.method.init(stream(key, "model"), pool, classes)
+    x = jnp.asarray(pool.x)[parts.unlabelled_samples].astype(jnp.float32)
+    return SelfTrainingState(
+        model=model,
+        labels=PerSample(labels_before(parts, pool, classes, candidates)),
+        predictions=predictions,
+        unrefined=None if refiner is None else scores,
+        prior=uniform_prior(count),
+        prepared=prepared,
+        graph=None if refiner is None or refiner.prepare is None else refiner.prepare(x),
+        confusion=jnp.zeros((count, count)) if parts.needs_generated else None,
+        parameters=parameters,
+        round=jnp.int32(0),
+        key=key,
+    )
 
-    A class that a round gives less than 1e-12 counts as that much: one round alone must not exclude it for good.
-    """
-    share = jnp.maximum(jax.nn.log_softmax(scores), jnp.log(1e-12))
-    return (rounds * before + share) / (rounds + 1)
+
+def begin(
+    parts: SelfTrainingParts, state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
+) -> SelfTrainingState:
+    """The state of a round whose samples are selected and whose model starts afresh, or with `warm` goes on."""
+    labels, method = pseudo_labelled(parts, state, pool, classes, candidates), parts.method
+    key = stream(state.key, "model", state.round)
+    kept = method.relabel(key, state.model, labels.y != state.y) if parts.warm else None
+    model = kept if parts.warm else method.init(key, pool, classes)
+    return state._replace(model=model, labels=PerSample(labels))
 
 
-def _entropy(frequency: Float[Array, " k"]) -> Float[Array, ""]:
-    """Of the predicted classes, in nats; at most the logarithm of their number."""
-    return -jnp.sum(jnp.where(frequency > 0, frequency * jnp.log(jnp.where(frequency > 0, frequency, 1.0)), 0.0))
+def fit(
+    parts: SelfTrainingParts,
+    state: SelfTrainingState,
+    pool: Pool,
+    classes: ClassTable,
+    epochs: int | Int[Array, ""],
+    total: int | Int[Array, ""],
+) -> tuple[SelfTrainingState, Metrics]:
+    """Some epochs of a round, of `total`."""
+    model, metrics = parts.method.fit(state.model, pool_of(parts, state, pool), classes, epochs, total)
+    return state._replace(model=model), metrics
+
+
+def end(
+    parts: SelfTrainingParts, state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
+) -> tuple[SelfTrainingState, Any, Metrics]:
+    """The state of the next round with new predictions, the predictor that made them, and the round's metrics."""
+    predictor = parts.method.predictor(state.model, pool_of(parts, state, pool), classes, candidates.unseen)
+    x = jnp.asarray(pool.x)[parts.unlabelled_samples].astype(jnp.float32)
+    unrefined, confusion = base_predictions(parts, predictor, x, candidates), None
+    if parts.needs_generated:
+        confusion = generated_confusion(parts, state, predictor, classes, candidates)
+    predictions = refined(parts, state, unrefined, x, confusion)
+    predictions = predictions._replace(eligible=jnp.asarray(candidates.open)[predictions.label])
+    metrics = round_metrics(parts, state, predictions.label)
+    after = state._replace(
+        predictions=predictions,
+        unrefined=None if parts.refiner is None else unrefined.scores,
+        prior=next_prior(parts, state, predictions, confusion),
+        confusion=confusion,
+        round=state.round + 1,
+    )
+    return after, predictor, metrics
+
+
+def step(
+    parts: SelfTrainingParts,
+    state: SelfTrainingState,
+    pool: Pool,
+    classes: ClassTable,
+    candidates: Candidates,
+    epochs: int | Int[Array, ""],
+) -> tuple[SelfTrainingState, Metrics]:
+    """A whole round."""
+    state = begin(parts, state, pool, classes, candidates)
+    state, metrics = fit(parts, state, pool, classes, epochs, epochs)
+    state, _, more = end(parts, state, pool, classes, candidates)
+    return state, metrics | more

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Key
 
-from jzsl.procedure import Prepare, Procedure
+from jzsl.procedure import BeginRound, EndRound, FitRound, Prepare, Procedure
 from jzsl.types import Candidates, ClassTable, Metrics, PerSample, Pool, Predictions
 
 
@@ -90,7 +90,7 @@ class SelfTrainingState(NamedTuple):
 
 
 @runtime_checkable
-class Init(Protocol):
+class InitSelfTraining(Protocol):
     """The state before round 0."""
 
     def __call__(
@@ -105,39 +105,7 @@ class Init(Protocol):
 
 
 @runtime_checkable
-class Begin(Protocol):
-    """The state of a round whose samples are selected and whose model is restarted."""
-
-    def __call__(
-        self, state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
-    ) -> SelfTrainingState: ...
-
-
-@runtime_checkable
-class Fit(Protocol):
-    """Some epochs of a round, of `total`."""
-
-    def __call__(
-        self,
-        state: SelfTrainingState,
-        pool: Pool,
-        classes: ClassTable,
-        epochs: int | Int[Array, ""],
-        total: int | Int[Array, ""],
-    ) -> tuple[SelfTrainingState, Metrics]: ...
-
-
-@runtime_checkable
-class End(Protocol):
-    """The state of the next round with new predictions, and the predictor that made them."""
-
-    def __call__(
-        self, state: SelfTrainingState, pool: Pool, classes: ClassTable, candidates: Candidates
-    ) -> tuple[SelfTrainingState, Any, Metrics]: ...
-
-
-@runtime_checkable
-class Step(Protocol):
+class RunRound(Protocol):
     """A whole round."""
 
     def __call__(
@@ -161,15 +129,15 @@ class SelfTraining(NamedTuple):
     """A round, divided where a driver may save: `begin`, any number of `fit`, `end`; `step` is all of them.
 
     Attributes:
-        init, begin, fit, end, step: see their types.
+        init, begin, fit, end, step: see their types; their states are a `SelfTrainingState`.
         pool_of: what the method trains on in this round.
     """
 
-    init: Init
-    begin: Begin
-    fit: Fit
-    end: End
-    step: Step
+    init: InitSelfTraining
+    begin: BeginRound
+    fit: FitRound
+    end: EndRound
+    step: RunRound
     pool_of: PoolOf
 
     def procedure(self, parameters: RoundParameters, prepare: Prepare | None, rounds: int) -> Procedure:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jzsl.interfaces import Generator
+from jzsl.generators.generator import Generator
 from jzsl.report.figures import COLOURS
 from jzsl.studies.bases import GENERATORS
 from jzsl.studies.study import Study, StudyResult, StudySetup, only_generative

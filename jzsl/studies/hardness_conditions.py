@@ -57,7 +57,7 @@ def hardness_conditions(setup: StudySetup) -> StudyResult:
         for name, variant in values
         if variant not in ("base", "RS")
     }
-    differences = compare(tested)
+    differences = compare(tested, over="draws")
     rows = []
     for row in group_rows(values, "T1"):
         key = row["base"], row["group"]

@@ -103,37 +103,44 @@ def only_generative(setup: StudySetup) -> dict[str, Generative]:
 
 
 class Difference(NamedTuple):
-    """A paired comparison over seeds.
+    """A paired comparison over seeds, or over draws of classes.
 
     Attributes:
         mean: mean difference, in points.
         p: of the paired t-test, corrected by Holm's method for the comparisons made together; None where the
             differences have no spread.
-        seeds: number of pairs.
+        pairs: their number.
         comparisons: number of tests that the correction is for.
+        over: what the pairs are of.
     """
 
     mean: float
     p: float | None
-    seeds: int
+    pairs: int
     comparisons: int
+    over: str = "seeds"
 
     def __str__(self) -> str:
         if self.p is None:
             return f"{self.mean:+.1f} points"
         shown = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         many = f", Holm-corrected for {self.comparisons} comparisons" if self.comparisons > 1 else ""
-        return f"{self.mean:+.1f} points (paired t-test over {self.seeds} seeds{many}: {shown})"
+        return f"{self.mean:+.1f} points (paired t-test over {self.pairs} {self.over}{many}: {shown})"
 
 
-def compare(pairs: Mapping[K, tuple[Seeds, Seeds]]) -> dict[K, Difference]:
+def compare(pairs: Mapping[K, tuple[Seeds, Seeds]], over: str = "seeds") -> dict[K, Difference]:
     """The first of each pair less the second; pass all comparisons of a study at once, as p is corrected for their
-    number."""
+    number.
+
+    Args:
+        pairs: the values of the two sides, one per seed.
+        over: what there is one value of, where that is not a seed, such as "draws".
+    """
     p = {key: _p_value(*pair) for key, pair in pairs.items()}
     tested = [key for key, value in p.items() if value is not None]
     corrected = dict(zip(tested, holm([value for value in p.values() if value is not None]), strict=True))
     return {
-        key: Difference(float(np.mean(np.subtract(*pair))), corrected.get(key), len(pair[0]), len(tested))
+        key: Difference(float(np.mean(np.subtract(*pair))), corrected.get(key), len(pair[0]), len(tested), over)
         for key, pair in pairs.items()
     }
 

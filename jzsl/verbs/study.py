@@ -12,6 +12,7 @@ from rich.table import Table
 
 from jzsl.data.arrays import read_entries
 from jzsl.data.locate import locate
+from jzsl.driver.lengths import fixed_epochs
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.exchange import encode
@@ -45,7 +46,7 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method, epochs, self-training and scaling are studied instead"""
+    """a config whose method, epochs or learning steps, self-training and scaling are studied instead"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -101,8 +102,8 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         "hard_class_fraction": 0.8,
         "transform": MinMax(),
     }
-    if options.config is not None:
-        experiment = load_config(options.config)
+    experiment = None if options.config is None else load_config(options.config)
+    if options.config is not None and experiment is not None:
         bases = {options.config.stem: experiment.method}
         values |= {"transform": experiment.transform}
         if experiment.train.epochs is not None:
@@ -119,6 +120,8 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
     problem = locate(options.data, options.features, options.splits).load()
+    if experiment is not None and experiment.train.steps is not None and options.epochs is None:
+        values["epochs"] = fixed_epochs(experiment, problem)
     frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
 

@@ -13,6 +13,7 @@ from jzsl.cli import main
 from jzsl.config import Experiment, Stage, Train
 from jzsl.data.digits_images import DigitImages
 from jzsl.driver import saved_model
+from jzsl.driver.checkpoints import ProgressStore
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.methods.image_classifier import ImageClassifier
@@ -124,9 +125,7 @@ def whole_of_stages(slow, tmp_path_factory):
 
 @pytest.mark.parametrize("saves", [1, 2, 3])  # within the stage, at its end, after it
 def test_stages_resume_bit_for_bit(slow, whole_of_stages, tmp_path, monkeypatch, saves):
-    from jzsl.driver import runner
-
-    save, count = runner.ProgressStore.save, []
+    save, count = ProgressStore.save, []
 
     def stop(self, state, record):
         save(self, state, record)
@@ -135,7 +134,7 @@ def test_stages_resume_bit_for_bit(slow, whole_of_stages, tmp_path, monkeypatch,
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner.ProgressStore, "save", stop)
+        patch.setattr(ProgressStore, "save", stop)
         with contextlib.suppress(KeyboardInterrupt):
             run(slow, tmp_path / "run", False, QUIET)
     run(slow, tmp_path / "run", True, QUIET)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from jzsl.cli import main
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
-from jzsl.driver import runner
+from jzsl.driver.checkpoints import ProgressStore
 from jzsl.driver.choice import settled
 from jzsl.driver.events import Chosen
 from jzsl.driver.lengths import Lengths, in_words
@@ -75,8 +76,25 @@ def test_the_choice_in_words():
 
 
 def test_epochs_and_steps_exclude_each_other():
-    with pytest.raises(InputError, match=r"train.steps: 3 found beside 2 epochs"):
+    with pytest.raises(InputError, match=r"train.steps: 3 found beside train.epochs: 2"):
         Train(epochs=2, steps=3)
+
+
+def test_steps_replace_the_epochs_of_a_config(tmp_path, capsys):
+    """The mistake names the option with which the same command runs."""
+    config = tmp_path / "tiny.py"
+    config.write_text(
+        "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
+        "CONFIG = Experiment(LinearGaussian(6, 2, 10, 4, 3, 2), S2V(8, batch_size=10), Train(epochs=1), seeds=1)\n"
+    )
+    command = ["run", str(config), "--out", str(tmp_path / "run"), "--train.steps", "6"]
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    option = "--train.epochs None"
+    assert option in line
+    assert main([*command, *option.split()]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["epochs"] == 2  # of four steps: 40 training samples
 
 
 def test_patience_counts_epochs_and_steps():
@@ -122,7 +140,7 @@ def test_a_run_killed_before_or_after_the_choice_makes_the_same_one(tmp_path, mo
     experiment = dataclasses.replace(CHOSEN, self_training=STHS(rounds=1), seeds=1)
     whole = run(experiment, tmp_path / "whole", False, QUIET)
     validated = len(lines(tmp_path / "whole", "validation"))
-    save = runner.ProgressStore.save
+    save = ProgressStore.save
     for saves in (validated - 1, validated):
         count, out = [], tmp_path / f"run{saves}"
 
@@ -133,7 +151,7 @@ def test_a_run_killed_before_or_after_the_choice_makes_the_same_one(tmp_path, mo
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(runner.ProgressStore, "save", stop)
+            patch.setattr(ProgressStore, "save", stop)
             run(experiment, out, False, QUIET)
         assert {**run(experiment, out, True, QUIET), "duration_s": 0} == {**whole, "duration_s": 0}
         assert (out / "metrics.jsonl").read_text() == (tmp_path / "whole" / "metrics.jsonl").read_text()

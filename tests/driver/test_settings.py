@@ -17,7 +17,8 @@ from jzsl.classifiers.softmax import Softmax
 from jzsl.config import Experiment, Train
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.synthetic import LinearGaussian
-from jzsl.driver import runner, saved_model
+from jzsl.driver import saved_model
+from jzsl.driver.checkpoints import ProgressStore
 from jzsl.driver.load import load_config
 from jzsl.driver.plan import self_trainer
 from jzsl.driver.runner import run
@@ -190,7 +191,7 @@ def whole(strict, tmp_path_factory):
 @pytest.mark.parametrize("saves", [1, 5])  # in the validation phase, in the rounds
 def test_strict_run_resumes_bit_for_bit(strict, whole, saves, tmp_path, monkeypatch):
     """Also from the validation phase, whose state is another one."""
-    save, count = runner.ProgressStore.save, []
+    save, count = ProgressStore.save, []
 
     def stop(self, state, record):
         save(self, state, record)
@@ -199,7 +200,7 @@ def test_strict_run_resumes_bit_for_bit(strict, whole, saves, tmp_path, monkeypa
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runner.ProgressStore, "save", stop)
+        patch.setattr(ProgressStore, "save", stop)
         run(strict, tmp_path / "run", False, QUIET)
     result = run(strict, tmp_path / "run", True, QUIET)
     assert {**result, "duration_s": 0} == {**whole, "duration_s": 0}

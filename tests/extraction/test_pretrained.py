@@ -9,7 +9,8 @@ from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.weights import installed_file, read_weights
 from jzsl.errors import InputError
 from jzsl.extraction.extract import extracted
-from jzsl.extraction.network import PACKAGE, network_of
+from jzsl.extraction.network import network_of
+from jzsl.nets.efficientnet_lite import PACKAGE
 from jzsl.problem.problem import Backbone
 
 IMAGENET = {"zebra": (340,), "dalmatian": (251,), "giant+panda": (388,), "lion": (291,)}

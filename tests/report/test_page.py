@@ -278,7 +278,7 @@ def test_images_without_semantics_or_unseen_classes(tmp_path, random):
     experiment = Experiment(Arrays(tmp_path / "a.npz"), method, Train(epochs=1), tasks=(Adaptation(),), seeds=1)
     run(experiment, tmp_path / "run", False, Console(quiet=True))
     text = write_report([tmp_path / "run"]).read_text()
-    for name in ("progress", "class-accuracy", "class-share", "confusion", "hardest-easiest"):
+    for name in ("progress", "class-accuracy", "class-share", "confusion", "hardest-easiest", "class-examples"):
         assert f'<figure id="{name}"' in text
     assert '<figure id="features"' not in text
     assert "±" not in text

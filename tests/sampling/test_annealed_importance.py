@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from jzsl.interfaces import LatentModel
 from jzsl.sampling.annealed_importance import annealed_importance, inverse_temperatures
+from jzsl.sampling.latent_model import LatentModel
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from blackjax.sgmcmc.diffusions import overdamped_langevin
 
 from jzsl.generators.back_propagation import potential
-from jzsl.sampling.chain import run
+from jzsl.sampling.chain import sample_chain
 from jzsl.sampling.metropolis import metropolis
 from jzsl.sampling.preconditioned import preconditioned
 from jzsl.sampling.stability import stability
@@ -36,7 +36,7 @@ def stationary_covariance(name, step_size):
 
 def chains(kernel, energy, start, steps, seed=0):
     keys = jax.random.split(jax.random.key(seed), len(start))
-    ends, info = jax.jit(jax.vmap(lambda key, z: run(key, kernel, z, energy, steps)))(keys, start)
+    ends, info = jax.jit(jax.vmap(lambda key, z: sample_chain(key, kernel, z, energy, steps)))(keys, start)
     return np.asarray(ends.position, np.float64), info
 
 
@@ -93,7 +93,7 @@ def test_without_noise_the_step_is_gradient_descent(name):
     expected = np.asarray(start, np.float64)
     for _ in range(5):
         expected = expected - s**2 / 2 * matrix @ PRECISION @ (expected - MEAN)
-    end, info = run(jax.random.key(0), KERNELS[name](s, temperature=0.0), start, quadratic, 5)
+    end, info = sample_chain(jax.random.key(0), KERNELS[name](s, temperature=0.0), start, quadratic, 5)
     np.testing.assert_allclose(end.position, expected, rtol=1e-5)
     energy = (np.asarray(start) - MEAN) @ PRECISION @ (np.asarray(start) - MEAN) / 2
     np.testing.assert_allclose(info.energy[0], energy, rtol=1e-5)
@@ -150,7 +150,7 @@ def test_stability_tells_convergence_from_divergence(factor):
     s = np.sqrt(2 * 2 * factor / largest)
     start = jnp.array([3.0, 3.0, 3.0])
     np.testing.assert_allclose(stability(quadratic, start, s), 2 * factor, rtol=1e-5)
-    end, _ = run(jax.random.key(0), unadjusted(s, temperature=0.0), start, quadratic, 400)
+    end, _ = sample_chain(jax.random.key(0), unadjusted(s, temperature=0.0), start, quadratic, 400)
     distance = np.linalg.norm(np.asarray(end.position) - MEAN)
     assert distance < 1e-3 if factor < 1 else distance > 1e3
 
@@ -168,7 +168,7 @@ def test_a_runner_traces_once(name):
     @jax.jit
     def go(key, position):
         traces.append(1)
-        return run(key, KERNELS[name](0.3), position, quadratic, 4)[0].position
+        return sample_chain(key, KERNELS[name](0.3), position, quadratic, 4)[0].position
 
     first = go(jax.random.key(0), jnp.zeros(3))
     second = go(jax.random.key(1), jnp.zeros(3))

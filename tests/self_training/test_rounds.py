@@ -16,7 +16,7 @@ from jzsl.classifiers.prototype import Prototype
 from jzsl.classifiers.softmax import Softmax
 from jzsl.config import Experiment, Train
 from jzsl.data.synthetic import LinearGaussian
-from jzsl.driver import runner
+from jzsl.driver.checkpoints import ProgressStore
 from jzsl.driver.load import load_config
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
@@ -38,7 +38,8 @@ from jzsl.self_training.priors.three_c import ThreeC
 from jzsl.self_training.priors.uniform import Uniform
 from jzsl.self_training.refinement.label_propagation import LabelPropagation
 from jzsl.self_training.refinement.spherical_kmeans import SphericalKMeans
-from jzsl.self_training.rounds import _averaged, self_train
+from jzsl.self_training.round_predictions import averaged
+from jzsl.self_training.rounds import self_train
 from jzsl.self_training.schedules.linear import LinearSchedule
 from jzsl.self_training.schedules.portion import PortionSchedule
 from jzsl.self_training.selection.cbst import CBST
@@ -267,9 +268,9 @@ def test_averaged_rounds_predict_by_the_mean_of_log_probabilities(view, arrays, 
 def test_one_round_alone_excludes_no_class_for_good():
     """-inf counts as a probability of 1e-12; the first round replaces what was there before."""
     scores = jnp.array([[0.0, -jnp.inf, 0.0]])
-    first = _averaged(jnp.full((1, 3), 99.0), scores, jnp.int32(0))
+    first = averaged(jnp.full((1, 3), 99.0), scores, jnp.int32(0))
     np.testing.assert_allclose(first, np.log([[0.5, 1e-12, 0.5]]), rtol=1e-5)
-    second = _averaged(first, jnp.log(jnp.array([[0.1, 0.8, 0.1]])), jnp.int32(1))
+    second = averaged(first, jnp.log(jnp.array([[0.1, 0.8, 0.1]])), jnp.int32(1))
     np.testing.assert_allclose(second, [np.log([0.05, 0.8e-12, 0.05]) / 2], rtol=1e-5)
 
 
@@ -385,7 +386,7 @@ def test_run_reports_a_row_a_round(whole):
 @pytest.mark.parametrize("saves", [1, 2, 13])  # within a round, at its border, in the second seed
 def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkeypatch, saves):
     """Killed right after a checkpoint, within a round or at its border."""
-    save, out = runner.ProgressStore.save, tmp_path / "run"
+    save, out = ProgressStore.save, tmp_path / "run"
     count = []
 
     def stop(self, state, record):
@@ -395,7 +396,7 @@ def test_run_resumes_bit_for_bit_after_any_chunk(whole, config, tmp_path, monkey
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runner.ProgressStore, "save", stop)
+        patch.setattr(ProgressStore, "save", stop)
         run(config, out, False, QUIET)
     result = run(config, out, True, QUIET)
     assert (out / "metrics.jsonl").read_text() == (whole[0] / "metrics.jsonl").read_text()

@@ -308,6 +308,8 @@ def test_hardness_conditions_compares_selections_draw_by_draw(monkeypatch):
         assert row["gain"] == pytest.approx(np.mean(values) - np.mean(table["base"]), abs=0.02)
         assert (row["p"] == "") == (row["group"] in ("base", "RS") or np.ptp(np.subtract(values, table["RS"])) == 0)
     assert "base of" in result.answer
+    assert "over 3 draws" in result.answer
+    assert "seeds" not in result.answer
     figure = Figure()
     result.draw(figure)
     assert len(figure.axes) == 1

@@ -61,6 +61,8 @@ def test_a_paired_difference_says_its_test():
     differences = compare({"a": ([3.0, 4.5], [1.0, 2.0])})
     assert differences["a"].p == pytest.approx(2 / np.pi * np.arctan(1 / 9), rel=1e-9)  # one degree of freedom: Cauchy
     assert str(differences["a"]) == "+2.2 points (paired t-test over 2 seeds: p = 0.070)"
+    over_draws = str(compare({"a": ([3.0, 4.5], [1.0, 2.0])}, over="draws")["a"])
+    assert over_draws == "+2.2 points (paired t-test over 2 draws: p = 0.070)"
     assert str(compare({"a": ([3.0], [5.0])})["a"]) == "-2.0 points"
     assert str(compare({"a": ([3.0, 3.0], [3.0, 3.0])})["a"]) == "+0.0 points"
 
@@ -149,12 +151,13 @@ def test_study_from_the_command_line(tmp_path, capsys):
     assert main([*arguments, "--seeds", "0", "--out", str(tmp_path / "other")]) == 2
 
 
-def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys):
+@pytest.mark.parametrize("length", ["epochs=2", "steps=4"])  # of 3 steps: 384 samples, batches of 128
+def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys, length):
     config = tmp_path / "tiny.py"
     config.write_text(
         "from jzsl.config import *\nfrom jzsl.data.synthetic import LinearGaussian\nfrom jzsl.methods.s2v import S2V\n"
         "from jzsl.self_training.selection.cfbs import CFBS\nfrom jzsl.self_training.sths import STHS\n"
-        "CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train(epochs=2), self_training=STHS(3, CFBS(0.4)))\n"
+        f"CONFIG = Experiment(LinearGaussian(), S2V(hidden=16), Train({length}), self_training=STHS(3, CFBS(0.4)))\n"
     )
     arguments = ["study", "hardness-dynamics", "--data", "synthetic", "--config", str(config), "--seeds", "2"]
     assert main([*arguments, "--rounds", "2", "--out", str(tmp_path / "out")]) == 0

@@ -139,8 +139,12 @@ def _read_zip(content: bytes, path: Path) -> Any:
 
 def _read_stream(content: bytes, path: Path) -> Any:
     file = io.BytesIO(content)
-    if read_pickle(file, str(path), {}) != _MAGIC:
-        raise InputError(f"{path}: no PyTorch file of weights")
+    try:
+        magic = read_pickle(file, str(path), {})
+    except InputError:
+        magic = None
+    if magic != _MAGIC:
+        raise InputError(f"{path}: not a PyTorch file, which begins as a zip archive or with PyTorch's magic number")
     version, system = read_pickle(file, str(path), {}), read_pickle(file, str(path), {})
     if version != 1001 or system.get("little_endian") is not True:
         raise InputError(f"{path}: version {version} of a machine of {system} found, expected 1001, little-endian")

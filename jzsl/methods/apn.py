@@ -1,0 +1,244 @@
+"""APN: the Attribute Prototype Network (Xu et al. 2020), as HAS (Chen et al. 2023, section 3.2) takes it."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key, Num
+
+from jzsl.cosine import unit
+from jzsl.errors import InputError, require_positive
+from jzsl.interfaces import Method, Task
+from jzsl.keys import stream
+from jzsl.methods.attribute_prototypes import (
+    Heads,
+    Pooling,
+    attributes_of,
+    classification,
+    heads_of,
+    localisation,
+    log_probabilities,
+)
+from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.training.augment.augment import AugmentConfig, Sequence
+from jzsl.training.minibatch import labelled, minibatch, scaled
+from jzsl.training.network_descent import Learning, run_updates
+from jzsl.training.optimizers.adam import Adam
+from jzsl.training.optimizers.optimizer import OptimizerConfig
+from jzsl.types import ClassTable, Embedding, Metrics, Pool
+
+
+@dataclass(frozen=True)
+class APN:
+    """Classes by the attributes of an image, and a map of each attribute."""
+
+    network: NetworkConfig = SmallCNN()
+    """images to maps"""
+    pooling: Pooling = "average"
+    """of the global head; public code takes the maximum for CUB"""
+    local_weight: float = 1.0
+    """of the local head's loss (eq. 2) beside the cross-entropy"""
+    optimizer: OptimizerConfig = Adam(1e-4, beta1=0.5)
+    """Adam, SGD, with a schedule of the learning rate"""
+    heads_optimizer: OptimizerConfig | None = None
+    """of the two heads; None: as `optimizer`"""
+    augment: AugmentConfig = Sequence()
+    """changes each training image at random; Sequence(parts=(...)) does several things in turn"""
+    learned: tuple[str, ...] | None = None
+    """blocks of the network that learn, by how their names start, such as stage4; None: all"""
+    others: BatchNormPolicy = BatchNormPolicy.running
+    """batch normalisation in the other blocks"""
+    warmup: int = 0
+    """first epochs in which the heads alone learn, and batch normalisation uses the running statistics; 5 in public
+    code, for networks that are pre-trained"""
+    batch_size: int = 64
+    """samples of a minibatch"""
+
+    def __post_init__(self):
+        require_positive(self, "batch_size")
+        for name in ("local_weight", "warmup"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}: {getattr(self, name)} found, expected zero or more")
+
+    def build(self, task: Task) -> Method:
+        del task  # the same heads serve both tasks
+        return attribute_prototype_network(self)
+
+
+class APNState(NamedTuple):
+    """The network's variables, the heads, the optimizers' moments for both, base key and epochs done."""
+
+    variables: Variables
+    heads: Heads
+    moments: Any
+    key: Key[Array, ""]
+    epoch: Int[Array, ""]
+
+
+class APNPredictor(NamedTuple):
+    """The network's variables, the heads, and the semantics of all classes, of unit length."""
+
+    variables: Variables
+    heads: Heads
+    semantics: Float[Array, "c a"]
+
+
+class Perturb(Protocol):
+    def __call__(
+        self,
+        variables: Variables,
+        heads: Heads,
+        images: Float[Array, "b h w c"],
+        y: Int[Array, " b"],
+        semantics: Float[Array, "c a"],
+        present: Bool[Array, " c"],
+        /,
+    ) -> Float[Array, "b h w c"]:
+        """Other images of the same classes, through which no gradient flows.
+
+        Args:
+            variables, heads: of the model.
+            images: pixels in [0, 1].
+            y: their classes.
+            semantics: of all classes, of unit length.
+            present: classes that have labelled samples.
+        """
+        ...
+
+
+class Perturbation(NamedTuple):
+    """What HAS adds: a second step of the optimizers on perturbed images, for minibatches drawn at random."""
+
+    perturb: Perturb
+    probability: float
+
+
+def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = None) -> Method:
+    """Minimises the cross-entropy over the classes with labelled samples (eq. 1) and the localisation loss (eq. 2).
+
+    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, padding left out;
+    predictions by the running ones. `adopt` takes the network over from the stage before, and the heads where that was
+    an APN, too. Public code departs from the paper: it takes the softmax twice, also takes a cross-entropy of the
+    local head, and averages the squared errors over attributes; none of it is done here.
+    """
+    network = hyper.network.build()
+    optimizer = hyper.optimizer.build()
+    heads_optimizer = optimizer if hyper.heads_optimizer is None else hyper.heads_optimizer.build()
+    augment = hyper.augment.build()
+    learned = learned_blocks(network, hyper.learned)
+    policy = policies(network.blocks, learned, hyper.others)
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> APNState:
+        attributes = classes.required_semantics.shape[1]
+        image = scaled(jnp.asarray(pool.x[:1]))
+        variables = network.init(stream(key, "parameters"), image)
+        outputs, _ = jax.eval_shape(lambda x: network.apply(variables, x, BatchNormPolicy.running, None), image)
+        heads = heads_of(stream(key, "heads"), outputs.features.shape[-1], attributes)
+        params, _ = split(variables["params"], learned)
+        return APNState(variables, heads, (optimizer.init(params), heads_optimizer.init(heads)), key, jnp.int32(0))
+
+    def fit(
+        state: APNState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[APNState, Metrics]:
+        pool, count = labelled(pool), classes.count
+        semantics = unit(jnp.asarray(classes.required_semantics))
+        present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
+
+        def loss(params, heads, variables, key, images, y, valid, policy):
+            variables = _with(variables, params)
+            model, variables = attributes_of(network, hyper.pooling, variables, heads, images, policy, valid, key)
+            log_p = log_probabilities(model.predicted, semantics, present)
+            # Padding may be of any class, also of one that is absent and has p = 0.
+            entropy = jnp.where(valid > 0, classification(log_p, y), 0)
+            local = valid * localisation(model.attention, semantics[y])
+            total = jnp.sum(entropy + hyper.local_weight * local)
+            metrics = {
+                "loss": total / jnp.sum(valid),
+                "localisation": jnp.sum(local) / jnp.sum(valid),
+                "training_accuracy": jnp.sum(valid * (jnp.argmax(log_p, 1) == y)) / jnp.sum(valid),
+            }
+            return total / hyper.batch_size, (variables, metrics)
+
+        def of_all(learning, key, images, y, valid, share):
+            (params, heads), variables, (moments, heads_moments) = learning
+            (gradient, heads_gradient), (variables, metrics) = jax.grad(loss, (0, 1), has_aux=True)(
+                params, heads, variables, key, images, y, valid, policy
+            )
+            params, moments = optimizer.step(gradient, moments, params, share)
+            heads, heads_moments = heads_optimizer.step(heads_gradient, heads_moments, heads, share)
+            return Learning((params, heads), variables, (moments, heads_moments)), metrics
+
+        def of_heads(learning, key, images, y, valid, share):
+            (params, heads), variables, (moments, heads_moments) = learning
+            gradient, (_, metrics) = jax.grad(loss, 1, has_aux=True)(
+                params, heads, variables, key, images, y, valid, BatchNormPolicy.running
+            )
+            heads, heads_moments = heads_optimizer.step(gradient, heads_moments, heads, share)
+            return Learning((params, heads), variables, (moments, heads_moments)), metrics
+
+        def step(learning, key, images, y, valid, position):
+            arguments = (learning, stream(key, "dropout"), images, y, valid, position.share)
+            if not hyper.warmup:
+                return of_all(*arguments)
+            return jax.lax.cond(position.epoch < hyper.warmup, of_heads, of_all, *arguments)
+
+        def update(learning, key, indices, valid, position):
+            x, _, y = minibatch(pool, indices)
+            images = augment(stream(key, "augmentation"), x)
+            learning, metrics = step(learning, key, images, y, valid, position)
+            if perturbation is None:
+                return learning, metrics
+            perturb, probability = perturbation
+
+            def adversarial(learning):
+                (params, heads), variables, _ = learning
+                perturbed = perturb(_with(variables, params), heads, images, y, semantics, present)
+                return step(learning, stream(key, "perturbed"), perturbed, y, valid, position)[0]
+
+            if probability == 1:
+                return adversarial(learning), metrics
+            drawn = jax.random.bernoulli(stream(key, "perturbation"), probability)
+            return jax.lax.cond(drawn, adversarial, lambda learning: learning, learning), metrics
+
+        params, _ = split(state.variables["params"], learned)
+        learning = Learning((params, state.heads), state.variables, state.moments)
+        learning, metrics = run_updates(
+            update, learning, stream(state.key, "training"), pool.w, state.epoch, epochs, total, hyper.batch_size
+        )
+        (params, heads), variables, moments = learning
+        return APNState(_with(variables, params), heads, moments, state.key, state.epoch + epochs), metrics
+
+    def predictor(state: APNState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> APNPredictor:
+        del pool, unseen
+        return APNPredictor(state.variables, state.heads, unit(jnp.asarray(classes.required_semantics)))
+
+    def embedding(trained: APNPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
+        model, _ = attributes_of(network, hyper.pooling, trained.variables, trained.heads, scaled(x))
+        return Embedding(model.predicted, trained.semantics[candidates])
+
+    def logits(trained: APNPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Float[Array, "m k"]:
+        model = embedding(trained, x, candidates)
+        return model.x @ model.weights.T
+
+    def adopt(key: Key[Array, ""], state: APNState, earlier: Any) -> APNState:
+        del key
+        heads = earlier.heads if isinstance(earlier, APNState) else state.heads
+        return state._replace(variables=earlier.variables, heads=heads)
+
+    return Method(
+        init,
+        fit,
+        predictor,
+        logits,
+        embedding=embedding,
+        adopt=adopt,
+        batch_size=hyper.batch_size,
+        pretraining=network.pretraining,
+    )
+
+
+def _with(variables: Variables, params: Variables) -> Variables:
+    """The variables with these parameters in the place of theirs."""
+    return {**variables, "params": variables["params"] | params}
