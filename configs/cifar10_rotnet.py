@@ -2,17 +2,20 @@
 
 jzsl run configs/cifar10_rotnet.py --data.path images_32x32_jpeg.npz
 
-The first two steps of the low-supervision thesis, chapter 6: RotNet for 200 epochs, then 100 epochs on labelled images, of
-stage4 and the class weights alone; blocks that stay normalise by the minibatch, with their scales fixed. Settings are those of
-the thesis and of the code of its authors; nothing was chosen on test images. For accelerators. On two cores, a quarter of the width
-and 1,000 images per class:
+The first two steps of the low-supervision thesis, chapter 6: RotNet for 200 epochs, then 100 epochs on labelled images,
+of stage4 and the class weights alone; blocks that stay normalise by the minibatch, their scales fixed. Settings are
+those of the thesis and of its authors' code, at full width, for accelerators. Nothing was chosen on test images. For
+two cores an eighth of the width and 1,000 images per class:
 
 jzsl run configs/cifar10_rotnet.py --data PerClass --data.data ImageBytes --data.data.path images_32x32_jpeg.npz \
-    --data.train 1000 --method.network.network.width 0.25 --stages.0.method.network.network.width 0.25 \
-    --stages.0.epochs 10 --train.epochs 10 --seeds 1
+    --data.train 1000 --method.network.network.width 0.125 --stages.0.method.network.network.width 0.125 \
+    --stages.0.epochs 5 --train.epochs 10 --seeds 1
 
-A linear probe of RotNet's features in place of the second step: --method Probe --method.network Normalised, with the fields
-of the network in the stage, and --stages-from the folder of the first run.
+A linear probe in place of the second step, of the network that the first run trained:
+
+jzsl run configs/cifar10_rotnet.py --data.path images_32x32_jpeg.npz --method Probe --method.network Normalised \
+    --method.network.mean 0.491 0.482 0.447 --method.network.std 0.247 0.243 0.262 \
+    --stages-from runs/cifar10_rotnet --out runs/cifar10_probe
 """
 
 from pathlib import Path

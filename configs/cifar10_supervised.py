@@ -3,12 +3,12 @@
 jzsl run configs/cifar10_supervised.py --data.path images_32x32_jpeg.npz
 
 Crops of images padded by four pixels, flips, SGD with Nesterov momentum, 0.1 divided by 5 after 60, 120 and 160 of 200
-epochs, weight decay 5e-4, minibatches of 128: the settings of Wide ResNets (Zagoruyko and Komodakis, 2016), which RotNet's
-code takes over; nothing was chosen on test images. An hour and more on a recent GPU. What two cores give in minutes, a quarter of
-the width and 1,000 images per class; the schedule is as a share of the epochs:
+epochs, weight decay 5e-4, minibatches of 128: the settings of Wide ResNets (Zagoruyko and Komodakis, 2016), which
+RotNet's code takes over. Nothing was chosen on test images. For two cores an eighth of the width and 1,000 images per
+class; the schedule is as a share of the epochs:
 
 jzsl run configs/cifar10_supervised.py --data PerClass --data.data ImageBytes --data.data.path images_32x32_jpeg.npz \
-    --data.train 1000 --method.network.network.width 0.25 --train.epochs 10 --seeds 1
+    --data.train 1000 --method.network.network.width 0.125 --train.epochs 10 --seeds 1
 """
 
 from pathlib import Path

@@ -27,12 +27,13 @@ COMMANDS = [
 ]
 SMALL = {
     "run": ["--seeds", "1", "--train.epochs", "1"],
+    "study": ["--seeds", "2", "--epochs", "1"],
     "tune": ["--seeds", "1", "--grid.rounds", "1", "--grid.selections", "CFBS", "--grid.refinements", "None"],
 }
 """What makes a command a matter of seconds; later options win."""
 WITHOUT_GENERATOR = (
-    "ridge.py", "entropy.py", "staged.py", "configs/digits_images.py", "configs/digits_transductive.py",
-    "configs/xlsa17_transductive.py",
+    "ridge.py", "entropy.py", "staged.py", "configs/digits_images.py", "configs/digits_rotnet.py",
+    "configs/digits_supervised.py", "configs/digits_transductive.py", "configs/xlsa17_transductive.py",
 )  # fmt: skip
 
 
@@ -84,7 +85,9 @@ def smaller(arguments: list[str]) -> list[str]:
     added = SMALL.get(arguments[0], [])
     if arguments[0] in SMALL and arguments[1] == "--from":
         return arguments
-    if arguments[0] in SMALL and arguments[1] not in WITHOUT_GENERATOR:
+    if arguments[1] == "configs/digits_rotnet.py":
+        added = [*added, "--stages.0.epochs", "1"]
+    if arguments[0] in ("run", "tune") and arguments[1] not in WITHOUT_GENERATOR:
         added = [*added, "--method.generator.hidden", "32", "--method.per-class", "40"]
     if "ThreeC" in arguments:
         added = [*added, "--self-training.selection.prior.clustering", "PCAKMeans"]
@@ -110,6 +113,7 @@ def test_every_command_works(workplace, monkeypatch, capsys):
     )
     assert (workplace / "runs" / "ridge" / "report.html").exists()
     assert len((workplace / "digits.csv").read_text().splitlines()) == len(np.load("images.npz")["images"]) + 1
+    assert (workplace / "runs" / "digits_neighbours" / "checkpoints" / "stage-final-rotnet-seed-0").exists()
     stage = Path("checkpoints", "stage-final-pretraining-seed-0")
     assert (workplace / "runs" / "staged" / stage).exists()
     assert (workplace / "runs" / "faster" / stage).exists()  # taken from the other run, and there to be taken again

@@ -98,7 +98,7 @@ class Trainer:
             self._candidates = shared(candidates._replace(offset=columns), self.programs.mesh)
 
     def _compile(self, scored: bool) -> int:
-        """Compiles all programs from shapes; returns the bytes of the largest, with the test samples if they are scored.
+        """Compiles all programs from shapes; returns the bytes of the largest, with the test samples if it scores.
 
         Classification comes first: a method without an answer to the task says so before training is compiled.
         """

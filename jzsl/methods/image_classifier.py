@@ -1,7 +1,7 @@
 """A supervised classifier of images: a network with batch normalisation, and class weights on its features."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jzsl.keys import stream
 from jzsl.methods.losses import LossConfig, SoftmaxLoss
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.packages import PartsIn
 from jzsl.training.augment.augment import AugmentConfig, Sequence
 from jzsl.training.augment.mixture import MixConfig
 from jzsl.training.minibatch import labelled, minibatch, scaled
@@ -32,7 +33,7 @@ class ImageClassifier:
     """the logits whose cross-entropy is minimised: SoftmaxLoss, AVHLoss"""
     augment: AugmentConfig = Sequence()
     """changes each training image at random; Sequence(parts=(...)) does several things in turn"""
-    mix: MixConfig | None = None
+    mix: Annotated[MixConfig | None, PartsIn("jzsl.training.augment")] = None
     """composes training images and their labels: MixUp, CutMix, RICAP; None: they stay single"""
     optimizer: OptimizerConfig = Adam()
     """Adam, SGD, with a schedule of the learning rate"""

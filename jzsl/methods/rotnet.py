@@ -31,8 +31,8 @@ from jzsl.types import ClassTable, Metrics, Pool
 
 TURNS = 4
 NO_CLASSES = (
-    "method: RotNet predicts turns of images, no classes; name it in `stages`, before a method that does, such as Probe "
-    "or ImageClassifier"
+    "method: RotNet predicts turns of images, no classes; name it in `stages`, before a method that does, such as "
+    "Probe or ImageClassifier"
 )
 
 
@@ -158,4 +158,4 @@ def rotation_accuracy(
 def _require_square(shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or shape[0] != shape[1]:
         found = " x ".join(map(str, shape))
-        raise InputError(f"samples: of shape {found}, expected square images, height x width x channels: they are turned")
+        raise InputError(f"samples: of shape {found}, expected square images, height x width x channels")

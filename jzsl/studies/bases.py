@@ -17,8 +17,10 @@ from jzsl.methods.generative import Generative
 from jzsl.methods.rotnet import RotNet
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
+from jzsl.nets.normalised import Normalised
 from jzsl.nets.resnet import ResNet
 from jzsl.studies.runs import method_of_config
+from jzsl.training.augment.crop import PaddedCrop
 
 GENERATORS = ("abp", "cvae", "wgan")
 NAMED: dict[str, MethodConfig] = {
@@ -28,7 +30,7 @@ NAMED: dict[str, MethodConfig] = {
     "wgan": Generative(WGAN()),
     "committee": Committee(),
     "supervised": Supervised(),
-    "rotnet": RotNet(ResNet((1, 1, 1), 0.25)),
+    "rotnet": RotNet(Normalised(ResNet((1, 1), 0.5)), PaddedCrop(1)),
 }
 """Methods with the settings that the studies were made with."""
 

@@ -1,7 +1,7 @@
 """What does a network learn from images without their labels? (RotNet, Gidaris et al., 2018; low-supervision thesis)
 
-A linear classifier and nearest neighbours are trained on labelled images: on their pixels, on the features of the network with
-its random weights, and on those after training. Held-out images are then classified, and turned.
+A linear classifier and nearest neighbours are trained on labelled images: on their pixels, on the features of the
+network with its random weights, and on those after training. Held-out images are then classified, and turned.
 
 Columns: features (of which network, untrained or trained), probe, A (%, mean over seeds), std, values (one per seed),
 rotation accuracy (of held-out images in all four turns, %, chance is 25), seconds (of training).
@@ -35,9 +35,8 @@ PIXELS = "raw pixels"
 def self_supervision(setup: StudySetup) -> StudyResult:
     """The accuracy of each probe on each kind of features."""
     if len(setup.problem.sample_shape) != 3:
-        raise InputError(
-            f"{setup.problem.provenance.origin}: samples of shape {setup.problem.sample_shape}, expected images, such as digits_images"
-        )
+        origin, shape = setup.problem.provenance.origin, setup.problem.sample_shape
+        raise InputError(f"{origin}: samples of shape {shape}, expected images, such as digits_images")
     networks = {name: _network(name, base) for name, base in setup.bases.items()}
     values: dict[tuple[str, str], Seeds] = {}
     turned: dict[str, Seeds] = {}
@@ -116,8 +115,8 @@ def _result(
         rows,
         lambda figure: grouped_bars(figure, values, "accuracy of held-out images, mean over classes (%)"),
         (
-            f"{setup.epochs} epochs; the last state is used, nothing is chosen on held-out images; features standardised "
-            "by labelled samples",
+            f"{setup.epochs} epochs; the last state is used, nothing is chosen on held-out images; features are "
+            "standardised by labelled samples",
             "linear: softmax on the features; neighbours: 20 by cosine; both learn from all labelled samples",
         ),
     )
@@ -127,5 +126,5 @@ STUDY = Study(
     "What does a network learn from images without their labels? (RotNet, Gidaris et al., 2018)",
     self_supervision,
     ("rotnet",),
-    60,
+    30,
 )

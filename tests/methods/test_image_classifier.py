@@ -200,7 +200,9 @@ def test_calls_of_three_and_two_epochs_give_the_bits_of_one_call_of_five(pool, n
 
 
 def test_a_block_that_does_not_exist_is_refused():
-    with pytest.raises(InputError, match="learned: 'stage5' found, expected starts of block names: stem, stage1_block1"):
+    with pytest.raises(
+        InputError, match="learned: 'stage5' found, expected starts of block names: stem, stage1_block1"
+    ):
         ImageClassifier(ResNet((1,)), learned=("stage5",)).build(Adaptation())
 
 

@@ -116,7 +116,7 @@ def test_turns_are_counted_counterclockwise():
     network = Pixels().build()
     state = RotNetState({"params": {}}, Linear(weight, jnp.zeros(4)), None, jax.random.key(0), jnp.int32(0))
     for turn in range(4):
-        scores = turn_logits(network, state, np.rot90(x, turn, (1, 2)).copy())
+        scores = turn_logits(network, state, jnp.rot90(jnp.asarray(x), turn, (1, 2)))
         np.testing.assert_array_equal(np.argmax(scores, 1), turn)
     assert float(rotation_accuracy(network, state, jnp.asarray(x), 2)) == 1
     clockwise = state._replace(turns=Linear(weight[:, jnp.array([0, 3, 2, 1])], jnp.zeros(4)))

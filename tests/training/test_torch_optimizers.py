@@ -31,7 +31,7 @@ def test_twenty_steps_are_those_of_torch(name, random):
         settings |= {"momentum": config.momentum, "nesterov": config.nesterov}
     else:
         settings |= {"betas": (config.beta1, config.beta2)}
-    start, target = np.float32(random.normal(size=(2, 30)))
+    start, target = random.normal(size=(2, 30)).astype(np.float32)
     weight = torch.nn.Parameter(torch.tensor(start))
     reference = getattr(torch.optim, theirs)([weight], **settings)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(reference, 20)

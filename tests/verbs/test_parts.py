@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jzsl.classifiers.knn import KNN
 from jzsl.cli import main
 from jzsl.config import Experiment
 from jzsl.driver.load import load_namespace
@@ -13,10 +14,13 @@ from jzsl.driver.tune import Grid
 from jzsl.errors import InputError
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.observation_noise import LearnedNoise
+from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.methods.losses import AVHLoss
+from jzsl.methods.probe import Probe
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.nets.conditional_generator import LinearMap
+from jzsl.nets.pixels import Pixels
 from jzsl.sampling.kernel import Kernel
 from jzsl.sampling.preconditioned import Preconditioned
 from jzsl.self_training.clustering.pca_kmeans import PCAKMeans
@@ -30,6 +34,10 @@ from jzsl.self_training.selection.random import RandomSampling
 from jzsl.self_training.sths import STHS
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
+from jzsl.training.augment.crop import PaddedCrop
+from jzsl.training.augment.mixup import MixUp
+from jzsl.training.optimizers.sgd import SGD
+from jzsl.training.rates.cosine import Cosine
 from jzsl.verbs.parts import as_options, choices, parse, part_of, with_parts
 from jzsl.verbs.run import RunOptions
 
@@ -196,6 +204,21 @@ def test_parts_of_a_generator_and_of_a_supervised_method(namespace):
     for option, other in (("kernel", "MLP"), ("network", "SmallCNN"), ("observation-noise", "CVAE")):
         with pytest.raises(InputError, match=f"--method.generator.{option}: {other} found"):
             parsed(namespace, f"--method.generator.{option}", other)
+
+
+def test_parts_of_methods_of_images(namespace):
+    """Mixture, augmentation and schedule of a classifier; the classifier of a probe."""
+    options = (
+        "--method", "ImageClassifier", "--method.mix", "MixUp", "--method.mix.alpha", "0.5", "--method.augment",
+        "PaddedCrop", "--method.optimizer", "SGD", "--method.optimizer.rate", "Cosine",
+    )  # fmt: skip
+    expected = ImageClassifier(mix=MixUp(0.5), augment=PaddedCrop(), optimizer=SGD(rate=Cosine()))
+    assert parsed(namespace, *options).method == expected
+    assert parsed(namespace, "--method", "ImageClassifier", "--method.mix", "None").method == ImageClassifier()
+    probe = ("--method", "Probe", "--method.classifier", "KNN", "--method.classifier.neighbours", "5")
+    assert parsed(namespace, *probe, "--method.network", "Pixels").method == Probe(Pixels(), KNN(5))
+    with pytest.raises(InputError, match="PaddedCrop found, expected one of CutMix, MixUp, RICAP, None"):
+        parsed(namespace, "--method", "ImageClassifier", "--method.mix", "PaddedCrop")
 
 
 def test_the_config_files_classes_come_first(namespace):
