@@ -136,6 +136,20 @@ class Embed(Protocol):
 
 
 @runtime_checkable
+class Attend(Protocol):
+    def __call__(self, predictor: Any, x: Num[Any, "m *s"], /) -> Float[Array, "m i j a"]:
+        """Where in each image each semantic dimension is, as a map of places; larger is more."""
+        ...
+
+
+@runtime_checkable
+class PerturbImages(Protocol):
+    def __call__(self, predictor: Any, x: Num[Any, "m *s"], y: Int[Any, " m"], /) -> Float[Array, "m *s"]:
+        """The images of classes `y` as training perturbs them, pixels in [0, 1]."""
+        ...
+
+
+@runtime_checkable
 class MakeHead(Protocol):
     def __call__(self, predictor: Any, candidates: Int[Any, " k"], /) -> Head:
         """A plain classifier that gives the same scores as `logits`."""
@@ -156,6 +170,7 @@ class Method(NamedTuple):
         sample: for methods that generate samples, else None.
         embedding: for methods with class weights or prototypes, else None.
         head: for methods that have one, else None.
+        attention, perturb: for methods of images that have one, else None.
         adopt: for methods that take over variables from a stage before, else None.
         takes_soft: whether the loss takes a pool's soft labels.
         whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on one block
@@ -173,6 +188,8 @@ class Method(NamedTuple):
     sample: SampleMethod | None = None
     embedding: Embed | None = None
     head: MakeHead | None = None
+    attention: Attend | None = None
+    perturb: PerturbImages | None = None
     adopt: Adopt | None = None
     takes_soft: bool = False
     whole_pool: bool = False

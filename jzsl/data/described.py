@@ -42,5 +42,5 @@ def described(problem: Described, path: Path) -> Described:
         )
     matched = np.asarray(semantics)[[position[name] for name in problem.class_names]]
     model = str(entries["model"]) if "model" in entries else "unknown"
-    provenance = problem.provenance._replace(semantics=f"{path.name} by {model}")
+    provenance = problem.provenance._replace(semantics=f"{path.name} by {model}", attributes=())
     return replace(problem, semantics=matched, provenance=provenance)

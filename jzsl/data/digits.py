@@ -97,6 +97,8 @@ class Digits:
                 validation_classes=np.array(self.validation, np.int64),
                 validation_seen=holdout_samples(rest, labels, 0.2, seed=1),
             ),
-            provenance=Provenance("digits", "8 x 8 pixels", "18 stroke semantics", "digits", backbone=Backbone.none),
+            provenance=Provenance(
+                "digits", "8 x 8 pixels", "18 stroke semantics", "digits", backbone=Backbone.none, attributes=STROKES
+            ),
             image=(8, 8),
         )

@@ -23,7 +23,7 @@ from jzsl.data.encoded import EncodedProblem
 from jzsl.data.formats.arrays import read_entries, texts_of
 from jzsl.data.formats.picture import Reading
 from jzsl.data.image_splits import domain_split, image_splits
-from jzsl.data.xlsa17 import read_splits, splits_of
+from jzsl.data.xlsa17 import PublishedSplits, read_splits, splits_of
 from jzsl.errors import InputError
 from jzsl.problem.problem import Backbone, Problem, Provenance
 from jzsl.problem.splits import NONE, Splits
@@ -71,20 +71,21 @@ class ImageBytes:
         if "domains" in entries:
             domains = _integers(self.path, entries, "domains")
             domain_names = texts_of(self.path, "domain_names", _required(self.path, entries, "domain_names"))
-        semantics, splits, notes = self._splits(entries, labels, class_names, domains, domain_names)
+        published, splits, notes = self._splits(entries, labels, class_names, domains, domain_names)
         return EncodedProblem(
             images,
             labels,
-            semantics,
+            None if published is None else published.semantics,
             class_names,
             splits,
             Provenance(
                 self.path.resolve().parent.name,
                 "pictures",
-                "none" if semantics is None else f"{self.splits}: {self.semantics}",
+                "none" if published is None else f"{self.splits}: {self.semantics}",
                 str(self.path),
                 notes,
                 Backbone.none,
+                attributes=() if published is None else published.attributes,
             ),
             domains=domains,
             domain_names=domain_names,
@@ -105,14 +106,14 @@ class ImageBytes:
         names: tuple[str, ...],
         domains: np.ndarray | None,
         domain_names: tuple[str, ...],
-    ) -> tuple[np.ndarray | None, Splits, tuple[str, ...]]:
-        """Class semantics, splits, and notes on them."""
+    ) -> tuple[PublishedSplits | None, Splits, tuple[str, ...]]:
+        """The split file with its class semantics, where it is used, splits, and notes on them."""
         path = None if self.splits is None else self.path.with_name(f"{self.splits}.mat")
         if path is not None and path.exists() and self.target is None:
             published = read_splits(path, self.semantics)
             if published.class_names != names:
                 raise InputError(f"{path}: allclasses_names: other classes than the class_names of {self.path}")
-            return published.semantics, *splits_of(published, labels, path)
+            return published, *splits_of(published, labels, path)
         test = entries.get("is_test")
         if test is not None and (test.shape != labels.shape or test.dtype != bool):
             raise InputError(

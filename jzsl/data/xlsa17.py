@@ -68,6 +68,7 @@ class Xlsa17:
                 notes=notes,
                 backbone=backbone,
                 extraction=None if record is None else record.extraction,
+                attributes=published.attributes,
             ),
         )
 
@@ -80,7 +81,8 @@ def files_of(root: Path, features: str, splits: str) -> tuple[Path, Path]:
 
 
 class PublishedSplits(NamedTuple):
-    """A split file with indices from 0. `train` and `val` are None where the file lacks them."""
+    """A split file with indices from 0. `train` and `val` are None where the file lacks them; `attributes` are the names
+    of the semantic dimensions, where the file has them."""
 
     semantics: np.ndarray
     class_names: tuple[str, ...]
@@ -90,6 +92,7 @@ class PublishedSplits(NamedTuple):
     train: np.ndarray | None
     val: np.ndarray | None
     notes: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
 
 
 def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
@@ -134,6 +137,7 @@ def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
         cleaned["train_loc"],
         cleaned["val_loc"],
         tuple(notes),
+        tuple(file.strings("attribute_names")) if "attribute_names" in file.keys else (),
     )
 
 

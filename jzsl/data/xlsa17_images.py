@@ -63,6 +63,7 @@ class Xlsa17Images:
                 f"{feature_path}, {split_path} and {self.images}",
                 notes,
                 Backbone.none,
+                attributes=published.attributes,
             ),
         )
 

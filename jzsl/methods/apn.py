@@ -14,6 +14,7 @@ from jzsl.keys import stream
 from jzsl.methods.attribute_prototypes import (
     Heads,
     Pooling,
+    attention_maps,
     attributes_of,
     classification,
     heads_of,
@@ -78,11 +79,12 @@ class APNState(NamedTuple):
 
 
 class APNPredictor(NamedTuple):
-    """The network's variables, the heads, and the semantics of all classes, of unit length."""
+    """The network's variables, the heads, the semantics of all classes, of unit length, and which are seen classes."""
 
     variables: Variables
     heads: Heads
     semantics: Float[Array, "c a"]
+    seen: Bool[Array, " c"]
 
 
 class Perturb(Protocol):
@@ -212,7 +214,8 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
 
     def predictor(state: APNState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> APNPredictor:
         del pool, unseen
-        return APNPredictor(state.variables, state.heads, unit(jnp.asarray(classes.required_semantics)))
+        semantics = unit(jnp.asarray(classes.required_semantics))
+        return APNPredictor(state.variables, state.heads, semantics, jnp.asarray(classes.seen))
 
     def embedding(trained: APNPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
         model, _ = attributes_of(network, hyper.pooling, trained.variables, trained.heads, scaled(x))
@@ -221,6 +224,13 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
     def logits(trained: APNPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Float[Array, "m k"]:
         model = embedding(trained, x, candidates)
         return model.x @ model.weights.T
+
+    def attention(trained: APNPredictor, x: Num[Any, "m *s"]) -> Float[Array, "m i j a"]:
+        return attention_maps(network, trained.variables, trained.heads, scaled(x))
+
+    def perturb(trained: APNPredictor, x: Num[Any, "m *s"], y: Int[Any, " m"]) -> Float[Array, "m *s"]:
+        assert perturbation is not None
+        return perturbation.perturb(trained.variables, trained.heads, scaled(x), y, trained.semantics, trained.seen)
 
     def adopt(key: Key[Array, ""], state: APNState, earlier: Any) -> APNState:
         del key
@@ -233,6 +243,8 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         predictor,
         logits,
         embedding=embedding,
+        attention=attention,
+        perturb=None if perturbation is None else perturb,
         adopt=adopt,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,

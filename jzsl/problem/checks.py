@@ -87,6 +87,13 @@ def semantics_errors(semantics: np.ndarray | None, names: tuple[str, ...]) -> It
         )
 
 
+def attribute_errors(semantics: np.ndarray | None, names: tuple[str, ...]) -> Iterator[str]:
+    """There are no names of attributes, or one for each semantic dimension."""
+    count = semantics.shape[1] if semantics is not None and semantics.ndim == 2 else 0
+    if names and len(names) != count:
+        yield f"attributes: {len(names)} names found, expected {count}, one per semantic dimension"
+
+
 def domain_errors(domains: np.ndarray | None, names: tuple[str, ...], count: int) -> Iterator[str]:
     """Domains are int[n], indices into different names."""
     if domains is None:

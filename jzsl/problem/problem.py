@@ -11,6 +11,7 @@ import numpy as np
 
 from jzsl.errors import InputError
 from jzsl.problem.checks import (
+    attribute_errors,
     blocks,
     class_errors,
     domain_errors,
@@ -36,7 +37,8 @@ class Backbone(enum.Enum):
 
 class Provenance(NamedTuple):
     """Where a problem comes from: names for tables, the files read, choices that the source made, whether the
-    features' network was trained on the unseen classes, and how the samples were made of pictures, where they were."""
+    features' network was trained on the unseen classes, how the samples were made of pictures, where they were, and the
+    names of the semantic dimensions, where they have some."""
 
     name: str
     features: str
@@ -45,6 +47,7 @@ class Provenance(NamedTuple):
     notes: tuple[str, ...] = ()
     backbone: Backbone = Backbone.unstated
     extraction: Extraction | None = None
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +95,7 @@ class Problem:
             *class_errors(self.class_names, self.semantics),
             *label_errors(self.labels, count, len(self.class_names)),
             *semantics_errors(self.semantics, self.class_names),
+            *attribute_errors(self.semantics, self.provenance.attributes),
             *domain_errors(self.domains, self.domain_names, count),
         ]
         yield from structural or split_errors(self.splits, self.labels, self.class_names)

@@ -12,6 +12,7 @@ from sklearn.manifold import TSNE
 from jzsl.hardness.angular import angles, avh
 from jzsl.interfaces import SampleMethod
 from jzsl.problem.problem import Problem
+from jzsl.report.attribute_charts import attribute_charts
 from jzsl.report.chart import Chart
 from jzsl.report.class_examples import class_examples
 from jzsl.report.figures import COLOURS
@@ -51,6 +52,7 @@ def sample_charts(run: RunArtifacts, ranked: list[RankedSample], tsne: bool) -> 
         charts.append(_features(run, run.problem, sample, tsne))
     if ranked and picture_shape(run.problem) is not None:
         charts.append(_thumbnails(run, run.problem, ranked))
+        charts += attribute_charts(run, run.problem, [one.sample for one in ranked])
         charts.append(class_examples(run, run.problem, [(one.sample, one.truth, one.predicted) for one in ranked]))
     return charts
 
