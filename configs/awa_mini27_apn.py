@@ -14,6 +14,7 @@ from jzsl.data.formats.picture import Reading
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.methods.apn import APN
 from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
+from jzsl.nets.network import BatchNormPolicy
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.training.augment.augment import Sequence
@@ -23,11 +24,12 @@ from jzsl.training.optimizers.adam import Adam
 
 APN_OF_ANIMALS = APN(
     network=PretrainedEfficientNetLite0(),
-    optimizer=Adam(1e-5, beta1=0.5),
-    heads_optimizer=Adam(1e-3, beta1=0.5),
+    optimizer=Adam(3e-5, beta1=0.5),
+    heads_optimizer=Adam(1e-3, beta1=0.5, l2=1e-2),
     augment=Sequence((ReflectedTranslation(16), RandomFlip())),
     learned=("stage7", "top"),
-    warmup=5,
+    batch_norm=BatchNormPolicy.running,
+    warmup=2,
 )
 CONFIG = Experiment(
     data=ImageBytes(
@@ -36,6 +38,6 @@ CONFIG = Experiment(
     method=APN_OF_ANIMALS,
     tasks=(ZSL(), GZSL()),
     calibration=True,
-    train=Train(epochs=8),
+    train=Train(epochs=5),
     seeds=3,
 )

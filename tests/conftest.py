@@ -26,6 +26,8 @@ LONGEST = (
     "devices/test_processes.py",
     "self_training/test_rounds.py",
     "driver/test_images.py",
+    "studies/test_self_supervision.py",
+    "driver/test_self_supervision.py",
     "test_readme.py",
     "contracts/test_methods.py",
     "studies/test_hardness_studies.py",

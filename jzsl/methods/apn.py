@@ -21,7 +21,7 @@ from jzsl.methods.attribute_prototypes import (
     localisation,
     log_probabilities,
 )
-from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
+from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.training.augment.augment import AugmentConfig, Sequence
 from jzsl.training.minibatch import labelled, minibatch, scaled
@@ -49,6 +49,8 @@ class APN:
     """changes each training image at random; Sequence(parts=(...)) does several things in turn"""
     learned: tuple[str, ...] | None = None
     """blocks of the network that learn, by how their names start, such as stage4; None: all"""
+    batch_norm: BatchNormPolicy = BatchNormPolicy.train
+    """batch normalisation in the blocks that learn; running statistics suit a pre-trained network and few images"""
     others: BatchNormPolicy = BatchNormPolicy.running
     """batch normalisation in the other blocks"""
     warmup: int = 0
@@ -120,17 +122,18 @@ class Perturbation(NamedTuple):
 def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = None) -> Method:
     """Minimises the cross-entropy over the classes with labelled samples (eq. 1) and the localisation loss (eq. 2).
 
-    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, padding left out;
-    predictions by the running ones. `adopt` takes the network over from the stage before, and the heads where that was
-    an APN, too. Public code departs from the paper: it takes the softmax twice, also takes a cross-entropy of the
-    local head, and averages the squared errors over attributes; none of it is done here.
+    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, padding left out, where
+    `batch_norm` does not say otherwise; predictions by the running ones. `adopt` takes the network over from the stage
+    before, and the heads where that was an APN, too. Public code departs from the paper: it takes the softmax twice,
+    also takes a cross-entropy of the local head, and averages the squared errors over attributes; none of it is done
+    here.
     """
     network = hyper.network.build()
     optimizer = hyper.optimizer.build()
     heads_optimizer = optimizer if hyper.heads_optimizer is None else hyper.heads_optimizer.build()
     augment = hyper.augment.build()
     learned = learned_blocks(network, hyper.learned)
-    policy = policies(network.blocks, learned, hyper.others)
+    policy = {name: hyper.batch_norm if name.startswith(learned) else hyper.others for name in network.blocks}
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> APNState:
         attributes = classes.required_semantics.shape[1]

@@ -122,6 +122,7 @@ def probe(hyper: Probe) -> Method:
         adopt=adopt,
         whole_pool=True,
         closed_form=True,
+        pretraining=network.pretraining,
     )
 
 

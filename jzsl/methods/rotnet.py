@@ -133,7 +133,15 @@ def rotnet(hyper: RotNet) -> Method:
         del key
         return state._replace(variables=earlier.variables)
 
-    return Method(init, fit, predictor, logits, adopt=adopt, batch_size=hyper.batch_size)
+    return Method(
+        init,
+        fit,
+        predictor,
+        logits,
+        adopt=adopt,
+        batch_size=hyper.batch_size,
+        pretraining=network.pretraining,
+    )
 
 
 def turn_logits(network: Network, state: RotNetState, x: Num[Array, "m h w c"]) -> Float[Array, "m 4"]:

@@ -162,6 +162,16 @@ def test_frozen_blocks_stay_and_heads_have_their_own_learning_rate():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), start.heads, end.heads)
 
 
+def test_blocks_learn_with_running_statistics_where_that_is_asked_for():
+    pool, classes = problem()
+    method = dataclasses.replace(CONFIG, batch_norm=BatchNormPolicy.running).build(ZSL())
+    start = jax.jit(method.init)(jax.random.key(0), pool, classes)
+    end, _ = jax.jit(method.fit)(start, pool, classes, 1, 1)
+    jax.tree.map(np.testing.assert_array_equal, start.variables["batch_stats"], end.variables["batch_stats"])
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), start.variables["params"], end.variables["params"])
+    assert min(jax.tree.leaves(moved)) > 1e-3
+
+
 def test_a_stage_hands_on_its_network_and_an_apn_its_heads_too():
     pool, classes = problem()
     method = CONFIG.build(ZSL())
