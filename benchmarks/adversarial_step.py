@@ -2,7 +2,7 @@
 
     python -m benchmarks.adversarial_step [--steps 0 1 3] [--channels 32 64] [--side 32] [--rounds 5] [--out FILE.json]
 
-All blocks learn, so a step of APN is a pass forwards and two backwards, to the images and to the weights. T steps of
+All blocks learn, so a step of APN is a pass forwards and two backwards, to images and to weights. T steps of
 the perturbation are T passes forwards and T to the images, and then the images are trained on again: at most T + 2
 times.
 """

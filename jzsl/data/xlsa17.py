@@ -81,8 +81,8 @@ def files_of(root: Path, features: str, splits: str) -> tuple[Path, Path]:
 
 
 class PublishedSplits(NamedTuple):
-    """A split file with indices from 0. `train` and `val` are None where the file lacks them; `attributes` are the names
-    of the semantic dimensions, where the file has them."""
+    """A split file with indices from 0. `train` and `val` are None where the file lacks them; `attributes` name the
+    semantic dimensions, where the file has them."""
 
     semantics: np.ndarray
     class_names: tuple[str, ...]

@@ -87,8 +87,8 @@ def _attention(run: RunArtifacts, problem: Problem, chosen: Int[np.ndarray, " s"
 
     caption = (
         "Attention maps of the attributes in which each class exceeds the mean of all classes most, seed "
-        f"{run.result['seeds'][0]}; each map on its own scale, yellow is most. One test sample of each class, of median "
-        "hardness."
+        f"{run.result['seeds'][0]}; each map on its own scale, yellow is most. One test sample of each "
+        "class, of median hardness."
     )
     return Chart("attention", "Where attributes are found", caption, draw, (4.5, 0.5 + 1.2 * len(chosen)))
 
