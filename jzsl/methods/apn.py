@@ -21,6 +21,7 @@ from jzsl.methods.attribute_prototypes import (
     localisation,
     log_probabilities,
 )
+from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.training.augment.augment import AugmentConfig, Sequence
@@ -122,7 +123,7 @@ class Perturbation(NamedTuple):
 def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = None) -> Method:
     """Minimises the cross-entropy over the classes with labelled samples (eq. 1) and the localisation loss (eq. 2).
 
-    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, padding left out, where
+    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, without padding, where
     `batch_norm` does not say otherwise; predictions by the running ones. `adopt` takes the network over from the stage
     before, and the heads where that was an APN, too. Public code departs from the paper: it takes the softmax twice,
     also takes a cross-entropy of the local head, and averages the squared errors over attributes; none of it is done
@@ -221,8 +222,10 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         return APNPredictor(state.variables, state.heads, semantics, jnp.asarray(classes.seen))
 
     def embedding(trained: APNPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
-        model, _ = attributes_of(network, hyper.pooling, trained.variables, trained.heads, scaled(x))
-        return Embedding(model.predicted, trained.semantics[candidates])
+        def predicted(images):
+            return attributes_of(network, hyper.pooling, trained.variables, trained.heads, scaled(images))[0].predicted
+
+        return Embedding(in_blocks(predicted, x), trained.semantics[candidates])
 
     def logits(trained: APNPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Float[Array, "m k"]:
         model = embedding(trained, x, candidates)

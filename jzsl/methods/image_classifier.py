@@ -11,6 +11,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.methods.losses import LossConfig, SoftmaxLoss
+from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.packages import PartsIn
@@ -142,8 +143,8 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         return ImageClassifierPredictor(state.variables, state.weights)
 
     def embedding(trained: ImageClassifierPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
-        outputs, _ = embed(trained.variables, scaled(x))
-        return Embedding(outputs.features, trained.weights.T[candidates])
+        features = in_blocks(lambda images: embed(trained.variables, scaled(images))[0].features, x)
+        return Embedding(features, trained.weights.T[candidates])
 
     def logits(
         trained: ImageClassifierPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]

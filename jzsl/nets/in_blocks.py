@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import jax
+import jax.export
 import jax.numpy as jnp
 from jaxtyping import Array, Num
 
 from jzsl.nets.network import BatchNormPolicy, Network, Variables
 
-IMAGES = 256
+IMAGES = 64
 """of a block"""
 
 
@@ -17,9 +18,12 @@ def in_blocks(
 ) -> Num[Array, "n *t"]:
     """`function` of all samples, `size` at a time; each one's result must not depend on the others of its block.
 
-    The last block begins earlier where the samples do not fill it, and what that repeats is dropped.
+    The last block begins earlier where the samples do not fill it, and what that repeats is dropped. In a program for
+    any number of samples, such as an exported one, all are one block.
     """
     x = jnp.asarray(x)
+    if jax.export.is_symbolic_dim(x.shape[0]):
+        return function(x)
     size = min(size, len(x))
     count = -(-len(x) // size)
 

@@ -4,21 +4,27 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num
 
 from jzsl.hardness.angular import angles
 from jzsl.keys import stream
 from jzsl.self_training.parts import PriorEstimator, SelfTrainingParts, uniform_prior
 from jzsl.self_training.priors.bbse import confusion_matrix
 from jzsl.self_training.state import SelfTrainingState
-from jzsl.types import Candidates, ClassTable, Metrics, Predictions
+from jzsl.types import Candidates, ClassTable, Metrics, Pool, Predictions
 
 _GENERATED_PER_CLASS = 50
 """Samples generated per class for the base's confusion matrix."""
 
 
+def unlabelled_samples(parts: SelfTrainingParts, pool: Pool) -> Num[Array, "m *s"]:
+    """Feature vectors in float32; images as the pool has them."""
+    x = jnp.asarray(pool.x)[parts.unlabelled_samples]
+    return x.astype(jnp.float32) if x.ndim == 2 else x
+
+
 def base_predictions(
-    parts: SelfTrainingParts, predictor: Any, x: Float[Array, "m *s"], candidates: Candidates
+    parts: SelfTrainingParts, predictor: Any, x: Num[Array, "m *s"], candidates: Candidates
 ) -> Predictions:
     """The base's own predictions, not refined."""
     method, columns = parts.method, candidates.classes
@@ -46,13 +52,25 @@ def refined(
     parts: SelfTrainingParts,
     state: SelfTrainingState,
     predictions: Predictions,
-    x: Float[Array, "m *s"],
+    predictor: Any,
+    x: Num[Array, "m *s"],
+    candidates: Candidates,
     confusion: Float[Array, "k k"] | None,
 ) -> Predictions:
-    """These predictions after the refiner and, with `average`, averaged with those of the rounds before."""
-    if parts.refiner is not None:
-        prior = _class_prior(parts.refiner.prior, state.prepared.refinement, predictions, confusion)
-        predictions = parts.refiner.refine(state.graph, predictions, x, prior)
+    """These predictions after the refiner and, with `average`, averaged with those of the rounds before.
+
+    Feature vectors are refined among themselves; of images, whose pixels say little of what is near, the embeddings by
+    this round's predictor.
+    """
+    refiner = parts.refiner
+    if refiner is not None:
+        prior = _class_prior(refiner.prior, state.prepared.refinement, predictions, confusion)
+        prepared = state.graph
+        if x.ndim != 2:
+            assert parts.method.embedding is not None
+            x = parts.method.embedding(predictor, x, candidates.classes).x
+            prepared = None if refiner.prepare is None else refiner.prepare(x)
+        predictions = refiner.refine(prepared, predictions, x, prior)
     if parts.average:
         mean = averaged(state.predictions.scores, predictions.scores, state.round)
         predictions = predictions._replace(scores=mean, label=jnp.argmax(mean, 1).astype(jnp.int32))
@@ -97,7 +115,7 @@ def averaged(before: Float[Array, "m k"], scores: Float[Array, "m k"], rounds: I
 
 
 def _scores(
-    parts: SelfTrainingParts, predictor: Any, x: Float[Array, "m *s"], candidates: Candidates
+    parts: SelfTrainingParts, predictor: Any, x: Num[Array, "m *s"], candidates: Candidates
 ) -> Float[Array, "m k"]:
     return parts.method.logits(predictor, x, candidates.classes) + jnp.asarray(candidates.offset)
 

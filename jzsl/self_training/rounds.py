@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
+from jzsl.errors import InputError
 from jzsl.interfaces import Method
 from jzsl.keys import stream
 from jzsl.self_training.parts import PseudoLabelSchedule, Refiner, Selector, SelfTrainingParts, uniform_prior
@@ -21,6 +22,7 @@ from jzsl.self_training.round_predictions import (
     next_prior,
     refined,
     round_metrics,
+    unlabelled_samples,
 )
 from jzsl.self_training.state import Prepared, RoundParameters, SelfTraining, SelfTrainingState
 from jzsl.types import Candidates, ClassTable, Metrics, PerSample, Pool, Predictions
@@ -80,7 +82,11 @@ def init(
         jnp.asarray(candidates.open),
     )
     model = parts.method.init(stream(key, "model"), pool, classes)
-    x = jnp.asarray(pool.x)[parts.unlabelled_samples].astype(jnp.float32)
+    x = unlabelled_samples(parts, pool)
+    if refiner is not None and x.ndim != 2 and parts.method.embedding is None:
+        raise InputError(
+            "refinement: given for images, which it refines among the embeddings of a method; this method has none"
+        )
     return SelfTrainingState(
         model=model,
         labels=PerSample(labels_before(parts, pool, classes, candidates)),
@@ -88,7 +94,7 @@ def init(
         unrefined=None if refiner is None else scores,
         prior=uniform_prior(count),
         prepared=prepared,
-        graph=None if refiner is None or refiner.prepare is None else refiner.prepare(x),
+        graph=None if refiner is None or refiner.prepare is None or x.ndim != 2 else refiner.prepare(x),
         confusion=jnp.zeros((count, count)) if parts.needs_generated else None,
         parameters=parameters,
         round=jnp.int32(0),
@@ -125,11 +131,11 @@ def end(
 ) -> tuple[SelfTrainingState, Any, Metrics]:
     """The state of the next round with new predictions, the predictor that made them, and the round's metrics."""
     predictor = parts.method.predictor(state.model, pool_of(parts, state, pool), classes, candidates.unseen)
-    x = jnp.asarray(pool.x)[parts.unlabelled_samples].astype(jnp.float32)
+    x = unlabelled_samples(parts, pool)
     unrefined, confusion = base_predictions(parts, predictor, x, candidates), None
     if parts.needs_generated:
         confusion = generated_confusion(parts, state, predictor, classes, candidates)
-    predictions = refined(parts, state, unrefined, x, confusion)
+    predictions = refined(parts, state, unrefined, predictor, x, candidates, confusion)
     predictions = predictions._replace(eligible=jnp.asarray(candidates.open)[predictions.label])
     metrics = round_metrics(parts, state, predictions.label)
     after = state._replace(

@@ -77,12 +77,17 @@ class STHS:
             x: the unlabelled samples.
             classes: number of candidate classes.
             done: what has been prepared of these samples; new entries are added.
+
+        Raises:
+            InputError: if a prior would prepare something of images.
         """
         done = {} if done is None else done
 
         def arrays(prior: PriorEstimator | None) -> Any:
             if prior is None or prior.prepare is None:
                 return None
+            if x.ndim != 2:
+                raise InputError(f"prior: {prior.name} found for samples of shape {x.shape[1:]}, expected vectors")
             if prior.prepare not in done:
                 done[prior.prepare] = prior.prepare(x, classes, 0)
             return done[prior.prepare]
