@@ -2,7 +2,8 @@
 
 jzsl run configs/digits_rotnet.py
 
-Expect A ... over five seeds.
+Expect A 93.7 ± 1.4 % over five seeds, 275 s of processor time with compilation: features that say no more about digits
+than those of random weights do (benchmarks/RESULTS.md). Settings are the papers' but for the size of network and crop.
 """
 
 from jzsl.config import Experiment, Stage, Train
