@@ -8,6 +8,7 @@ Sizes: `n` samples of a pool, `*s` the shape of one sample, `m` other samples, `
 unseen classes, `k` candidates, `e` embedding dimensions.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -177,7 +178,7 @@ class Method(NamedTuple):
             of samples after another, with the state's entries of that block.
         batch_size: labelled samples of a learning step; None: an epoch is one step.
         closed_form: whether `fit` solves for its result and ignores the number of epochs.
-        pretraining: of the network that it starts from, if there is one.
+        pretraining: says which weights it starts from, if they are pre-trained; it may read a file.
     """
 
     init: Init
@@ -195,7 +196,7 @@ class Method(NamedTuple):
     whole_pool: bool = False
     batch_size: int | None = None
     closed_form: bool = False
-    pretraining: Pretraining | None = None
+    pretraining: Callable[[], Pretraining] | None = None
 
 
 @runtime_checkable

@@ -63,7 +63,7 @@ class Plan(NamedTuple):
     def pretraining(self) -> Pretraining | None:
         """Of the network that the first method with one starts from, in the order of stages."""
         methods = (method for trainer in self.trainers.values() for method in trainer.programs.methods.values())
-        return next((method.pretraining for method in methods if method.pretraining is not None), None)
+        return next((method.pretraining() for method in methods if method.pretraining is not None), None)
 
     @property
     def bytes(self) -> int:

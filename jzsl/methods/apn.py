@@ -123,11 +123,11 @@ class Perturbation(NamedTuple):
 def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = None) -> Method:
     """Minimises the cross-entropy over the classes with labelled samples (eq. 1) and the localisation loss (eq. 2).
 
-    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, without padding, where
-    `batch_norm` does not say otherwise; predictions by the running ones. `adopt` takes the network over from the stage
-    before, and the heads where that was an APN, too. Public code departs from the paper: it takes the softmax twice,
-    also takes a cross-entropy of the local head, and averages the squared errors over attributes; none of it is done
-    here.
+    A candidate scores g(x)'V phi(y) (eq. 8). Training normalises by each minibatch's statistics, padding left out,
+    where `batch_norm` does not say otherwise; predictions by the running ones. `adopt` takes the network over from the
+    stage before, and the heads where that was an APN, too. Public code departs from the paper: it takes the softmax
+    twice, also takes a cross-entropy of the local head, and averages the squared errors over attributes; none of it is
+    done here.
     """
     network = hyper.network.build()
     optimizer = hyper.optimizer.build()

@@ -100,9 +100,11 @@ class PretrainedEfficientNetLite0:
     whose 1,000 classes contain the unseen classes of most benchmarks, in part at least"""
 
     def build(self) -> Network:
-        weights, variables, backbone = read_efficientnet_lite0(self.weights)
-        pretraining = Pretraining("efficientnet_lite0", weights.sha256, backbone)
-        return starting_from(EfficientNetLite0(classes=None).build(), variables, INPUT, pretraining)
+        def read():
+            weights, variables, backbone = read_efficientnet_lite0(self.weights)
+            return variables, Pretraining("efficientnet_lite0", weights.sha256, backbone)
+
+        return starting_from(EfficientNetLite0(classes=None).build(), read, INPUT)
 
 
 def read_efficientnet_lite0(path: Path | None) -> tuple[Weights, Variables, Backbone]:

@@ -1,7 +1,7 @@
 """A network of images as pure functions; its variables, running statistics among them, are explicit."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
@@ -109,7 +109,7 @@ class Network(NamedTuple):
             their blocks: "stage2_block1".
         run: some consecutive blocks; `apply` is all of them, then `readout`.
         readout: as its protocol says.
-        pretraining: of the variables that `init` returns, if they are pre-trained.
+        pretraining: says where the variables of `init` come from, if they are pre-trained; it may read a file.
     """
 
     init: InitNetwork
@@ -117,7 +117,7 @@ class Network(NamedTuple):
     blocks: tuple[str, ...]
     run: RunBlocks
     readout: Readout
-    pretraining: Pretraining | None = None
+    pretraining: Callable[[], Pretraining] | None = None
 
 
 @runtime_checkable

@@ -1,5 +1,7 @@
 """Networks that start from pre-trained weights, and how their images were prepared."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -85,14 +87,21 @@ def from_torch(network: Network, layers: Layers, weights: Weights) -> Variables:
     return variables
 
 
-def starting_from(network: Network, variables: Variables, expected: ImageInput, pretraining: Pretraining) -> Network:
+def starting_from(network: Network, read: Callable[[], tuple[Variables, Pretraining]], expected: ImageInput) -> Network:
     """The network of pixels in [0, 1], or uint8, which it normalises as in its pre-training.
 
     Its `init` returns the pre-trained variables, whatever the key.
+
+    Args:
+        network: from scratch.
+        read: reads the variables; called once, by the first `init`, so that a config can be built without its file.
+        expected: the normalisation.
     """
+    once = cache(read)
 
     def init(key, x, /):
         del key, x
-        return jax.tree.map(jnp.asarray, variables)
+        return jax.tree.map(jnp.asarray, once()[0])
 
-    return normalised(network._replace(init=init, pretraining=pretraining), expected.mean, expected.std)
+    network = network._replace(init=init, pretraining=lambda: once()[1])
+    return normalised(network, expected.mean, expected.std)

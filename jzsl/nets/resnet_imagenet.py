@@ -68,9 +68,13 @@ class PretrainedResNet:
 
     def build(self) -> Network:
         layout = _LAYOUTS[self.layers](classes=None)
-        weights = read_weights(self.weights)
-        pretraining = Pretraining(f"resnet{self.layers}", weights.sha256, self.backbone)
-        return starting_from(layout.build(), resnet_variables(layout, weights), INPUT, pretraining)
+
+        def read():
+            weights = read_weights(self.weights)
+            pretraining = Pretraining(f"resnet{self.layers}", weights.sha256, self.backbone)
+            return resnet_variables(layout, weights), pretraining
+
+        return starting_from(layout.build(), read, INPUT)
 
 
 _LAYOUTS = {18: ResNet18, 50: ResNet50, 101: ResNet101}

@@ -83,14 +83,15 @@ def test_results_record_the_weights(weights, tmp_path):
     assert result["features"]["backbone"] == "unstated"
 
 
-def test_what_does_not_fit_is_refused(weights, tmp_path):
+def test_what_does_not_fit_is_refused_when_it_is_read(weights, tmp_path):
     path, _ = weights
-    with pytest.raises(InputError, match="no such file"):
-        PretrainedResNet(tmp_path / "none.pth").build()
-    with pytest.raises(InputError, match=r"layer1.0.bn3.*: missing; is it the file of another network"):
-        PretrainedResNet(path, 50).build()
-    with pytest.raises(InputError, match="missing; is it the file of another network"):
-        PretrainedEfficientNetLite0(path).build()
-    network = PretrainedResNet(path, 18).build()
+    key, image = jax.random.key(0), jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    for config, message in (
+        (PretrainedResNet(tmp_path / "none.pth"), "no such file"),
+        (PretrainedResNet(path, 50), r"layer1.0.bn3.*: missing; is it the file of another network"),
+        (PretrainedEfficientNetLite0(path), "missing; is it the file of another network"),
+    ):
+        with pytest.raises(InputError, match=message):
+            jax.eval_shape(config.build().init, key, image)
     with pytest.raises(InputError, match="images: 1 channels found, expected 3"):
-        jax.eval_shape(network.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 32, 32, 1), jnp.float32))
+        jax.eval_shape(PretrainedResNet(path, 18).build().init, key, image.update(shape=(1, 32, 32, 1)))
