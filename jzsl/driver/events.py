@@ -14,7 +14,7 @@ class Started(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """The metrics of one seed after a chunk of epochs or a round: a line of metrics.jsonl."""
+    """The metrics of one seed after a chunk of epochs or a round: a line of metrics.jsonl, with `stage` in a stage."""
 
     experiment: Experiment
     line: dict[str, Any]

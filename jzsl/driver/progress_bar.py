@@ -56,8 +56,10 @@ class ProgressBar:
 
     def _evaluated(self, event: Evaluated) -> None:
         line: dict[str, Any] = event.line
-        headlines = (task.headline for task in event.experiment.tasks)
-        shown = "  ".join(f"{name} {line[name]:.1f}" for name in headlines if name in line)
+        headlines = [task.headline for task in event.experiment.tasks if task.headline in line]
+        shown = "  ".join(f"{name} {line[name]:.1f}" for name in headlines)
+        if "stage" in line:
+            shown = f"loss {line['loss']:.3g}" if "loss" in line else ""
         self._progress.update(self._bar, metrics=shown)
         if "round" in line:
             relabelled = f"  {100 * line['changed']:.0f} % relabelled" if line["round"] else ""

@@ -9,7 +9,7 @@ from typing import Any
 from jzsl.driver.events import Evaluated, Event
 from jzsl.errors import InputError
 
-_POSITION = ("phase", "seed", "epoch", "round")
+_POSITION = ("phase", "stage", "seed", "epoch", "round")
 
 
 def require_tensorboard() -> None:
@@ -40,15 +40,16 @@ class EventFiles:
             self.append(event.line)
 
     def append(self, values: dict[str, Any]) -> None:
-        """A line of the journal: each scalar under PHASE/NAME, at its epoch or round."""
+        """A line of the journal: each scalar under PHASE/NAME, or PHASE/STAGE/NAME, at its epoch or round."""
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
 
         seed, step = values["seed"], values.get("epoch", values.get("round", 0))
         if seed not in self._writers:
             self._writers[seed] = SummaryWriter(str(self._folder / f"seed-{seed}"))
+        place = "/".join(values[name] for name in ("phase", "stage") if name in values)
         for name, value in values.items():
             if name not in _POSITION and not isinstance(value, list):
-                self._writers[seed].add_scalar(f"{values['phase']}/{name}", value, step)
+                self._writers[seed].add_scalar(f"{place}/{name}", value, step)
 
     def close(self) -> None:
         for writer in self._writers.values():

@@ -103,7 +103,9 @@ class TrainingLoop:
             record.epoch += chunk
             losses = self._losses(item, metrics, chunk)
             position = trainer.position(record.epoch, epochs)
-            if position is not None and item.stage is None:
+            if item.stage is not None:
+                yield from self._trained(item, losses)
+            elif position is not None:
                 yield from self._evaluated(item, trainer, state, position, losses, last=record.epoch == total)
             yield Advanced(record.epoch)
             if record.epoch < total and not self._validated(item):
@@ -142,6 +144,13 @@ class TrainingLoop:
             require_finite(losses[seed], self.finite.get(seed, {}), when, self._kept())
             self.finite[seed] = losses[seed]
         return losses
+
+    def _trained(self, item: Item, losses: dict[int, dict[str, float]]) -> Iterator[Event]:
+        """The metrics of a stage, which nothing is scored after."""
+        for seed, of_seed in losses.items():
+            self.record.lines += 1
+            place = {"phase": item.phase, "stage": item.stage, "seed": seed, "epoch": self.record.epoch}
+            yield Evaluated(self.experiment, place | of_seed)
 
     def _evaluated(
         self,

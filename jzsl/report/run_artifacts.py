@@ -72,9 +72,9 @@ class RunArtifacts(NamedTuple):
     def has_rounds(self) -> bool:
         return bool(self.result["rounds"])
 
-    def lines(self, phase: str = "final") -> list[dict[str, Any]]:
-        """The lines of metrics of a phase."""
-        return [line for line in self.metrics if line["phase"] == phase]
+    def lines(self, phase: str = "final", stage: str | None = None) -> list[dict[str, Any]]:
+        """The lines of metrics of a phase; of a stage before the method's own training, where one is named."""
+        return [line for line in self.metrics if line["phase"] == phase and line.get("stage") == stage]
 
 
 def read(run_dir: Path, config: Path | None = None) -> RunArtifacts:

@@ -30,6 +30,9 @@ def training_charts(run: RunArtifacts) -> list[Chart]:
         charts.append(_choice(run, run.result["choice"]))
     if all(name in lines[0] for name in _DIAGNOSTICS):
         charts.append(_langevin(run))
+    charts += [
+        _stage(run, stage.name, lines) for stage in run.experiment.stages if (lines := run.lines(stage=stage.name))
+    ]
     latents = _latents(run)
     return charts if latents is None else [*charts, _latent_chart(latents)]
 
@@ -104,6 +107,25 @@ def _progress(run: RunArtifacts) -> Chart:
         )
     band = " Bands: one standard deviation over seeds." if len(run.result["seeds"]) > 1 else ""
     return Chart("progress", title, caption + band, draw)
+
+
+def _stage(run: RunArtifacts, name: str, lines: list[dict[str, Any]]) -> Chart:
+    """Every metric of a stage, a panel each; accuracies in percent."""
+    metrics = [key for key in lines[0] if key not in ("phase", "stage", "seed", "epoch")]
+
+    def draw(figure):
+        panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+        for axes, metric in zip(panels, metrics, strict=True):
+            steps, values = _series(lines, metric, "epoch")
+            share = metric.endswith("accuracy")
+            _draw_series(axes, steps, values * (100 if share else 1), metric, COLOURS[0])
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(f"{metric.replace('_', ' ')}{' (%)' if share else ''}")
+            _whole_steps(axes)
+
+    band = " Bands: one standard deviation over seeds." if len(run.result["seeds"]) > 1 else ""
+    caption = f"Means over the minibatches of training, whose images are changed at random.{band}"
+    return Chart(f"stage-{name}", f"Stage {name.replace('_', ' ')}", caption, draw, (4.9, 2.6))
 
 
 def _choice(run: RunArtifacts, choice: dict[str, Any]) -> Chart:

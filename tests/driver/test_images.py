@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+from unittest.mock import ANY
 
 import jax.numpy as jnp
 import numpy as np
@@ -83,6 +84,10 @@ def staged(config, **changes):
     return dataclasses.replace(config, method=method, stages=(stage,), train=Train(epochs=1, checkpoint_seconds=0))
 
 
+def journal(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
 def test_stages_hand_their_variables_on(config, tmp_path):
     """After the epochs of a stage one more classifies better than it does without the stage.
 
@@ -95,8 +100,16 @@ def test_stages_hand_their_variables_on(config, tmp_path):
     again = run(slow, tmp_path / "again", False, QUIET, stages_from=tmp_path / "staged")
     assert again["A"] == result["A"]
     assert len(set(result["A"]["values"])) == 2
-    lines = [json.loads(line) for line in (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()]
-    assert [(line["phase"], line["epoch"]) for line in lines] == [("final", 1), ("final", 1)]
+    assert [(line["phase"], line["epoch"]) for line in journal(tmp_path / "again")] == [("final", 1), ("final", 1)]
+    assert journal(tmp_path / "staged")[:12] == [
+        {"phase": "final", "stage": "pretraining", "seed": seed, "epoch": epoch, "loss": ANY, "training_accuracy": ANY}
+        for epoch in range(1, 7)
+        for seed in (0, 1)
+    ]
+    losses = [line["loss"] for line in journal(tmp_path / "staged")[:12]]
+    assert losses[10] < losses[0]
+    assert main(["report", str(tmp_path / "staged")]) == 0
+    assert '<figure id="stage-pretraining"' in (tmp_path / "staged" / "report.html").read_text()
     assert (tmp_path / "again" / "checkpoints" / "stage-final-pretraining-seed-1").is_dir()
     other = dataclasses.replace(slow, stages=(Stage("pretraining", slow.method, epochs=1),))
     assert run(other, tmp_path / "other", False, QUIET, stages_from=tmp_path / "staged")["A"] != result["A"]
