@@ -51,13 +51,20 @@ class Programs:
 
     def adopt(self, keys: Any, states: Any, earlier: Any) -> Any:
         """The states with the variables that the stage before ended with; see `Method.adopt`."""
+        return self._adoption()(keys, states, earlier)
+
+    def adopted_shapes(self, keys: Any, states: Any, earlier: Any) -> Any:
+        """Shapes of what `adopt` returns, without computing it."""
+        return self._adoption().shapes(keys, states, earlier)
+
+    def _adoption(self) -> Program:
         method, procedure = next(iter(self.methods.values())), self.procedure
 
         def adopt(key, state, model):
             assert method.adopt is not None
             return procedure.with_model(state, method.adopt(key, procedure.model(state), model))
 
-        return Program(replicate(adopt, self.mesh, (True, True, True)))(keys, states, earlier)
+        return Program(replicate(adopt, self.mesh, (True, True, True)))
 
     @property
     def of_rounds(self) -> list[Program]:

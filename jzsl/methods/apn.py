@@ -25,7 +25,7 @@ from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.training.augment.augment import AugmentConfig, Sequence
-from jzsl.training.minibatch import labelled, minibatch, scaled
+from jzsl.training.minibatch import first_image, labelled, minibatch, scaled
 from jzsl.training.network_descent import Learning, run_updates
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.optimizers.optimizer import OptimizerConfig
@@ -138,7 +138,7 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> APNState:
         attributes = classes.required_semantics.shape[1]
-        image = scaled(jnp.asarray(pool.x[:1]))
+        image = first_image(pool)
         variables = network.init(stream(key, "parameters"), image)
         outputs, _ = jax.eval_shape(lambda x: network.apply(variables, x, BatchNormPolicy.running, None), image)
         heads = heads_of(stream(key, "heads"), outputs.features.shape[-1], attributes)

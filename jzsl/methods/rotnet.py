@@ -22,7 +22,7 @@ from jzsl.training.augment.augment import AugmentConfig, Sequence
 from jzsl.training.augment.crop import PaddedCrop
 from jzsl.training.augment.flip import RandomFlip
 from jzsl.training.augment.rotation import four_turns
-from jzsl.training.minibatch import minibatch, scaled
+from jzsl.training.minibatch import first_image, minibatch, scaled
 from jzsl.training.network_descent import Learning, descend_network
 from jzsl.training.optimizers.optimizer import OptimizerConfig
 from jzsl.training.optimizers.sgd import SGD
@@ -78,8 +78,9 @@ def rotnet(hyper: RotNet) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> RotNetState:
         del classes
-        _require_square(pool.x.shape[1:])
-        image = scaled(jnp.asarray(pool.x[:1]))
+        image = first_image(pool)
+        if image.shape[1] != image.shape[2]:
+            raise InputError(f"samples: images of {image.shape[1]} x {image.shape[2]} found, expected square ones")
         variables = network.init(stream(key, "parameters"), image)
         outputs, _ = jax.eval_shape(lambda: network.apply(variables, image, BatchNormPolicy.running, None))
         size = outputs.features.shape[-1]
@@ -161,9 +162,3 @@ def rotation_accuracy(
         return jnp.mean((found == turn).reshape(TURNS, -1), 0)
 
     return jnp.mean(in_blocks(right, x, size))
-
-
-def _require_square(shape: tuple[int, ...]) -> None:
-    if len(shape) != 3 or shape[0] != shape[1]:
-        found = " x ".join(map(str, shape))
-        raise InputError(f"samples: of shape {found}, expected square images, height x width x channels")

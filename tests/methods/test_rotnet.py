@@ -159,10 +159,9 @@ def test_it_knows_no_classes_and_says_what_does(pool):
         method.predictor(state, pool, CLASSES, jnp.zeros(0, jnp.int32))
 
 
-@pytest.mark.parametrize(("shape", "found"), [((4, 6, 5, 3), "6 x 5 x 3"), ((4, 36), "36")])
-def test_images_that_cannot_be_turned_are_refused(shape, found):
-    pool = Pool(jnp.zeros(shape, jnp.uint8), jnp.zeros(4, jnp.int32), jnp.ones(4, jnp.int32))
-    with pytest.raises(InputError, match=f"samples: of shape {found}, expected square images"):
+def test_images_that_cannot_be_turned_are_refused():
+    pool = Pool(jnp.zeros((4, 6, 5, 3), jnp.uint8), jnp.zeros(4, jnp.int32), jnp.ones(4, jnp.int32))
+    with pytest.raises(InputError, match="samples: images of 6 x 5 found, expected square ones"):
         PLAIN.build(TASK).init(jax.random.key(0), pool, CLASSES)
     with pytest.raises(InputError, match="batch_size"):
         RotNet(batch_size=0)
