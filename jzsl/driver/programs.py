@@ -34,6 +34,7 @@ class Programs:
         built = {task: experiment.method.build(task) for task in experiment.tasks} if methods is None else dict(methods)
         self.methods: dict[Task, Method] = built
         self.procedure = inductive(next(iter(built.values()))) if procedure is None else procedure
+        self.takes_images = all(method.takes_images for method in built.values())
         self.whole_pool = any(method.whole_pool for method in built.values())
         self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
         share = self.mesh.shape[REPLICA]

@@ -55,6 +55,12 @@ class Trainer:
     ):
         if blocks is not None and programs.whole_pool:
             raise InputError("samples_per_block: given, but this method needs all samples at once")
+        shape = view.pool.x.shape[1:]
+        if len(shape) != 1 and not programs.takes_images:
+            raise InputError(
+                f"{problem.provenance.origin}: samples of shape {shape} found, expected vectors: this method does not "
+                "learn from images"
+            )
         self.view, self.programs, self.procedure = view, programs, programs.procedure
         self._offset = 0.0
         mesh = programs.mesh

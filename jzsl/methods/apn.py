@@ -252,6 +252,7 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         attention=attention,
         perturb=None if perturbation is None else perturb,
         adopt=adopt,
+        takes_images=True,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,
     )

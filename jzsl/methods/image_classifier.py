@@ -163,6 +163,7 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         embedding=embedding,
         adopt=adopt,
         takes_soft=True,
+        takes_images=True,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,
     )

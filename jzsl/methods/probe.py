@@ -120,6 +120,7 @@ def probe(hyper: Probe) -> Method:
         logits,
         embedding=None if classifier.embedding is None else embedding,
         adopt=adopt,
+        takes_images=True,
         whole_pool=True,
         closed_form=True,
         pretraining=network.pretraining,

@@ -140,6 +140,7 @@ def rotnet(hyper: RotNet) -> Method:
         predictor,
         logits,
         adopt=adopt,
+        takes_images=True,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,
     )

@@ -240,6 +240,28 @@ def test_padding_changes_nothing():
     assert np.abs(ends[0][1].projection - start.heads.projection).max() > 1e-2
 
 
+def test_each_of_the_two_steps_draws_its_own_dropout():
+    pool, classes = problem(6)
+    keys = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched:
+        def build(self):
+            network = BASE.network.build()
+
+            def apply(variables, x, policy, valid, /, key=None):
+                if key is not None:
+                    jax.debug.callback(lambda data: keys.append(tuple(data.tolist())), jax.random.key_data(key))
+                return network.apply(variables, x, policy, valid, key=key)
+
+            return network._replace(apply=apply)
+
+    base = dataclasses.replace(BASE, network=Watched())
+    trained(HAS(base, AdversarialSamples(steps=1)).build(ZSL()), pool, classes, 2)
+    jax.effects_barrier()
+    assert len(set(keys)) == 4  # of two minibatches
+
+
 def test_perturbing_leaves_running_statistics_alone():
     """A perturbation that gives other images back, or the same ones: statistics follow the images trained on alone."""
     pool, classes = problem()
