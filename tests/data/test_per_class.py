@@ -23,6 +23,14 @@ def test_so_many_of_each_class_are_kept():
     assert problem.hash == PerClass(train=12, test=5).load().hash != whole.hash
 
 
+@pytest.mark.parametrize("train", [1, 2, 12])
+def test_every_seen_class_keeps_a_training_sample_in_validation(train):
+    problem = PerClass(train=train).load()
+    validation = problem.validation()
+    assert set(validation.seen_classes) == set(problem.seen_classes) - set(problem.splits.validation_classes)
+    assert set(np.unique(problem.labels[validation.splits.test_seen])) <= set(validation.seen_classes)
+
+
 def test_more_samples_include_fewer_ones():
     few, more, all_of_them = (PerClass(train=count).load().splits.train for count in (3, 30, 10_000))
     assert set(few) < set(more)
