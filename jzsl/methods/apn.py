@@ -43,7 +43,7 @@ class APN:
     local_weight: float = 1.0
     """of the local head's loss (eq. 2) beside the cross-entropy"""
     optimizer: OptimizerConfig = Adam(1e-4, beta1=0.5)
-    """Adam, SGD, with a schedule of the learning rate"""
+    """Adam, SGD, with a schedule of the learning rate: constant by default, times 0.8 every ten epochs in the paper"""
     heads_optimizer: OptimizerConfig | None = None
     """of the two heads; None: as `optimizer`"""
     augment: AugmentConfig = Sequence()
@@ -56,7 +56,7 @@ class APN:
     """batch normalisation in the other blocks"""
     warmup: int = 0
     """first epochs in which the heads alone learn, and batch normalisation uses the running statistics; 5 in public
-    code, for networks that are pre-trained"""
+    code, for networks that are pre-trained; none in the paper. HAS perturbs images in them, too"""
     batch_size: int = 64
     """samples of a minibatch"""
 

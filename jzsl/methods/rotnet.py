@@ -70,7 +70,10 @@ class RotNetState(NamedTuple):
 def rotnet(hyper: RotNet) -> Method:
     """Minimises the mean of -log p(turn | turned image) over the four turns of every image, labelled or not.
 
-    Each minibatch holds all four turns of its images, and batch normalisation takes its statistics over all of them.
+    Each minibatch holds all four turns of its images, as in Gidaris et al., where the thesis (chapter 6) speaks of a
+    random turn of each. The last state is kept, not the one that recognises most turns of test images. Batch
+    normalisation takes its statistics over all four turns.
+
     It has no answer for classes: its predictor raises an InputError that says so.
     """
     network = hyper.network.build()
