@@ -174,6 +174,7 @@ class Method(NamedTuple):
         attention, perturb: for methods of images that have one, else None.
         adopt: for methods that take over variables from a stage before, else None.
         takes_soft: whether the loss takes a pool's soft labels.
+        takes_images: whether it learns from images, height x width x channels; else from vectors.
         whole_pool: whether some function needs all samples of the pool at once; else `fit` may be called on one block
             of samples after another, with the state's entries of that block.
         batch_size: labelled samples of a learning step; None: an epoch is one step.
@@ -193,6 +194,7 @@ class Method(NamedTuple):
     perturb: PerturbImages | None = None
     adopt: Adopt | None = None
     takes_soft: bool = False
+    takes_images: bool = False
     whole_pool: bool = False
     batch_size: int | None = None
     closed_form: bool = False

@@ -13,7 +13,11 @@ from jzsl.problem.problem import Problem
 
 @dataclass(frozen=True)
 class PerClass:
-    """A fixed random choice of each class's training and test samples; all of them where a class has fewer."""
+    """A fixed random choice of each class's training and test samples; all of them where a class has fewer.
+
+    Test samples are chosen by their labels: a pool of unlabelled ones then has a uniform class prior. Samples are held
+    out for choices where the source holds them out, but for classes that would have no training sample left.
+    """
 
     data: SourceConfig = DigitImages()
     """the source"""
@@ -33,9 +37,11 @@ class PerClass:
         problem = self.data.load()
         splits, labels = problem.splits, problem.labels
         train = chosen(splits.train, labels, self.train, 0)
+        held_out = np.intersect1d(splits.validation_seen, train)
+        left = np.isin(labels[held_out], labels[np.setdiff1d(train, held_out)])
         kept = splits._replace(
             train=train,
-            validation_seen=np.intersect1d(splits.validation_seen, train),
+            validation_seen=held_out[left],
             test_seen=chosen(splits.test_seen, labels, self.test, 1),
             test_unseen=chosen(splits.test_unseen, labels, self.test, 2),
         )

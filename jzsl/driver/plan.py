@@ -96,6 +96,8 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
         else:
             trainers[phase, None] = _inductive(part, experiment, programs, problem, tunes_offset=phase == VALIDATION)
     names = [*(stage.name for stage in experiment.stages), None]
+    for stage, after in zip(experiment.stages, names[1:], strict=True):
+        trainers[FINAL, after].require_fitting(trainers[FINAL, stage.name], stage.name)
     items = [Item(phase, name, seeds) for phase in phases for seeds in groups[phase] for name in names]
     return Plan(items, trainers, experiment.stages, Lengths.of(experiment, method, problem, phases.get(VALIDATION)))
 
@@ -155,6 +157,10 @@ def _stage_programs(experiment: Experiment, stage: Stage, programs: Programs) ->
     """The programs of a stage. Its method is built for the first task; it is never scored."""
     task = next(iter(programs.methods))
     method = stage.method.build(task)
-    if programs.methods[task].adopt is None:
-        raise InputError(f"stages: given, but {type(experiment.method).__name__} takes no variables over (no adopt)")
+    later = [(type(experiment.method).__name__, programs.methods[task])]
+    if stage != experiment.stages[0]:
+        later.append((type(stage.method).__name__, method))
+    for name, each in later:
+        if each.adopt is None:
+            raise InputError(f"stages: given, but {name} takes no variables over (no adopt)")
     return Programs(experiment, {task: method})

@@ -34,6 +34,7 @@ class Programs:
         built = {task: experiment.method.build(task) for task in experiment.tasks} if methods is None else dict(methods)
         self.methods: dict[Task, Method] = built
         self.procedure = inductive(next(iter(built.values()))) if procedure is None else procedure
+        self.takes_images = all(method.takes_images for method in built.values())
         self.whole_pool = any(method.whole_pool for method in built.values())
         self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
         share = self.mesh.shape[REPLICA]
@@ -51,13 +52,20 @@ class Programs:
 
     def adopt(self, keys: Any, states: Any, earlier: Any) -> Any:
         """The states with the variables that the stage before ended with; see `Method.adopt`."""
+        return self._adoption()(keys, states, earlier)
+
+    def adopted_shapes(self, keys: Any, states: Any, earlier: Any) -> Any:
+        """Shapes of what `adopt` returns, without computing it."""
+        return self._adoption().shapes(keys, states, earlier)
+
+    def _adoption(self) -> Program:
         method, procedure = next(iter(self.methods.values())), self.procedure
 
         def adopt(key, state, model):
             assert method.adopt is not None
             return procedure.with_model(state, method.adopt(key, procedure.model(state), model))
 
-        return Program(replicate(adopt, self.mesh, (True, True, True)))(keys, states, earlier)
+        return Program(replicate(adopt, self.mesh, (True, True, True)))
 
     @property
     def of_rounds(self) -> list[Program]:

@@ -55,6 +55,12 @@ class Trainer:
     ):
         if blocks is not None and programs.whole_pool:
             raise InputError("samples_per_block: given, but this method needs all samples at once")
+        shape = view.pool.x.shape[1:]
+        if len(shape) != 1 and not programs.takes_images:
+            raise InputError(
+                f"{problem.provenance.origin}: samples of shape {shape} found, expected vectors: this method does not "
+                "learn from images"
+            )
         self.view, self.programs, self.procedure = view, programs, programs.procedure
         self._offset = 0.0
         mesh = programs.mesh
@@ -144,6 +150,24 @@ class Trainer:
 
         states = self._pool.init(initialise, keys)
         return states if earlier is None else self.programs.adopt(keys, states, earlier)
+
+    def require_fitting(self, earlier: "Trainer", stage: str) -> None:
+        """Raises an InputError unless this trainer can take over the variables of a stage that `earlier` trains."""
+        own, before = (each._abstract((0,), each._pool.abstract) for each in (self, earlier))
+        try:
+            adopted = self.programs.adopted_shapes(self.programs.keys((0,)), own, before)
+        except AttributeError as error:  # of a state that has nothing of the kind
+            raise InputError(f"stages: {stage} has no variables of a network for the method after it") from error
+        expected, handed_on = (
+            {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape[1:] for path, leaf in leaves}
+            for leaves in map(jax.tree_util.tree_leaves_with_path, (own, adopted))
+        )
+        for name in expected | handed_on:
+            if handed_on.get(name) != expected.get(name):
+                raise InputError(
+                    f"stages: {stage} trains another network than the method after it uses: {name}: "
+                    f"shape {handed_on.get(name)} found, expected {expected.get(name)}"
+                )
 
     def _abstract(self, seeds: Sequence[int], pool: Any) -> Any:
         keys = self.programs.keys(seeds)

@@ -30,6 +30,8 @@ from jzsl.problem.transforms import Transform
 from jzsl.records import read_record
 from jzsl.types import Head, LinearHead, NeighbourHead
 
+SAMPLES = 256
+"""of a call of an exported program, so that memory does not grow with their number"""
 _RECORD = {
     "format": int,
     "classes": list[str],
@@ -168,7 +170,7 @@ def read_exported(folder: Path) -> DeployedModel:
     return DeployedModel(
         names,
         transform,
-        lambda x: np.asarray(scores(np.asarray(x, kind))),
+        lambda x: in_parts(scores, np.asarray(x, kind)),
         head,
         column_offsets(offset, ~unseen),
         offset,
@@ -176,6 +178,18 @@ def read_exported(folder: Path) -> DeployedModel:
         record["semantics"],
         extraction_of(record.get("extraction"), f"{path}: not {what} (extraction)"),
     )
+
+
+def in_parts(
+    program: Callable[[Shaped[np.ndarray, "m *s"]], Float[Any, "m k"]], x: Shaped[np.ndarray, "n *s"]
+) -> Float[np.ndarray, "n k"]:
+    """The scores of all samples, `SAMPLES` at a time; the last part begins earlier where they do not fill it."""
+    size = min(SAMPLES, len(x))
+    if size == len(x):
+        return np.asarray(program(x))
+    starts = range(0, len(x), size)
+    parts = [np.asarray(program(x[min(start, len(x) - size) :][:size])) for start in starts]
+    return np.concatenate([*parts[:-1], parts[-1][starts[-1] - len(x) :]])
 
 
 def _entries(path: Path) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.training.augment.augment import AugmentConfig, Sequence
-from jzsl.training.minibatch import labelled, minibatch, scaled
+from jzsl.training.minibatch import first_image, labelled, minibatch, scaled
 from jzsl.training.network_descent import Learning, run_updates
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.optimizers.optimizer import OptimizerConfig
@@ -43,7 +43,7 @@ class APN:
     local_weight: float = 1.0
     """of the local head's loss (eq. 2) beside the cross-entropy"""
     optimizer: OptimizerConfig = Adam(1e-4, beta1=0.5)
-    """Adam, SGD, with a schedule of the learning rate"""
+    """Adam, SGD, with a schedule of the learning rate: constant by default, times 0.8 every ten epochs in the paper"""
     heads_optimizer: OptimizerConfig | None = None
     """of the two heads; None: as `optimizer`"""
     augment: AugmentConfig = Sequence()
@@ -56,7 +56,7 @@ class APN:
     """batch normalisation in the other blocks"""
     warmup: int = 0
     """first epochs in which the heads alone learn, and batch normalisation uses the running statistics; 5 in public
-    code, for networks that are pre-trained"""
+    code, for networks that are pre-trained; none in the paper. HAS perturbs images in them, too"""
     batch_size: int = 64
     """samples of a minibatch"""
 
@@ -138,7 +138,7 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> APNState:
         attributes = classes.required_semantics.shape[1]
-        image = scaled(jnp.asarray(pool.x[:1]))
+        image = first_image(pool)
         variables = network.init(stream(key, "parameters"), image)
         outputs, _ = jax.eval_shape(lambda x: network.apply(variables, x, BatchNormPolicy.running, None), image)
         heads = heads_of(stream(key, "heads"), outputs.features.shape[-1], attributes)
@@ -252,6 +252,7 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         attention=attention,
         perturb=None if perturbation is None else perturb,
         adopt=adopt,
+        takes_images=True,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,
     )

@@ -125,9 +125,11 @@ def committee(members: tuple[Method, ...], sharpness: float) -> Method:
         relabel,
         sample=None if generating is None else sample,
         takes_soft=all(member.takes_soft for member in members),
+        takes_images=all(member.takes_images for member in members),
         whole_pool=True,
         batch_size=max((member.batch_size for member in members if member.batch_size is not None), default=None),
         closed_form=all(member.closed_form for member in members),
+        pretraining=next((member.pretraining for member in members if member.pretraining is not None), None),
     )
 
 

@@ -88,9 +88,11 @@ def ensemble(method: Method, replicas: int) -> Method:
         relabel,
         sample=None if method.sample is None else sample,
         takes_soft=method.takes_soft,
+        takes_images=method.takes_images,
         whole_pool=method.whole_pool,
         batch_size=method.batch_size,
         closed_form=method.closed_form,
+        pretraining=method.pretraining,
     )
 
 

@@ -91,7 +91,9 @@ def gated(expert: Method, classifier: Classifier, hyper: OutlierExposure) -> Met
         unseen = _best_zero(expert.logits(predictor.unseen, x, candidates), ~is_seen)
         return jnp.where(is_seen, seen, unseen + outlying)
 
-    return base._replace(predictor=predictor, logits=logits, embedding=None, head=None, whole_pool=True)
+    return base._replace(
+        predictor=predictor, logits=logits, embedding=None, head=None, takes_images=False, whole_pool=True
+    )
 
 
 def _best_zero(scores: Float[Array, "m k"], group: Bool[Array, " k"]) -> Float[Array, "m k"]:

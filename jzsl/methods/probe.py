@@ -13,7 +13,7 @@ from jzsl.keys import stream
 from jzsl.nets.in_blocks import IMAGES, pooled_features
 from jzsl.nets.network import NetworkConfig, Variables
 from jzsl.nets.resnet import ResNet
-from jzsl.training.minibatch import labelled, scaled
+from jzsl.training.minibatch import first_image, labelled
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
@@ -79,7 +79,7 @@ def probe(hyper: Probe) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ProbeState:
         del classes
-        return ProbeState(network.init(stream(key, "parameters"), scaled(jnp.asarray(pool.x[:1]))), key)
+        return ProbeState(network.init(stream(key, "parameters"), first_image(pool)), key)
 
     def fit(
         state: ProbeState,
@@ -120,6 +120,7 @@ def probe(hyper: Probe) -> Method:
         logits,
         embedding=None if classifier.embedding is None else embedding,
         adopt=adopt,
+        takes_images=True,
         whole_pool=True,
         closed_form=True,
         pretraining=network.pretraining,

@@ -22,7 +22,7 @@ from jzsl.training.augment.augment import AugmentConfig, Sequence
 from jzsl.training.augment.crop import PaddedCrop
 from jzsl.training.augment.flip import RandomFlip
 from jzsl.training.augment.rotation import four_turns
-from jzsl.training.minibatch import minibatch, scaled
+from jzsl.training.minibatch import first_image, minibatch, scaled
 from jzsl.training.network_descent import Learning, descend_network
 from jzsl.training.optimizers.optimizer import OptimizerConfig
 from jzsl.training.optimizers.sgd import SGD
@@ -70,7 +70,10 @@ class RotNetState(NamedTuple):
 def rotnet(hyper: RotNet) -> Method:
     """Minimises the mean of -log p(turn | turned image) over the four turns of every image, labelled or not.
 
-    Each minibatch holds all four turns of its images, and batch normalisation takes its statistics over all of them.
+    Each minibatch holds all four turns of its images, as in Gidaris et al., where the thesis (chapter 6) speaks of a
+    random turn of each. The last state is kept, not the one that recognises most turns of test images. Batch
+    normalisation takes its statistics over all four turns.
+
     It has no answer for classes: its predictor raises an InputError that says so.
     """
     network = hyper.network.build()
@@ -78,8 +81,9 @@ def rotnet(hyper: RotNet) -> Method:
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> RotNetState:
         del classes
-        _require_square(pool.x.shape[1:])
-        image = scaled(jnp.asarray(pool.x[:1]))
+        image = first_image(pool)
+        if image.shape[1] != image.shape[2]:
+            raise InputError(f"samples: images of {image.shape[1]} x {image.shape[2]} found, expected square ones")
         variables = network.init(stream(key, "parameters"), image)
         outputs, _ = jax.eval_shape(lambda: network.apply(variables, image, BatchNormPolicy.running, None))
         size = outputs.features.shape[-1]
@@ -139,6 +143,7 @@ def rotnet(hyper: RotNet) -> Method:
         predictor,
         logits,
         adopt=adopt,
+        takes_images=True,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,
     )
@@ -161,9 +166,3 @@ def rotation_accuracy(
         return jnp.mean((found == turn).reshape(TURNS, -1), 0)
 
     return jnp.mean(in_blocks(right, x, size))
-
-
-def _require_square(shape: tuple[int, ...]) -> None:
-    if len(shape) != 3 or shape[0] != shape[1]:
-        found = " x ".join(map(str, shape))
-        raise InputError(f"samples: of shape {found}, expected square images, height x width x channels")

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Num
 
 from jzsl.devices.mesh import over_data
+from jzsl.errors import InputError
 from jzsl.types import Pool
 
 
@@ -28,6 +29,19 @@ def scaled(x: Num[Array | np.ndarray, "b *s"]) -> Float[Array, "b *s"]:
     """Samples in float32; uint8 images are divided by 255."""
     values = jnp.asarray(x).astype(jnp.float32)
     return values / 255 if x.dtype == jnp.uint8 else values
+
+
+def first_image(pool: Pool) -> Float[Array, "1 h w c"]:
+    """The first sample, for the shapes of a network.
+
+    Raises:
+        InputError: if samples are not images.
+    """
+    shape = pool.x.shape[1:]
+    if len(shape) != 3:
+        found = " x ".join(map(str, shape))
+        raise InputError(f"samples: of shape {found} found, expected images, height x width x channels")
+    return scaled(jnp.asarray(pool.x[:1]))
 
 
 def minibatch(pool: Pool, indices: Int[Array, " b"]) -> Minibatch:

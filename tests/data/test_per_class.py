@@ -18,9 +18,18 @@ def test_so_many_of_each_class_are_kept():
     for split, most in (("train", 12), ("test_seen", 5), ("test_unseen", 5)):
         assert set(counts(problem, split)) == {most}
         assert set(getattr(problem.splits, split)) <= set(getattr(whole.splits, split))
+        assert (np.diff(getattr(problem.splits, split)) > 0).all()
     assert set(problem.splits.validation_seen) <= set(problem.splits.train)
     assert problem.provenance.name == "digits as images (12 training and 5 test samples per class)"
     assert problem.hash == PerClass(train=12, test=5).load().hash != whole.hash
+
+
+@pytest.mark.parametrize("train", [1, 2, 12])
+def test_every_seen_class_keeps_a_training_sample_in_validation(train):
+    problem = PerClass(train=train).load()
+    validation = problem.validation()
+    assert set(validation.seen_classes) == set(problem.seen_classes) - set(problem.splits.validation_classes)
+    assert set(np.unique(problem.labels[validation.splits.test_seen])) <= set(validation.seen_classes)
 
 
 def test_more_samples_include_fewer_ones():

@@ -27,6 +27,18 @@ from tests.driver.test_runner import assert_same_run, stopping_after
 QUIET = Console(quiet=True)
 
 
+class NothingLearned:
+    """A method whose state is an epoch alone."""
+
+    def build(self, task):
+        method = ImageClassifier(SmallCNN((2,))).build(task)
+        return method._replace(
+            init=lambda key, pool, classes: jnp.int32(0),
+            fit=lambda state, pool, classes, epochs, total: (state + epochs, {}),
+            adopt=None,
+        )
+
+
 @pytest.fixture(scope="module")
 def config() -> Experiment:
     method = ImageClassifier(SmallCNN((8, 16)), optimizer=Adam(1e-2))
@@ -174,6 +186,38 @@ def test_stages_that_do_not_fit_are_refused(config, tmp_path):
     with pytest.raises(InputError, match="stages_from: given, but the experiment has no stages"):
         run(config, tmp_path / "other", False, QUIET, stages_from=tmp_path)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_stage_of_another_network_is_refused_before_it_trains(config, tmp_path):
+    other, out = ImageClassifier(SmallCNN((8, 17))), tmp_path / "run"
+    named = r"stages: first trains another network .*stage2_block1.*: shape \(17,\) found, expected \(16,\)"
+    with pytest.raises(InputError, match=named):
+        run(dataclasses.replace(config, stages=(Stage("first", other, 1),)), out, False, QUIET)
+    bare = Stage("second", NothingLearned(), 1)
+    with pytest.raises(InputError, match="stages: given, but NothingLearned takes no variables over"):
+        run(dataclasses.replace(config, stages=(Stage("first", config.method, 1), bare)), out, False, QUIET)
+    with pytest.raises(InputError, match="stages: second has no variables of a network for the method after it"):
+        run(dataclasses.replace(config, stages=(bare,)), out, False, QUIET)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--data", "Digits"], "samples: of shape 64 found, expected images, height x width x channels"),
+        (["--method", "Supervised"], "digits_images: samples of shape (8, 8, 1) found, expected vectors"),
+        (["--method.augment", "RandomGrey"], "augment: images of 1 channels found, expected 3 (red, green, blue)"),
+        (["--method.augment", "ColourJitter"], "augment: images of 1 channels found, expected 3 (red, green, blue)"),
+        (
+            ["--method.augment", "Normalise", "--method.augment.mean", "0", "0", "--method.augment.std", "1", "1"],
+            "augment: images of 1 channels found, expected 2, as mean and std have",
+        ),
+    ],
+)  # fmt: skip
+def test_samples_that_do_not_suit_the_method_are_a_line(options, line, tmp_path, capsys):
+    assert main(["run", "configs/digits_images.py", *options, "--out", str(tmp_path / "run")]) == 2
+    assert line in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_supervised_classifier_refuses_unseen_classes():

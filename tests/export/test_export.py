@@ -16,7 +16,7 @@ from jzsl.cli import main
 from jzsl.driver import saved_model
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
-from jzsl.export.read import DeployedModel, of_run, read_exported
+from jzsl.export.read import SAMPLES, DeployedModel, in_parts, of_run, read_exported
 from jzsl.interfaces import Task
 from jzsl.problem.transforms import Transform
 from jzsl.tasks.gzsl import GZSL
@@ -62,6 +62,19 @@ def test_the_program_scores_as_the_run_does(run_dir, exported, features, task, c
     model, expected = read_exported(exported[task]), saved(run_dir, task)
     assert model.names == expected.names
     np.testing.assert_allclose(model.scores(x), expected.scores(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 1, SAMPLES - 1, SAMPLES, SAMPLES + 1, 2 * SAMPLES, 3 * SAMPLES - 1])
+def test_a_program_scores_so_many_samples_at_a_time(random, count):
+    x, sizes = random.normal(size=(count, 3)), []
+
+    def program(part):
+        sizes.append(len(part))
+        return 2 * part
+
+    np.testing.assert_array_equal(in_parts(program, x), 2 * x)
+    assert set(sizes) == {min(count, SAMPLES)}
+    assert len(sizes) == max(1, -(-count // SAMPLES))
 
 
 def test_without_jzsl(run_dir, exported, features, tmp_path):

@@ -11,12 +11,14 @@ from jzsl.errors import InputError
 from jzsl.evaluation.views import transductive
 from jzsl.interfaces import Method
 from jzsl.methods import committee as committees
+from jzsl.methods.apn import APN
 from jzsl.methods.committee import Committee, committee
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.exem import EXEM
 from jzsl.methods.generative import Generative
 from jzsl.methods.reverse_exem import ReverseEXEM
 from jzsl.methods.s2v import S2V
+from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
 from jzsl.self_training.priors.bbse import BBSE
 from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.selection.top_confidence import TopConfidence
@@ -122,6 +124,10 @@ def test_what_a_committee_can_is_what_its_members_can():
     assert Committee((EXEM(), ReverseEXEM())).build(ZSL()).takes_soft
     assert not Committee((EXEM(), ESZSL())).build(ZSL()).takes_soft
     assert Committee((EXEM(), ESZSL())).build(ZSL()).sample is None
+    pretrained = Committee((APN(), APN(PretrainedEfficientNetLite0()))).build(ZSL())
+    assert pretrained.takes_images
+    assert pretrained.pretraining is not None
+    assert not Committee((EXEM(), APN())).build(ZSL()).takes_images
     assert Committee((EXEM(), generator)).build(GZSL()).sample is not None
     with pytest.raises(InputError, match="members: none found, expected at least one method"):
         Committee(())

@@ -20,6 +20,7 @@ from jzsl.export.read import read_exported
 from jzsl.generators.abp import ABP
 from jzsl.interfaces import Method
 from jzsl.keys import stream
+from jzsl.methods.apn import APN
 from jzsl.methods.ensemble import Ensemble, ensemble
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.exem import EXEM
@@ -27,6 +28,7 @@ from jzsl.methods.exemplar_semantics import ExemplarSemantics
 from jzsl.methods.gated import Gated
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
 from jzsl.self_training.priors.bbse import BBSE
 from jzsl.self_training.selection.pn_cfbs import PNCFBS
 from jzsl.self_training.sths import STHS
@@ -158,6 +160,10 @@ def test_what_an_ensemble_can_is_what_its_method_can():
     assert not Ensemble(S2V()).needs_unlabelled
     assert Ensemble(EXEM()).build(ZSL()).takes_soft
     assert Ensemble(S2V()).build(ZSL()).sample is None
+    assert Ensemble(APN()).build(ZSL()).takes_images
+    assert not Ensemble(S2V()).build(ZSL()).takes_images
+    pretrained = Ensemble(APN(PretrainedEfficientNetLite0())).build(ZSL())
+    assert pretrained.pretraining is not None
     with pytest.raises(InputError, match="replicas: 0 found, expected a positive number"):
         Ensemble(replicas=0)
 

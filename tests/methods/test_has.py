@@ -16,6 +16,7 @@ from jzsl.nets.normalised import Normalised
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.tasks.zsl import ZSL
 from jzsl.training.optimizers.adam import Adam
+from jzsl.training.optimizers.sgd import SGD
 from tests.methods.images import SEEN, SEMANTICS, UNSEEN, bars, mean_accuracy, problem, trained
 
 BASE = APN(Normalised(SmallCNN((8, 16))), optimizer=Adam(1e-2, beta1=0.5), batch_size=32)
@@ -222,6 +223,43 @@ def test_a_minibatch_is_trained_on_twice_with_the_perturbed_images_second():
     second, _ = jax.jit(plain.fit)(first, pool._replace(x=changed), classes, 1, 1)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), both.heads, second.heads)
     assert max(np.abs(a - b).max() for a, b in zip(both.heads, first.heads, strict=True)) > 5e-3
+
+
+def test_padding_changes_nothing():
+    """A minibatch that is mostly padding, with steps as much larger as it is, and one of its samples alone."""
+    pool, classes = problem(13)
+    ends = []
+    for size in (13, 40):
+        plain = SGD(size * 1e-2, momentum=0.0, l2=0.0)
+        base = dataclasses.replace(BASE, batch_size=size, optimizer=plain, heads_optimizer=plain)
+        method = HAS(base, AdversarialSamples(steps=2, step_size=8)).build(ZSL())
+        start = jax.jit(method.init)(jax.random.key(0), pool, classes)
+        end, metrics = jax.jit(method.fit)(start, pool, classes, 2, 2)
+        ends.append((end.variables, end.heads, metrics))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4), *ends)
+    assert np.abs(ends[0][1].projection - start.heads.projection).max() > 1e-2
+
+
+def test_each_of_the_two_steps_draws_its_own_dropout():
+    pool, classes = problem(6)
+    keys = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched:
+        def build(self):
+            network = BASE.network.build()
+
+            def apply(variables, x, policy, valid, /, key=None):
+                if key is not None:
+                    jax.debug.callback(lambda data: keys.append(tuple(data.tolist())), jax.random.key_data(key))
+                return network.apply(variables, x, policy, valid, key=key)
+
+            return network._replace(apply=apply)
+
+    base = dataclasses.replace(BASE, network=Watched())
+    trained(HAS(base, AdversarialSamples(steps=1)).build(ZSL()), pool, classes, 2)
+    jax.effects_barrier()
+    assert len(set(keys)) == 4  # of two minibatches
 
 
 def test_perturbing_leaves_running_statistics_alone():

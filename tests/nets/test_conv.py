@@ -51,6 +51,17 @@ def test_outputs_and_gradients_are_those_of_the_definition_and_of_xla(random, st
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), gradient(ours), theirs)
 
 
+@pytest.mark.parametrize("count", [31, 32, 33, 70, 300])
+def test_the_gradient_of_the_filters_counts_every_sample(random, count):
+    """It adds parts of the samples, the last of which may be smaller."""
+    x, kernel = jnp.asarray(random.normal(size=(count, 4, 4, 2))), jnp.asarray(random.normal(size=(3, 3, 2, 3)))
+
+    def gradient(form):
+        return jax.jit(jax.grad(lambda k: jnp.sum(jnp.sin(form(x, k, 1, ((1, 1), (1, 1)))))))(kernel)
+
+    np.testing.assert_allclose(gradient(convolve), gradient(of_xla), rtol=1e-3, atol=1e-3)
+
+
 def test_gradients_of_gradients(random):
     """As a saliency map after a step of training needs them."""
     x, kernel = jnp.asarray(random.normal(size=(2, 5, 5, 3))), jnp.asarray(random.normal(size=(3, 3, 3, 2)))

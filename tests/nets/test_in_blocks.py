@@ -7,8 +7,10 @@ import pytest
 
 from jzsl.nets.in_blocks import in_blocks, pooled_features
 from jzsl.nets.network import BatchNormPolicy
+from jzsl.nets.normalised import normalised
 from jzsl.nets.pixels import Pixels
 from jzsl.nets.resnet import ResNet
+from jzsl.nets.small_cnn import SmallCNN
 
 RUNNING = BatchNormPolicy.running
 
@@ -47,3 +49,17 @@ def test_pixels_are_the_features_of_their_network(random):
     np.testing.assert_allclose(outputs.features, x.reshape(5, -1) / 255, rtol=1e-6)
     np.testing.assert_allclose(pooled_features(network, variables, x, "pixels", 2), outputs.features)
     assert jax.tree.leaves((variables, after)) == []
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 1), (1, 1)])
+def test_pixels_are_normalised_before_the_first_block_alone(random, first, last):
+    plain = SmallCNN((2, 3)).build()
+    network = normalised(plain, (0.2, 0.5), (0.3, 0.4))
+    x = jnp.float32(random.uniform(size=(2, 8, 8, 2)))
+    variables = plain.init(jax.random.key(0), x)
+    scaled = (x - jnp.array([0.2, 0.5])) / jnp.array([0.3, 0.4])
+    one, two = plain.blocks[first], plain.blocks[last]
+    start = scaled if first == 0 else plain.run(variables, scaled, plain.blocks[0], plain.blocks[0], RUNNING, None)[0]
+    expected, _ = plain.run(variables, start, one, two, RUNNING, None)
+    maps, _ = network.run(variables, x if first == 0 else start, one, two, RUNNING, None)
+    np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-6)

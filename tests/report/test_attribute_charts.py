@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from jzsl.report.attribute_charts import attribute_charts, distinctive
+from jzsl.report.pictures import RIGHT, WRONG
 from jzsl.types import ClassTable
 
 SEMANTICS = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]])
@@ -85,6 +86,10 @@ def test_perturbed_training_images_and_their_scaled_difference(run, problem):
     cat = np.asarray(panels[2].images[0].get_array())
     assert cat[1, 1] == round(255 * 0.75)  # half of it
     assert [panels[number].get_xlabel() for number in (3, 4, 5)] == ["cat", "cat", ""]
+    assert panels[3].xaxis.label.get_color() == WRONG  # a dog
+    for cat_panel in panels[:2]:
+        right = cat_panel.get_xlabel() == "cat"
+        assert cat_panel.xaxis.label.get_color() == (RIGHT if right else WRONG)
 
 
 def test_methods_without_maps_or_perturbation_have_no_such_charts(run, problem):

@@ -2,8 +2,10 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from jzsl.training.minibatch import labelled, minibatch
+from jzsl.errors import InputError
+from jzsl.training.minibatch import first_image, labelled, minibatch
 from jzsl.types import UNLABELLED, Pool
 
 
@@ -29,3 +31,12 @@ def test_labelled_drops_what_has_no_label():
     known = labelled(pool)
     np.testing.assert_array_equal(known.y, [2, 0, 0, 0])
     np.testing.assert_array_equal(known.w, [1, 0, 2, 0])
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (2, 3, 4, 1)])
+def test_only_images_have_a_first_image(shape):
+    pool = Pool(np.zeros((2, *shape), np.uint8), np.zeros(2, np.int32), np.ones(2, np.int32))
+    with pytest.raises(InputError, match=f"samples: of shape {' x '.join(map(str, shape))} found, expected images"):
+        first_image(pool)
+    images = pool._replace(x=np.full((2, 4, 3, 1), 51, np.uint8))
+    np.testing.assert_allclose(first_image(images), np.full((1, 4, 3, 1), 0.2), rtol=1e-6)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.training.network_descent import Learning, descend_network
+from jzsl.training.network_descent import Learning, descend_network, run_updates
 from jzsl.training.optimizers.sgd import SGD
 from jzsl.training.rates.rate import Rate
 from jzsl.training.rates.step_decay import StepDecay
@@ -50,6 +50,21 @@ def test_progress_is_the_share_of_steps_done_in_the_whole_training(parts):
     np.testing.assert_allclose(learning.params, [4.5, 4.5], rtol=1e-6)
     np.testing.assert_array_equal(learning.rest, 5 * W)
     assert float(metrics["valid"]) == 3.5
+
+
+@pytest.mark.parametrize("parts", [(5,), (3, 2)])
+def test_each_minibatch_knows_its_epoch_and_share(parts):
+    def update(learning, key, samples, valid, position):
+        steps = learning.params
+        after = (steps[0] + 1, steps[1].at[steps[0]].set(position.epoch), steps[2].at[steps[0]].set(position.share))
+        return learning._replace(params=after), {}
+
+    learning, done = Learning((jnp.int32(0), jnp.zeros(10, jnp.int32), jnp.zeros(10)), None, None), 0
+    for epochs in parts:
+        learning, _ = run_updates(update, learning, jax.random.key(0), W, jnp.int32(done), epochs, 5, 4)
+        done += epochs
+    np.testing.assert_array_equal(learning.params[1], np.repeat(np.arange(5), 2))
+    np.testing.assert_allclose(learning.params[2], np.arange(10) / 10, rtol=1e-6)
 
 
 def test_a_part_of_a_longer_training_sees_a_part_of_the_schedule():

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jzsl.errors import require_share
+from jzsl.errors import InputError, require_share
 from jzsl.training.augment.augment import Augment
 
 
@@ -29,5 +29,13 @@ class RandomGrey:
 
 
 def luminance(images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 1"]:
-    """0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
+    """0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+
+    Raises:
+        InputError: if the images have another number of channels.
+    """
+    if images.shape[-1] != 3:
+        raise InputError(
+            f"augment: images of {images.shape[-1]} channels found, expected 3 (red, green, blue) to change colours"
+        )
     return (images @ jnp.array([0.299, 0.587, 0.114]))[..., None]

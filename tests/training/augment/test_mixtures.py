@@ -121,3 +121,13 @@ def test_bad_fields_are_named():
     for make, field in ((lambda: MixUp(0.0), "alpha"), (lambda: CutMix(-1.0), "alpha"), (lambda: RICAP(0.0), "beta")):
         with pytest.raises(InputError, match=f"{field}: "):
             make()
+
+
+def test_crops_of_ricap_lie_anywhere_in_the_image():
+    """Pixels are their row's number. Row 1 ends the upper parts of two rows, which begin in row 0, 1 or 2."""
+    images = jnp.broadcast_to(jnp.arange(4.0)[None, :, None, None], (1, 4, 4, 1))
+    mix = RICAP(50.0).build()
+    composed = jax.jit(jax.vmap(lambda key: mix(key, images, jnp.ones(1)).images))(
+        jax.random.split(jax.random.key(0), 300)
+    )
+    assert set(np.unique(composed[:, 0, 1, 0, 0])) == {0, 1, 2, 3}
