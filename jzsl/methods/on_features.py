@@ -12,7 +12,7 @@ from jzsl.methods.exem import EXEM
 from jzsl.nets.in_blocks import pooled_features
 from jzsl.nets.network import NetworkConfig, Variables
 from jzsl.nets.resnet import ResNet
-from jzsl.training.minibatch import scaled
+from jzsl.training.minibatch import first_image
 from jzsl.types import ClassTable, Embedding, Metrics, Pool
 
 
@@ -55,7 +55,7 @@ def on_features(hyper: OnFeatures, method: Method) -> Method:
         return pool._replace(x=pooled_features(network, variables, jnp.asarray(pool.x)), observed=None)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> OnFeaturesState:
-        variables = network.init(stream(key, "parameters"), scaled(jnp.asarray(pool.x[:1])))
+        variables = network.init(stream(key, "parameters"), first_image(pool))
         return OnFeaturesState(variables, method.init(stream(key, "method"), seen(variables, pool), classes))
 
     def fit(
@@ -97,6 +97,7 @@ def on_features(hyper: OnFeatures, method: Method) -> Method:
         embedding=None if method.embedding is None else embedding,
         adopt=adopt,
         takes_soft=method.takes_soft,
+        takes_images=True,
         whole_pool=True,
         batch_size=method.batch_size,
         closed_form=method.closed_form,

@@ -47,6 +47,7 @@ def test_scores_are_those_on_features_computed_before(view, inner):
     assert metrics.keys() == known.keys()
     assert (method.closed_form, method.batch_size) == (plain.closed_form, plain.batch_size)
     assert method.sample is None
+    assert method.takes_images
     assert method.head is None
 
 
