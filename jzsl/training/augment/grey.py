@@ -1,4 +1,4 @@
-"""Random loss of colour of RGB images."""
+"""Random loss of colour."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from jzsl.training.augment.augment import Augment
 
 @dataclass(frozen=True)
 class RandomGrey:
-    """All three channels become the luminance of the image."""
+    """All three channels become the luminance of the image; images of one channel stay."""
 
     probability: float = 0.2
     """of each image"""
@@ -21,13 +21,15 @@ class RandomGrey:
         require_share(self, "probability")
 
     def build(self) -> Augment:
-        def augment(key: Key[Array, ""], images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
+        def augment(key: Key[Array, ""], images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
             grey = jax.random.bernoulli(key, self.probability, (len(images), 1, 1, 1))
             return jnp.where(grey, luminance(images), images)
 
         return augment
 
 
-def luminance(images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 1"]:
-    """0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
+def luminance(images: Float[Array, "b h w c"]) -> Float[Array, "b h w 1"]:
+    """0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); of one channel itself."""
+    if images.shape[-1] == 1:
+        return images
     return (images @ jnp.array([0.299, 0.587, 0.114]))[..., None]
