@@ -18,7 +18,9 @@ from jzsl.studies.adversarial import ON_TEST_CLASSES, only_has, runs_of
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, compare, seed_columns
 
 SIZES = (0.25, 0.5, 1, 2, 4)
+STEPS = (1, 2, 4)
 WEIGHTS = (0, 0.1, 1, 10)
+"""Times the config's value."""
 _WEIGHTS = ("robustness", "reliability", "attention_entropy", "attention_mass")
 """lambda_1, lambda_2 and the two parts of lambda_3."""
 
@@ -29,7 +31,7 @@ def settings(samples: AdversarialSamples) -> dict[str, dict[float, AdversarialSa
     def of(name: str, values: set[float]) -> dict[float, AdversarialSamples]:
         return {value: replace(samples, **{name: value}) for value in sorted(values | {getattr(samples, name)})}
 
-    steps = {int(steps): each for steps, each in of("steps", {1, 2 * samples.steps, 4 * samples.steps}).items()}
+    steps = {int(steps): each for steps, each in of("steps", {1, *(share * samples.steps for share in STEPS)}).items()}
     sizes = of("step_size", {share * samples.step_size for share in SIZES})
     weights = {}
     for name in _WEIGHTS:
