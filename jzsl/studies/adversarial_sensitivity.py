@@ -31,7 +31,7 @@ def settings(samples: AdversarialSamples) -> dict[str, dict[float, AdversarialSa
     def of(name: str, values: set[float]) -> dict[float, AdversarialSamples]:
         return {value: replace(samples, **{name: value}) for value in sorted(values | {getattr(samples, name)})}
 
-    steps = {int(steps): each for steps, each in of("steps", {1, *(share * samples.steps for share in STEPS)}).items()}
+    steps = of("steps", {1, *(share * samples.steps for share in STEPS)})
     sizes = of("step_size", {share * samples.step_size for share in SIZES})
     weights = {}
     for name in _WEIGHTS:
