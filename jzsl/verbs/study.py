@@ -125,14 +125,14 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
     source = locate(options.data or chosen.data, options.features, options.splits)
-    problem = (source if experiment is None else _as_read_by(experiment.data, source)).load()
+    problem = (source if experiment is None else as_read_by(experiment.data, source)).load()
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
         values["epochs"] = fixed_epochs(experiment, problem)
     frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
 
 
-def _as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
+def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
     """A source of pictures with the size, splits and semantics of a config's."""
     if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):
         return replace(configured, path=source.path)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,6 +12,9 @@ import pytest
 from jzsl.cli import main
 from jzsl.data.digits import Digits
 from jzsl.data.digits_images import DigitImages
+from jzsl.data.formats.picture import Reading
+from jzsl.data.image_bytes import ImageBytes
+from jzsl.data.image_folder import ImageFolder
 from jzsl.data.per_class import PerClass
 from jzsl.errors import InputError
 from jzsl.methods.adversarial_samples import AdversarialSamples
@@ -36,6 +40,8 @@ from jzsl.training.augment.mixup import MixUp
 from jzsl.training.augment.random_rotation import RandomRotation
 from jzsl.training.augment.resized_crop import RandomResizedCrop
 from jzsl.training.optimizers.adam import Adam
+from jzsl.verbs.study import StudyOptions, as_read_by
+from jzsl.verbs.study import setup_of as setup_of_options
 
 PROBLEM = PerClass(DigitImages(), train=12, test=6).load()
 SAMPLES = AdversarialSamples(2, 8, None, 0.9, 0.7, 0.5, 0.3, 0.1)
@@ -230,6 +236,24 @@ def test_the_sensitivity_from_the_command_line(tmp_path, monkeypatch):
     assert len({row["T1"] for row in own}) == 1  # the config's own values are one training
     assert [row["vs config"] for row in own] == [None] * 3
     assert saved["data"]["name"] == "digits as images"  # the study's own, without --data
+
+
+def test_a_config_says_what_is_scored_and_how_pictures_are_read(tmp_path):
+    config = tmp_path / "both.py"
+    config.write_text(
+        "from jzsl.config import *\nfrom jzsl.data.digits_images import DigitImages\nfrom jzsl.methods.has import HAS\n"
+        "from jzsl.tasks.gzsl import GZSL\nfrom jzsl.tasks.zsl import ZSL\n"
+        "CONFIG = Experiment(DigitImages(), HAS(), Train(epochs=7), (ZSL(), GZSL()), calibration=True)\n"
+    )
+    study = study_named("augmentation-harm")[1]
+    setup = setup_of_options(StudyOptions("augmentation-harm", tmp_path, config=config), study, print)
+    assert (setup.tasks, setup.calibration, setup.epochs, setup.bases) == ((ZSL(), GZSL()), True, 7, {"both": HAS()})
+    plain = setup_of_options(StudyOptions("augmentation-harm", tmp_path), study, print)
+    assert (plain.tasks, plain.calibration, plain.epochs, plain.bases) == ((ZSL(),), False, 15, {"has": NAMED["has"]})
+    small, path = Reading(size=64), Path("others.npz")
+    assert as_read_by(ImageBytes(reading=small), ImageBytes(path)) == ImageBytes(path, small)
+    assert as_read_by(ImageFolder(reading=small), ImageFolder(Path("photos"))) == ImageFolder(Path("photos"), small)
+    assert as_read_by(DigitImages(), ImageBytes(path)) == ImageBytes(path)
 
 
 def test_figures_are_drawn_with_spread():
