@@ -151,8 +151,8 @@ def _result(
         rows.append(untrained | {"base": name, "variant": FREE, **_shift_columns(shifts[name, FREE])})
     return StudyResult(
         f"That HAS has a higher T1 than APN {claimed(FULL, APN_ALONE)}, than APN with as many learning steps "
-        f"{claimed(FULL, AS_MANY_STEPS)}. That perturbation moves the features of one model further without L_REL "
-        f"{claimed(FREE, FULL)}, of their length in %.",
+        f"{claimed(FULL, AS_MANY_STEPS)}. That without L_REL perturbation moves the features of the same model "
+        f"further, in percent of their length, {claimed(FREE, FULL)}.",
         rows,
         lambda figure: _draw(figure, t1, pictures),
         (

@@ -197,7 +197,7 @@ def test_the_ablation_compares_with_apn_and_measures_the_drift():
     assert of["APN"]["drift"] is None
     assert 0 < of["HAS"]["drift"] < of["HAS without L_REL"]["drift"]
     assert of["HAS without L_REL"]["T1"] is None
-    assert "further without L_REL holds here" in result.answer
+    assert "further, in percent of their length, holds here" in result.answer
 
 
 @pytest.mark.usefixtures("with_few")
