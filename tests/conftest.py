@@ -27,6 +27,7 @@ LONGEST = (
     "self_training/test_rounds.py",
     "driver/test_images.py",
     "studies/test_self_supervision.py",
+    "studies/test_adversarial_studies.py",
     "driver/test_self_supervision.py",
     "test_readme.py",
     "contracts/test_methods.py",

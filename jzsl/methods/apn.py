@@ -1,7 +1,7 @@
 """APN: the Attribute Prototype Network (Xu et al. 2020), as HAS (Chen et al. 2023, section 3.2) takes it."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,9 @@ from jzsl.methods.attribute_prototypes import (
 from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.packages import PartsIn
 from jzsl.training.augment.augment import AugmentConfig, Sequence
+from jzsl.training.augment.mixture import MixConfig, unmixed
 from jzsl.training.minibatch import first_image, labelled, minibatch, scaled
 from jzsl.training.network_descent import Learning, run_updates
 from jzsl.training.optimizers.adam import Adam
@@ -48,6 +50,8 @@ class APN:
     """of the two heads; None: as `optimizer`"""
     augment: AugmentConfig = Sequence()
     """changes each training image at random; Sequence(parts=(...)) does several things in turn"""
+    mix: Annotated[MixConfig | None, PartsIn("jzsl.training.augment")] = None
+    """MixUp, CutMix or RICAP: composes the images of a minibatch; those that are perturbed for HAS stay uncomposed"""
     learned: tuple[str, ...] | None = None
     """blocks of the network that learn, by how their names start, such as stage4; None: all"""
     batch_norm: BatchNormPolicy = BatchNormPolicy.train
@@ -127,12 +131,14 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
     where `batch_norm` does not say otherwise; predictions by the running ones. `adopt` takes the network over from the
     stage before, and the heads where that was an APN, too. Public code departs from the paper: it takes the softmax
     twice, also takes a cross-entropy of the local head, and averages the squared errors over attributes; none of it is
-    done here.
+    done here. An image that is composed of several weighs their cross-entropies by their shares, and its attributes are
+    the mean of theirs: up to a constant, that is the localisation loss of each by its share.
     """
     network = hyper.network.build()
     optimizer = hyper.optimizer.build()
     heads_optimizer = optimizer if hyper.heads_optimizer is None else hyper.heads_optimizer.build()
     augment = hyper.augment.build()
+    mix = None if hyper.mix is None else hyper.mix.build()
     learned = learned_blocks(network, hyper.learned)
     policy = {name: hyper.batch_norm if name.startswith(learned) else hyper.others for name in network.blocks}
 
@@ -152,40 +158,43 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         semantics = unit(jnp.asarray(classes.required_semantics))
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
 
-        def loss(params, heads, variables, key, images, y, valid, policy):
+        def loss(params, heads, variables, key, mixture, y, valid, policy):
             variables = _with(variables, params)
+            images, of_sources = mixture.images, y[mixture.sources]
             model, variables = attributes_of(network, hyper.pooling, variables, heads, images, policy, valid, key)
             log_p = log_probabilities(model.predicted, semantics, present)
+            entropy = jnp.sum(mixture.shares * jax.vmap(classification, (None, 0))(log_p, of_sources), 0)
             # Padding may be of any class, also of one that is absent and has p = 0.
-            entropy = jnp.where(valid > 0, classification(log_p, y), 0)
-            local = valid * localisation(model.attention, semantics[y])
+            entropy = jnp.where(valid > 0, entropy, 0)
+            local = valid * localisation(model.attention, mixture.mixed(semantics[y]))
+            right = jnp.sum(mixture.shares * (jnp.argmax(log_p, 1) == of_sources), 0)
             total = jnp.sum(entropy + hyper.local_weight * local)
             metrics = {
                 "loss": total / jnp.sum(valid),
                 "localisation": jnp.sum(local) / jnp.sum(valid),
-                "training_accuracy": jnp.sum(valid * (jnp.argmax(log_p, 1) == y)) / jnp.sum(valid),
+                "training_accuracy": jnp.sum(valid * right) / jnp.sum(valid),
             }
             return total / hyper.batch_size, (variables, metrics)
 
-        def of_all(learning, key, images, y, valid, share):
+        def of_all(learning, key, mixture, y, valid, share):
             (params, heads), variables, (moments, heads_moments) = learning
             (gradient, heads_gradient), (variables, metrics) = jax.grad(loss, (0, 1), has_aux=True)(
-                params, heads, variables, key, images, y, valid, policy
+                params, heads, variables, key, mixture, y, valid, policy
             )
             params, moments = optimizer.step(gradient, moments, params, share)
             heads, heads_moments = heads_optimizer.step(heads_gradient, heads_moments, heads, share)
             return Learning((params, heads), variables, (moments, heads_moments)), metrics
 
-        def of_heads(learning, key, images, y, valid, share):
+        def of_heads(learning, key, mixture, y, valid, share):
             (params, heads), variables, (moments, heads_moments) = learning
             gradient, (_, metrics) = jax.grad(loss, 1, has_aux=True)(
-                params, heads, variables, key, images, y, valid, BatchNormPolicy.running
+                params, heads, variables, key, mixture, y, valid, BatchNormPolicy.running
             )
             heads, heads_moments = heads_optimizer.step(gradient, heads_moments, heads, share)
             return Learning((params, heads), variables, (moments, heads_moments)), metrics
 
-        def step(learning, key, images, y, valid, position):
-            arguments = (learning, stream(key, "dropout"), images, y, valid, position.share)
+        def step(learning, key, mixture, y, valid, position):
+            arguments = (learning, stream(key, "dropout"), mixture, y, valid, position.share)
             if not hyper.warmup:
                 return of_all(*arguments)
             return jax.lax.cond(position.epoch < hyper.warmup, of_heads, of_all, *arguments)
@@ -193,7 +202,8 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         def update(learning, key, indices, valid, position):
             x, _, y = minibatch(pool, indices)
             images = augment(stream(key, "augmentation"), x)
-            learning, metrics = step(learning, key, images, y, valid, position)
+            mixture = unmixed(images) if mix is None else mix(stream(key, "mixture"), images, valid)
+            learning, metrics = step(learning, key, mixture, y, valid, position)
             if perturbation is None:
                 return learning, metrics
             perturb, probability = perturbation
@@ -201,7 +211,7 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
             def adversarial(learning):
                 (params, heads), variables, _ = learning
                 perturbed = perturb(_with(variables, params), heads, images, y, semantics, present)
-                return step(learning, stream(key, "perturbed"), perturbed, y, valid, position)[0]
+                return step(learning, stream(key, "perturbed"), unmixed(perturbed), y, valid, position)[0]
 
             if probability == 1:
                 return adversarial(learning), metrics

@@ -94,7 +94,7 @@ def study_table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]
         table.add_column(name, justify="right" if isinstance(rows[0][name], int | float) else "left")
     stride = -(-len(rows) // _SHOWN)
     for row in rows[::stride]:
-        table.add_row(*(str(row[name]) for name in columns))
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
     if stride > 1:
         table.caption = f"one of every {stride} rows; all {len(rows)} are in the written table"
     return table

@@ -12,15 +12,21 @@ from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
 from jzsl.interfaces import MethodConfig
+from jzsl.methods.adversarial_samples import AdversarialSamples
+from jzsl.methods.apn import APN
 from jzsl.methods.committee import Committee
 from jzsl.methods.generative import Generative
+from jzsl.methods.has import HAS
 from jzsl.methods.rotnet import RotNet
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.nets.normalised import Normalised
 from jzsl.nets.resnet import ResNet
+from jzsl.nets.small_cnn import SmallCNN
 from jzsl.studies.runs import method_of_config
-from jzsl.training.augment.crop import PaddedCrop
+from jzsl.training.augment.augment import Sequence
+from jzsl.training.augment.crop import PaddedCrop, ReflectedTranslation
+from jzsl.training.optimizers.adam import Adam
 
 GENERATORS = ("abp", "cvae", "wgan")
 NAMED: dict[str, MethodConfig] = {
@@ -31,6 +37,10 @@ NAMED: dict[str, MethodConfig] = {
     "committee": Committee(),
     "supervised": Supervised(),
     "rotnet": RotNet(Normalised(ResNet((1, 1), 0.5)), PaddedCrop(1)),
+    "has": HAS(
+        APN(SmallCNN((32, 64)), optimizer=Adam(1e-2, beta1=0.5), augment=Sequence((ReflectedTranslation(1),))),
+        AdversarialSamples(steps=3, step_size=8),
+    ),
 }
 """Methods with the settings that the studies were made with."""
 

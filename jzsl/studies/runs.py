@@ -101,9 +101,13 @@ class Runs:
             values.append(self.metrics(state))
         return values
 
+    def predictor(self, state: Any) -> Any:
+        """The predictor of the first task."""
+        return self._trainer.scores(state).predictors()[self._task]
+
     def scored(self, state: Any) -> tuple[Any, Float[Array, "n k"]]:
         """The predictor of the first task, and the scores of its test samples before calibration."""
-        predictor = self._trainer.scores(state).predictors()[self._task]
+        predictor = self.predictor(state)
         return predictor, self._logits(predictor, self.x, self.candidates)
 
     def pseudo_labels(self, state: Any) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:

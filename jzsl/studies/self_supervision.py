@@ -127,4 +127,5 @@ STUDY = Study(
     self_supervision,
     ("rotnet",),
     30,
+    "digits_images",
 )

@@ -12,12 +12,13 @@ from jaxtyping import Float
 from scipy.stats import ttest_rel
 
 from jzsl.errors import InputError
-from jzsl.interfaces import MethodConfig
+from jzsl.interfaces import MethodConfig, Task
 from jzsl.methods.generative import Generative
 from jzsl.metrics.holm import holm
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
+from jzsl.tasks.zsl import ZSL
 
 SIGNIFICANT = 0.05
 """Level of the paired tests over seeds."""
@@ -57,6 +58,8 @@ class StudySetup:
         seeds: number of seeds.
         rounds: T, where a study self-trains.
         hard_class_fraction: K, as a share of the unseen classes, where a study self-trains.
+        tasks: that a config scores, where a study scores more than its own task.
+        calibration: whether scores of the generalized task are calibrated on validation classes there.
         progress: called with one line about each step.
         frequency: how often each sample of the problem is recognised, by people or by other means, in [0, 1]; None
             where it was not measured.
@@ -69,6 +72,8 @@ class StudySetup:
     seeds: int
     rounds: int = 4
     hard_class_fraction: float = 0.8
+    tasks: tuple[Task, ...] = (ZSL(),)
+    calibration: bool = False
     progress: Callable[[str], None] = field(default=lambda text: None)
     frequency: Float[np.ndarray, " n"] | None = None
 
@@ -82,12 +87,14 @@ class Study:
         run: computes the result.
         bases: names of the base methods (`jzsl.studies.bases`) that it studies by default.
         epochs: of each training, by default.
+        data: by default, as `jzsl study --data` takes it.
     """
 
     question: str
     run: Callable[[StudySetup], StudyResult]
     bases: tuple[str, ...] = ("s2v", "abp")
     epochs: int = 5
+    data: str = "digits"
 
 
 def only_generative(setup: StudySetup) -> dict[str, Generative]:
@@ -120,6 +127,11 @@ class Difference(NamedTuple):
     comparisons: int
     over: str = "seeds"
 
+    @property
+    def significant(self) -> bool:
+        """At the level of `SIGNIFICANT`."""
+        return self.p is not None and self.p < SIGNIFICANT
+
     def __str__(self) -> str:
         if self.p is None:
             return f"{self.mean:+.1f} points"
@@ -150,7 +162,7 @@ def claim(differences: Iterable[Difference]) -> str:
     differences = list(differences)
     if not all(difference.mean > 0 for difference in differences):
         return verdict(False)
-    significant = all(difference.p is not None and difference.p < SIGNIFICANT for difference in differences)
+    significant = all(difference.significant for difference in differences)
     return verdict(True) if significant else "holds here in the mean only, within the spread over seeds"
 
 

@@ -1,7 +1,7 @@
 """`jzsl study`: answer one question with a table (CSV, JSON) and a figure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from jzsl.data.arrays import read_entries
+from jzsl.data.image_bytes import ImageBytes
+from jzsl.data.image_folder import ImageFolder
 from jzsl.data.locate import locate
+from jzsl.data.source import SourceConfig
 from jzsl.driver.lengths import fixed_epochs
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
@@ -34,8 +37,8 @@ class StudyOptions:
     """a study, listed by `jzsl study` alone, or a Python file that exports STUDY"""
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
-    data: str = "digits"
-    """digits, digits_shift, synthetic, a file or a folder, as for `jzsl data`"""
+    data: str | None = None
+    """digits, digits_images, digits_shift, synthetic, a file or a folder, as for `jzsl data`; by default the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -46,7 +49,8 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method, epochs or learning steps, self-training and scaling are studied instead"""
+    """a config whose method, epochs or learning steps, self-training and scaling are studied instead; pictures are read
+    as it reads them"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -105,7 +109,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     experiment = None if options.config is None else load_config(options.config)
     if options.config is not None and experiment is not None:
         bases = {options.config.stem: experiment.method}
-        values |= {"transform": experiment.transform}
+        values |= {"transform": experiment.transform, "tasks": experiment.tasks, "calibration": experiment.calibration}
         if experiment.train.epochs is not None:
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
@@ -113,17 +117,28 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
             values |= {"rounds": sths.rounds}
             fraction = hard_class_fraction(sths.selection)
             values |= {} if fraction is None else {"hard_class_fraction": fraction}
-    values |= {name: getattr(options, name) for name in values if getattr(options, name) is not None}
+    names = ("epochs", "rounds", "hard_class_fraction")
+    values |= {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.transform is not None:
         values["transform"] = _transform(options.transform)
-    for name in ("epochs", "rounds", "hard_class_fraction"):
+    for name in names:
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
-    problem = locate(options.data, options.features, options.splits).load()
+    source = locate(options.data or chosen.data, options.features, options.splits)
+    problem = (source if experiment is None else as_read_by(experiment.data, source)).load()
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
         values["epochs"] = fixed_epochs(experiment, problem)
     frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
+
+
+def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
+    """A source of pictures with the size, splits and semantics of a config's."""
+    if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):
+        return replace(configured, path=source.path)
+    if isinstance(source, ImageFolder) and isinstance(configured, ImageFolder):
+        return replace(configured, root=source.root)
+    return source
 
 
 def _transform(name: str) -> TransformConfig:

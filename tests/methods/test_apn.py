@@ -28,6 +28,8 @@ from jzsl.nets.small_cnn import SmallCNN
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
+from jzsl.training.augment.mixture import Mixture
+from jzsl.training.augment.mixup import MixUp
 from jzsl.training.optimizers.adam import Adam
 from jzsl.types import ClassTable
 from tests.driver.test_images import QUIET
@@ -129,6 +131,45 @@ def test_maps_find_where_an_attribute_is():
         assert answers.shape == (40, 8, 8)
         best = answers.reshape(40, -1).argmax(1) // 8
         assert np.isin(best, rows).mean() > 0.9
+
+
+def test_mixed_images_weigh_the_losses_of_their_sources():
+    """The first loss of an epoch of one minibatch, before anything is learned, by the mixture that the key gives."""
+    seen: list[Mixture] = []
+    mix = MixUp(1.0).build()
+
+    @dataclasses.dataclass(frozen=True)
+    class Recorded:
+        def build(self):
+            def recorded(key, images, valid):
+                mixture = mix(key, images, valid)
+                jax.debug.callback(lambda mixture: seen.append(mixture), mixture)
+                return mixture
+
+            return recorded
+
+    pool, classes = problem(32)
+    config = dataclasses.replace(CONFIG, mix=Recorded(), batch_norm=BatchNormPolicy.running)
+    method = config.build(ZSL())
+    start = method.init(jax.random.key(0), pool, classes)
+    _, metrics = jax.jit(method.fit)(start, pool, classes, 1, 1)
+    jax.effects_barrier()
+    (mixture,) = seen
+    # Sources are positions in the minibatch; each image is matched with the pair of pool images that it is made of.
+    images = np.asarray(pool.x, np.float32) / 255
+    share = float(mixture.shares[0, 0])
+    network = config.network.build()
+    apply = jax.jit(lambda images: attributes_of(network, "average", start.variables, start.heads, images)[0])
+    model = apply(mixture.images)
+    semantics = SEMANTICS / np.linalg.norm(SEMANTICS, axis=1, keepdims=True)
+    log_p = np.asarray(log_probabilities(model.predicted, jnp.asarray(semantics), jnp.asarray(classes.seen)))
+    largest, labels, total = np.asarray(model.attention).max((1, 2)), np.asarray(pool.y), 0.0
+    pairs = share * images[:, None] + (1 - share) * images[None]
+    for number, image in enumerate(np.asarray(mixture.images)):
+        y = labels[list(np.unravel_index(np.abs(pairs - image).sum((2, 3, 4)).argmin(), (32, 32)))]
+        total -= share * log_p[number, y[0]] + (1 - share) * log_p[number, y[1]]
+        total += np.sum((largest[number] - share * semantics[y[0]] - (1 - share) * semantics[y[1]]) ** 2)
+    assert float(np.mean(metrics["loss"])) == pytest.approx(total / 32, rel=1e-4)
 
 
 def test_heads_alone_learn_in_the_warm_up():

@@ -1,4 +1,4 @@
-"""Random changes of brightness, contrast, saturation and hue of RGB images."""
+"""Random changes of brightness, contrast, saturation and hue."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class ColourJitter:
     """Brightness, contrast and saturation times a factor, and hue moved, each uniform; then clipped to [0, 1].
 
     Factors are drawn for each image, in [1 - field, 1 + field], the shift of the hue in [-hue, hue]; the order of the
-    four is drawn for the minibatch.
+    four is drawn for the minibatch. Images of three channels are RGB; those of one have neither saturation nor hue.
     """
 
     brightness: float = 0.4
@@ -36,7 +36,7 @@ class ColourJitter:
         centres = jnp.array([1.0, 1.0, 1.0, 0.0])
         spreads = jnp.array([self.brightness, self.contrast, self.saturation, self.hue])
 
-        def augment(key: Key[Array, ""], images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
+        def augment(key: Key[Array, ""], images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
             shape = (4, len(images))
             drawn = jax.random.uniform(stream(key, "factors"), shape, minval=-1.0, maxval=1.0)
             amounts = centres[:, None] + spreads[:, None] * drawn
@@ -51,23 +51,25 @@ class ColourJitter:
         return augment
 
 
-def brightened(images: Float[Array, "b h w 3"], factors: Float[Array, " b"]) -> Float[Array, "b h w 3"]:
+def brightened(images: Float[Array, "b h w c"], factors: Float[Array, " b"]) -> Float[Array, "b h w c"]:
     """Each image times its factor, clipped."""
     return _blended(images, jnp.zeros_like(images), factors)
 
 
-def contrasted(images: Float[Array, "b h w 3"], factors: Float[Array, " b"]) -> Float[Array, "b h w 3"]:
+def contrasted(images: Float[Array, "b h w c"], factors: Float[Array, " b"]) -> Float[Array, "b h w c"]:
     """The deviation from the image's mean luminance times its factor, clipped."""
     return _blended(images, jnp.mean(luminance(images), (1, 2, 3), keepdims=True), factors)
 
 
-def saturated(images: Float[Array, "b h w 3"], factors: Float[Array, " b"]) -> Float[Array, "b h w 3"]:
+def saturated(images: Float[Array, "b h w c"], factors: Float[Array, " b"]) -> Float[Array, "b h w c"]:
     """The deviation from each pixel's luminance times its factor, clipped."""
     return _blended(images, luminance(images), factors)
 
 
-def hue_shifted(images: Float[Array, "b h w 3"], shifts: Float[Array, " b"]) -> Float[Array, "b h w 3"]:
+def hue_shifted(images: Float[Array, "b h w c"], shifts: Float[Array, " b"]) -> Float[Array, "b h w c"]:
     """The hue of each image moved by its share of the colour wheel; saturation and value (HSV) stay."""
+    if images.shape[-1] == 1:
+        return images
     high, low = images.max(-1), images.min(-1)
     chroma = high - low
     red, green, blue = jnp.moveaxis(images, -1, 0)

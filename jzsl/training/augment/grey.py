@@ -1,4 +1,4 @@
-"""Random loss of colour of RGB images."""
+"""Random loss of colour."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from jzsl.training.augment.augment import Augment
 
 @dataclass(frozen=True)
 class RandomGrey:
-    """All three channels become the luminance of the image."""
+    """All three channels become the luminance of the image; images of one channel stay."""
 
     probability: float = 0.2
     """of each image"""
@@ -21,21 +21,22 @@ class RandomGrey:
         require_share(self, "probability")
 
     def build(self) -> Augment:
-        def augment(key: Key[Array, ""], images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
+        def augment(key: Key[Array, ""], images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
             grey = jax.random.bernoulli(key, self.probability, (len(images), 1, 1, 1))
             return jnp.where(grey, luminance(images), images)
 
         return augment
 
 
-def luminance(images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 1"]:
-    """0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+def luminance(images: Float[Array, "b h w c"]) -> Float[Array, "b h w 1"]:
+    """0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); of one channel itself.
 
     Raises:
         InputError: if the images have another number of channels.
     """
-    if images.shape[-1] != 3:
-        raise InputError(
-            f"augment: images of {images.shape[-1]} channels found, expected 3 (red, green, blue) to change colours"
-        )
+    channels = images.shape[-1]
+    if channels == 1:
+        return images
+    if channels != 3:
+        raise InputError(f"augment: images of {channels} channels found, expected 1 (grey) or 3 (red, green, blue)")
     return (images @ jnp.array([0.299, 0.587, 0.114]))[..., None]

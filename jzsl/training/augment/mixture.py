@@ -26,6 +26,12 @@ class Mixture(NamedTuple):
         return jnp.sum(shares * values[self.sources], 0)
 
 
+def unmixed(images: Float[Array, "b h w c"]) -> Mixture:
+    """Each image as the mixture of itself alone."""
+    numbers = jnp.arange(len(images))[None]
+    return Mixture(images, numbers, jnp.ones(numbers.shape, images.dtype))
+
+
 @runtime_checkable
 class Mix(Protocol):
     def __call__(self, key: Key[Array, ""], images: Float[Array, "b h w c"], valid: Num[Array, " b"], /) -> Mixture:

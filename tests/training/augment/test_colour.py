@@ -112,3 +112,17 @@ def test_bad_fields_are_named():
     ):
         with pytest.raises(InputError, match=f"{field}: "):
             make()
+
+
+def test_images_of_one_channel_have_brightness_and_contrast_alone(random):
+    """As the same picture in three equal channels."""
+    images = jnp.asarray(random.uniform(size=(4, 6, 5, 1)), jnp.float32)
+    tripled = jnp.tile(images, (1, 1, 1, 3))
+    jitter = ColourJitter().build()
+    np.testing.assert_allclose(jitter(KEY, images), jitter(KEY, tripled)[..., :1], atol=1e-5)
+    np.testing.assert_array_equal(RandomGrey(1.0).build()(KEY, images), images)
+
+
+def test_images_of_two_channels_have_no_colours():
+    with pytest.raises(InputError, match="images of 2 channels found"):
+        RandomGrey().build()(KEY, jnp.zeros((1, 2, 2, 2)))

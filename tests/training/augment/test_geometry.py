@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 from jzsl.errors import InputError
 from jzsl.training.augment.augment import Sequence
@@ -16,6 +17,7 @@ from jzsl.training.augment.crop import PaddedCrop, ReflectedTranslation
 from jzsl.training.augment.cutout import Cutout
 from jzsl.training.augment.flip import RandomFlip
 from jzsl.training.augment.normalise import Normalise
+from jzsl.training.augment.random_rotation import RandomRotation, rotated
 from jzsl.training.augment.resized_crop import RandomResizedCrop, resized
 from jzsl.training.augment.rotation import four_turns, turned
 
@@ -117,6 +119,24 @@ def test_resized_crops_are_those_of_the_boxes():
     np.testing.assert_allclose(steps, boxes[:, 2] / 16, rtol=0.05)
 
 
+@pytest.mark.parametrize("degrees", [0.0, 17.0, -68.0, 90.0])
+def test_rotations_are_those_of_scipy(image, degrees):
+    found = rotated(jnp.asarray(image)[None], jnp.deg2rad(jnp.array([degrees])))[0]
+    expected = ndimage.rotate(image, degrees, reshape=False, order=1, mode="grid-constant")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_angles_of_rotations_are_uniform_in_both_directions():
+    """A dot on the horizontal axis through the centre is found again at its angle, to half a pixel in 20."""
+    image = np.zeros((41, 41, 1), np.float32)
+    image[20, 40] = 1
+    dots = np.asarray(jax.jit(RandomRotation(40).build())(KEY, copies(image, 500)))[..., 0]
+    rows, columns = np.mgrid[:41, :41] - 20
+    angles = np.rad2deg(np.arctan2(-(dots * rows).sum((1, 2)), (dots * columns).sum((1, 2))))
+    assert np.abs(angles).max() < 41.5
+    assert np.abs(np.quantile(angles, [0.25, 0.5, 0.75]) - [-20, 0, 20]).max() < 5 * 40 / np.sqrt(500)
+
+
 def test_a_sequence_gives_each_part_its_own_key_and_compiles(image):
     flip = RandomFlip()
     both = jax.jit(Sequence((flip, flip, Normalise((1.0, 2.0), (2.0, 4.0)))).build())(KEY, copies(image, 400))
@@ -129,7 +149,14 @@ def test_images_are_changed_each_on_their_own(random):
     """A minibatch's image depends on no other image of it."""
     images = jnp.asarray(random.uniform(size=(4, 8, 8, 3)), jnp.float32)
     other = images.at[1:].set(0)
-    for config in (PaddedCrop(), ReflectedTranslation(), RandomFlip(), RandomResizedCrop(), Cutout(4)):
+    for config in (
+        PaddedCrop(),
+        ReflectedTranslation(),
+        RandomFlip(),
+        RandomResizedCrop(),
+        RandomRotation(),
+        Cutout(4),
+    ):
         augment = jax.jit(config.build())
         one = augment(KEY, images)
         np.testing.assert_array_equal(one[0], augment(KEY, other)[0])
@@ -143,6 +170,7 @@ def test_bad_fields_are_named():
         (lambda: RandomFlip(1.5), "probability"),
         (lambda: RandomResizedCrop((0.5, 0.2)), "area"),
         (lambda: RandomResizedCrop(aspect=(0.0, 1.0)), "aspect"),
+        (lambda: RandomRotation(200), "degrees"),
         (lambda: Cutout(0), "size"),
         (lambda: Normalise(std=(0.0,)), "std"),
     ):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jzsl.errors import InputError
 from jzsl.training.augment.cutmix import CutMix
-from jzsl.training.augment.mixture import partners
+from jzsl.training.augment.mixture import partners, unmixed
 from jzsl.training.augment.mixup import MixUp
 from jzsl.training.augment.ricap import RICAP
 
@@ -29,6 +29,14 @@ def test_partners_permute_the_valid_samples_among_themselves(valid, seed):
     found = np.asarray(partners(jax.random.key(seed), jnp.asarray(valid)))
     np.testing.assert_array_equal(np.sort(found), np.arange(len(valid)))
     np.testing.assert_array_equal(valid[found], valid)
+
+
+def test_an_unmixed_image_is_its_own_source():
+    images = jnp.asarray(coded(3))
+    mixture = unmixed(images)
+    np.testing.assert_array_equal(mixture.images, images)
+    np.testing.assert_array_equal(mixture.sources, [[0, 1, 2]])
+    np.testing.assert_array_equal(mixture.mixed(jnp.arange(3.0)), [0, 1, 2])
 
 
 def test_partners_are_uniform():
