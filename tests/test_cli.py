@@ -44,12 +44,12 @@ def test_overrides_reach_nested_fields(tmp_path):
     assert 0 < json.loads((out / "metrics.jsonl").read_text())["acceptance"] < 1
 
 
-@pytest.mark.parametrize("method", ["Generative", "S2V", "ESZSL"])
+@pytest.mark.parametrize("method", ["APN", "HAS", "OnFeatures"])
 def test_a_method_that_needs_semantics_is_refused_in_one_line_where_there_are_none(tmp_path, capsys, random, method):
     arrays = {"images": random.integers(0, 255, (24, 4, 4, 1), dtype=np.uint8), "labels": np.repeat(np.arange(6), 4),
               "train": np.arange(16), "test_unseen": np.arange(16, 24)}  # fmt: skip
-    np.savez(tmp_path / "images.npz", allow_pickle=False, **arrays)
-    options = ["--data", "Arrays", "--data.path", str(tmp_path / "images.npz"), "--method", method, "--tasks", "ZSL"]
+    np.savez(tmp_path / "samples.npz", allow_pickle=False, **arrays)
+    options = ["--data", "Arrays", "--data.path", str(tmp_path / "samples.npz"), "--method", method, "--tasks", "ZSL"]
     assert main(["run", str(TINY), *FAST, *options, "--out", str(tmp_path / "run")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["jzsl: semantics: none found, but this method learns from one vector per class"]

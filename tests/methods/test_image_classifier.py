@@ -232,5 +232,5 @@ def test_bad_normalisation_is_refused_by_name():
     with pytest.raises(InputError, match="mean: 1 numbers found, expected 3"):
         Normalised(std=(1.0, 1.0, 1.0))
     network = Normalised(ResNet((1,), 0.0625), (0.5, 0.5), (0.5, 0.5)).build()
-    with pytest.raises(InputError, match="std: 2 numbers found, expected 1 or 3, the channels"):
+    with pytest.raises(InputError, match="images: 3 channels found, expected 2, as mean and std have"):
         network.init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
