@@ -21,7 +21,7 @@ def judged_names(experiment: Experiment, problem: Problem, view: View, out: Path
     Empty unless the run has self-trained on features and at least two unseen classes that semantics describe.
 
     Returns:
-        told_apart: `Names.told_apart`; None where there are too few seen classes to know.
+        pair_accuracy: `Names.pair_accuracy`; None where there are too few seen classes to know.
         groups: for each class that some seed names a group after, its name, its samples and its suspicion, means over
             the seeds that do.
         doubtful: names of the doubtful groups in the first seed, the most doubtful first.
@@ -46,7 +46,7 @@ def judged_names(experiment: Experiment, problem: Problem, view: View, out: Path
     first = of_seeds[0]
     return {
         ENTRY: {
-            "told_apart": None if np.isnan(first.told_apart) else first.told_apart,
+            "pair_accuracy": None if np.isnan(first.pair_accuracy) else first.pair_accuracy,
             "groups": groups,
             "doubtful": [problem.class_names[index] for index in first.doubtful],
         }

@@ -18,8 +18,8 @@ from jzsl.types import ClassTable, Pool
 
 DOUBTFUL = 0.75
 """The suspicion from which on a name is called doubtful."""
-TOLD_APART = 0.75
-"""The share of pairs of seen classes told apart below which names cannot be judged."""
+LEAST_PAIR_ACCURACY = 0.75
+"""The share of pairs of seen classes with the right names below which names cannot be judged."""
 _RIDGE, _SEMANTIC_WIDTH, _FEATURE_WIDTH, _SHARPNESS = 0.3, 0.5, 1.0, 1.5
 _PAIRS = 100
 _FEWEST_SEEN = 4
@@ -33,7 +33,7 @@ class Names(NamedTuple):
         samples: of each group.
         suspicion: cross-entropy of a group's name under the regressions, averaged over its samples, as a share of
             that of chance: 0 where the name is certain, 1 where chance would do as well; at least 0.
-        told_apart: share of pairs of seen classes, both left out of the regressions, whose names these then assign
+        pair_accuracy: share of pairs of seen classes, both left out of the regressions, whose names these then assign
             rightly; 0.5 is chance, NaN where fewer than four classes have samples. It says whether suspicion means
             anything on these data.
     """
@@ -41,12 +41,12 @@ class Names(NamedTuple):
     classes: Int[np.ndarray, " g"]
     samples: Int[np.ndarray, " g"]
     suspicion: Float[np.ndarray, " g"]
-    told_apart: float
+    pair_accuracy: float
 
     @property
     def judged(self) -> bool:
         """Whether the regressions recognise classes that they were not trained on."""
-        return self.told_apart >= TOLD_APART
+        return self.pair_accuracy >= LEAST_PAIR_ACCURACY
 
     @property
     def doubtful(self) -> Int[np.ndarray, " f"]:
@@ -74,13 +74,13 @@ def judge_names(
     mean, present = (np.asarray(part) for part in class_means(pool, classes))
     semantics, unseen, member = np.asarray(classes.required_semantics), np.sort(unseen), np.isin(label, unseen)
     if not member.any():
-        told_apart = pairs_told_apart(mean[present], semantics[present])
-        return Names(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), told_apart)
+        pair_accuracy = pair_naming_accuracy(mean[present], semantics[present])
+        return Names(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), pair_accuracy)
     named, column, count = np.unique(label[member], return_inverse=True, return_counts=True)
     support = inductive_support(mean[present], semantics[present], x[member], semantics[unseen])
     of_name = support[np.arange(len(column)), np.searchsorted(unseen, named)[column]]
     suspicion = np.bincount(column, -of_name, len(named)) / count / np.log(len(unseen))
-    return Names(named, count, suspicion, pairs_told_apart(mean[present], semantics[present]))
+    return Names(named, count, suspicion, pair_naming_accuracy(mean[present], semantics[present]))
 
 
 def inductive_support(
@@ -131,8 +131,8 @@ def _rotated(rows: Float[np.ndarray, "c p"]) -> Float[np.ndarray, "c q"]:
     return triangular.T
 
 
-def pairs_told_apart(means: Float[np.ndarray, "c d"], semantics: Float[np.ndarray, "c a"]) -> float:
-    """`Names.told_apart`, over all pairs of classes or, of many, over a fixed random choice."""
+def pair_naming_accuracy(means: Float[np.ndarray, "c d"], semantics: Float[np.ndarray, "c a"]) -> float:
+    """`Names.pair_accuracy`, over all pairs of classes or, of many, over a fixed random choice."""
     if len(means) < _FEWEST_SEEN:
         return float("nan")
     pairs = np.array(list(itertools.combinations(range(len(means)), 2)))

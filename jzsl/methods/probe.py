@@ -101,13 +101,13 @@ def probe(hyper: Probe) -> Method:
         return ProbePredictor(state.variables, standard, trained)
 
     def logits(trained: ProbePredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Float[Array, "m k"]:
-        found = _standardised(trained.standard, features(trained.variables, x))
-        return classifier.logits(trained.classifier, found, candidates)
+        inputs = _standardised(trained.standard, features(trained.variables, x))
+        return classifier.logits(trained.classifier, inputs, candidates)
 
     def embedding(trained: ProbePredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
         assert classifier.embedding is not None
-        found = _standardised(trained.standard, features(trained.variables, x))
-        return classifier.embedding(trained.classifier, found, candidates)
+        inputs = _standardised(trained.standard, features(trained.variables, x))
+        return classifier.embedding(trained.classifier, inputs, candidates)
 
     def adopt(key: Key[Array, ""], state: ProbeState, earlier: Any) -> ProbeState:
         del key

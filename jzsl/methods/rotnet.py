@@ -162,7 +162,7 @@ def rotation_accuracy(
 
     def right(images):
         turned, turn = four_turns(images)
-        found = jnp.argmax(turn_logits(network, state, turned), 1)
-        return jnp.mean((found == turn).reshape(TURNS, -1), 0)
+        predicted = jnp.argmax(turn_logits(network, state, turned), 1)
+        return jnp.mean((predicted == turn).reshape(TURNS, -1), 0)
 
     return jnp.mean(in_blocks(right, x, size))

@@ -3,7 +3,7 @@
 from html import escape
 
 from jzsl.driver.names import ENTRY, doubts
-from jzsl.evaluation.names import DOUBTFUL, TOLD_APART
+from jzsl.evaluation.names import DOUBTFUL, LEAST_PAIR_ACCURACY
 from jzsl.report.markup import table
 from jzsl.report.run_artifacts import RunArtifacts
 
@@ -13,9 +13,9 @@ def names_section(run: RunArtifacts) -> str:
     names = run.result.get(ENTRY)
     if not names:
         return ""
-    told = names["told_apart"]
-    if told is None or told < TOLD_APART:
-        shown = "" if told is None else f": of pairs of seen classes left out, {100 * told:.0f} % are told apart"
+    share = names["pair_accuracy"]
+    if share is None or share < LEAST_PAIR_ACCURACY:
+        shown = "" if share is None else f": of pairs of seen classes left out, {100 * share:.0f} % get the right names"
         return (
             f'<p class="quiet">Whether groups have the right names cannot be judged on these data, whose semantics do '
             f"not predict classes that regressions were not trained on{shown}.</p>"
@@ -25,7 +25,7 @@ def names_section(run: RunArtifacts) -> str:
     rows = [[group["name"], f"{group['samples']:.0f}", group["suspicion"]] for group in groups]
     caption = (
         "Groups of unlabelled samples by how little the class semantics support their names, judged without test labels"
-        f"; 1 is chance; of pairs of seen classes left out, {100 * told:.0f} % are told apart"
+        f"; 1 is chance; of pairs of seen classes left out, {100 * share:.0f} % get the right names"
     )
     return (
         f"<p>{escape(sentence)}.</p><details><summary>Names of groups</summary>"

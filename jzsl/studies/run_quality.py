@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from jzsl.errors import InputError
-from jzsl.evaluation.names import exchange_gains, inductive_support, pairs_told_apart, regression_scores
+from jzsl.evaluation.names import exchange_gains, inductive_support, pair_naming_accuracy, regression_scores
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.class_means import class_means
 from jzsl.problem.problem import Problem
@@ -46,7 +46,7 @@ class _Draw(NamedTuple):
     criteria: dict[str, Float[np.ndarray, " g"]]
     wrong: Bool[np.ndarray, " g"]
     t1: float
-    told_apart: float
+    pair_accuracy: float
 
 
 def run_quality(setup: StudySetup) -> StudyResult:
@@ -65,7 +65,7 @@ def run_quality(setup: StudySetup) -> StudyResult:
         words.append(
             f"{name}: AUROC {support} (from {low} to {of_base[0]['AUROC high']}); {wrong:.0f} % of groups have wrong "
             f"names, T1 {np.mean([draw.t1 for draw in draws]):.1f} %, and of pairs of seen classes left out "
-            f"{100 * np.nanmean([draw.told_apart for draw in draws]):.0f} % are told apart"
+            f"{100 * np.nanmean([draw.pair_accuracy for draw in draws]):.0f} % get the right names"
         )
     return StudyResult(
         "That support by the class semantics tells wrong names from right ones "
@@ -107,7 +107,7 @@ def _drawn(setup: StudySetup, name: str, base: MethodConfig, seed: int) -> _Draw
         *seen, harness.x, semantics[harness.candidates], column, np.asarray(predictions.scores)[: len(column)]
     )
     majority = [np.bincount(harness.truth[column == group]).argmax() for group in named]
-    return _Draw(criteria, np.array(majority) != named, harness.t1(column), pairs_told_apart(*seen))
+    return _Draw(criteria, np.array(majority) != named, harness.t1(column), pair_naming_accuracy(*seen))
 
 
 def group_criteria(

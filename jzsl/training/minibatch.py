@@ -39,8 +39,8 @@ def first_image(pool: Pool) -> Float[Array, "1 h w c"]:
     """
     shape = pool.x.shape[1:]
     if len(shape) != 3:
-        found = " x ".join(map(str, shape))
-        raise InputError(f"samples: of shape {found} found, expected images, height x width x channels")
+        shape_text = " x ".join(map(str, shape))
+        raise InputError(f"samples: of shape {shape_text} found, expected images, height x width x channels")
     return scaled(jnp.asarray(pool.x[:1]))
 
 

@@ -39,7 +39,7 @@ def finished(tmp_path_factory) -> Path:
 
 def test_right_names_give_no_warning(finished):
     result = json.loads((finished / "result.json").read_text())
-    assert result["names"]["told_apart"] > 0.75
+    assert result["names"]["pair_accuracy"] > 0.75
     assert result["names"]["doubtful"] == []
     assert doubts(result) is None
     assert sum(group["samples"] for group in result["names"]["groups"]) == 8 * 15
@@ -68,7 +68,7 @@ def test_exchanged_names_are_named_in_warning_and_report(finished, tmp_path):
 
 def test_report_says_where_names_cannot_be_judged(finished):
     artifacts = read(finished)
-    names = artifacts.result["names"] | {"told_apart": 0.48}
+    names = artifacts.result["names"] | {"pair_accuracy": 0.48}
     page = names_section(artifacts._replace(result=artifacts.result | {"names": names}))
     assert "cannot be judged" in page
     assert "48 %" in page

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jzsl.evaluation.names import Names, exchange_gains, inductive_support, judge_names, pairs_told_apart
+from jzsl.evaluation.names import Names, exchange_gains, inductive_support, judge_names, pair_naming_accuracy
 from jzsl.methods.class_means import class_means
 from jzsl.methods.committee import Committee
 from jzsl.tasks.zsl import ZSL
@@ -43,7 +43,7 @@ def exchanged(label: np.ndarray, first: int, second: int) -> np.ndarray:
 def test_exchanged_names_are_the_doubtful_ones():
     pool, classes, x, label = world()
     right = judge_names(pool, classes, UNSEEN, x, label)
-    assert right.told_apart > 0.9
+    assert right.pair_accuracy > 0.9
     assert len(right.doubtful) == 0
     swapped = judge_names(pool, classes, UNSEEN, x, exchanged(label, 41, 47))
     assert set(swapped.doubtful) == {41, 47}
@@ -64,7 +64,7 @@ def test_semantics_that_say_nothing_judge_nothing():
     names = judge_names(pool, classes, UNSEEN, x, exchanged(label, 41, 47))
     assert not names.judged
     assert len(names.doubtful) == 0
-    assert names.told_apart < 0.65
+    assert names.pair_accuracy < 0.65
 
 
 def test_groups_without_samples_and_samples_of_other_classes_are_left_out():
@@ -88,14 +88,14 @@ def test_few_seen_classes_judge_nothing():
     pool, classes, x, label = world()
     pool = pool._replace(w=(pool.y < 3).astype(np.int32))
     names = judge_names(pool, classes, UNSEEN, x, label)
-    assert np.isnan(names.told_apart)
+    assert np.isnan(names.pair_accuracy)
     assert not names.judged
 
 
 def test_doubtful_names_come_worst_first():
     names = Names(np.array([3, 5, 8]), np.array([9, 9, 9]), np.array([0.8, 0.1, 1.2]), 0.9)
     assert names.doubtful.tolist() == [8, 3]
-    assert names._replace(told_apart=0.6).doubtful.tolist() == []
+    assert names._replace(pair_accuracy=0.6).doubtful.tolist() == []
 
 
 def test_exchange_gain_is_that_of_the_committee_trained_without_the_pair():
@@ -129,4 +129,4 @@ def test_all_pairs_are_tried_where_they_are_few():
     pool, classes, _, _ = world()
     means, semantics = np.asarray(class_means(pool, classes).mean)[:6], classes.semantics[:6]
     pairs = np.array([(a, b) for a in range(6) for b in range(a)])
-    assert pairs_told_apart(means, semantics) == pytest.approx(np.mean(exchange_gains(means, semantics, pairs) < 0))
+    assert pair_naming_accuracy(means, semantics) == pytest.approx(np.mean(exchange_gains(means, semantics, pairs) < 0))

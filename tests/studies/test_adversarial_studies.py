@@ -135,8 +135,8 @@ def test_augmentations_fit_the_images():
 
 
 def test_sensitivity_changes_one_setting_at_a_time():
-    found = adversarial_sensitivity.settings(replace(SAMPLES, attention_mass=0))
-    assert {name: list(values) for name, values in found.items()} == {
+    varied = adversarial_sensitivity.settings(replace(SAMPLES, attention_mass=0))
+    assert {name: list(values) for name, values in varied.items()} == {
         "step_size": [2, 4, 8, 16, 32],
         "steps": [1, 2, 4, 8],
         "robustness": pytest.approx([0, 0.07, 0.7, 7]),
@@ -144,7 +144,7 @@ def test_sensitivity_changes_one_setting_at_a_time():
         "attention_entropy": pytest.approx([0, 0.03, 0.3, 3]),
         "attention_mass": pytest.approx([0, 1e-5, 1e-4, 1e-3]),  # around the default
     }
-    for name, values in found.items():
+    for name, values in varied.items():
         for value, samples in values.items():
             assert samples == replace(SAMPLES, **({"attention_mass": 0} | {name: value}))
 
@@ -260,12 +260,12 @@ def test_figures_are_drawn_with_spread():
     from matplotlib.figure import Figure
 
     seeds = [50.0, 60.0]
-    found = adversarial_sensitivity.settings(SAMPLES)
-    values = {("tiny", name, value): seeds for name, of in found.items() for value in of}
-    centres = {("tiny", name): getattr(SAMPLES, name) for name in found}
+    varied = adversarial_sensitivity.settings(SAMPLES)
+    values = {("tiny", name, value): seeds for name, of in varied.items() for value in of}
+    centres = {("tiny", name): getattr(SAMPLES, name) for name in varied}
     figure = Figure()
     adversarial_sensitivity._draw(figure, values, {"tiny": seeds}, centres)
-    assert [axes.get_xlabel() for axes in figure.axes] == [name.replace("_", " ") for name in found]
+    assert [axes.get_xlabel() for axes in figure.axes] == [name.replace("_", " ") for name in varied]
     assert all(len(axes.collections) == 1 for axes in figure.axes)
     trail = [np.random.default_rng(number).normal(size=(5, 3)) for number in range(3)]
     figure = Figure()

@@ -121,9 +121,9 @@ def test_resized_crops_are_those_of_the_boxes():
 
 @pytest.mark.parametrize("degrees", [0.0, 17.0, -68.0, 90.0])
 def test_rotations_are_those_of_scipy(image, degrees):
-    found = rotated(jnp.asarray(image)[None], jnp.deg2rad(jnp.array([degrees])))[0]
+    ours = rotated(jnp.asarray(image)[None], jnp.deg2rad(jnp.array([degrees])))[0]
     expected = ndimage.rotate(image, degrees, reshape=False, order=1, mode="grid-constant")
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
 def test_angles_of_rotations_are_uniform_in_both_directions():
