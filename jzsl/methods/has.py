@@ -10,7 +10,10 @@ from jzsl.methods.apn import APN, Perturbation, attribute_prototype_network
 
 @dataclass(frozen=True)
 class HAS:
-    """An APN that trains on each minibatch, then on the same images perturbed by the model (algorithm 1)."""
+    """An APN that trains on each minibatch, then on the same images perturbed by the model (algorithm 1).
+
+    Where the APN composes images (`mix`), the perturbed ones are single, each of its own class.
+    """
 
     apn: APN = APN()
     """the model and its training"""
