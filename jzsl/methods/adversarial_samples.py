@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jzsl.errors import InputError, require_positive
-from jzsl.methods.apn import Perturb
+from jzsl.methods.attribute_descent import Perturb
 from jzsl.methods.attribute_prototypes import (
     Attributes,
     Heads,

@@ -1,7 +1,7 @@
 """APN: the Attribute Prototype Network (Xu et al. 2020), as HAS (Chen et al. 2023, section 3.2) takes it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,23 +11,15 @@ from jzsl.cosine import unit
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
-from jzsl.methods.attribute_prototypes import (
-    Heads,
-    Pooling,
-    attention_maps,
-    attributes_of,
-    classification,
-    heads_of,
-    localisation,
-    log_probabilities,
-)
+from jzsl.methods.attribute_descent import Descent, Parts, Perturbation, with_params
+from jzsl.methods.attribute_prototypes import Heads, Pooling, attention_maps, attributes_of, heads_of
 from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.packages import PartsIn
 from jzsl.training.augment.augment import AugmentConfig, Sequence
-from jzsl.training.augment.mixture import MixConfig, unmixed
-from jzsl.training.minibatch import first_image, labelled, minibatch, scaled
+from jzsl.training.augment.mixture import MixConfig
+from jzsl.training.minibatch import first_image, labelled, scaled
 from jzsl.training.network_descent import Learning, run_updates
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.optimizers.optimizer import OptimizerConfig
@@ -94,36 +86,6 @@ class APNPredictor(NamedTuple):
     seen: Bool[Array, " c"]
 
 
-class Perturb(Protocol):
-    def __call__(
-        self,
-        variables: Variables,
-        heads: Heads,
-        images: Float[Array, "b h w c"],
-        y: Int[Array, " b"],
-        semantics: Float[Array, "c a"],
-        present: Bool[Array, " c"],
-        /,
-    ) -> Float[Array, "b h w c"]:
-        """Other images of the same classes, through which no gradient flows.
-
-        Args:
-            variables, heads: of the model.
-            images: pixels in [0, 1].
-            y: their classes.
-            semantics: of all classes, of unit length.
-            present: classes that have labelled samples.
-        """
-        ...
-
-
-class Perturbation(NamedTuple):
-    """What HAS adds: a second step of the optimizers on perturbed images, for minibatches drawn at random."""
-
-    perturb: Perturb
-    probability: float
-
-
 def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = None) -> Method:
     """Minimises the cross-entropy over the classes with labelled samples (eq. 1) and the localisation loss (eq. 2).
 
@@ -134,13 +96,8 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
     done here. An image that is composed of several weighs their cross-entropies by their shares, and its attributes are
     the mean of theirs: up to a constant, that is the localisation loss of each by its share.
     """
-    network = hyper.network.build()
-    optimizer = hyper.optimizer.build()
-    heads_optimizer = optimizer if hyper.heads_optimizer is None else hyper.heads_optimizer.build()
-    augment = hyper.augment.build()
-    mix = None if hyper.mix is None else hyper.mix.build()
-    learned = learned_blocks(network, hyper.learned)
-    policy = {name: hyper.batch_norm if name.startswith(learned) else hyper.others for name in network.blocks}
+    parts = _parts(hyper)
+    network, learned = parts.network, parts.learned
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> APNState:
         attributes = classes.required_semantics.shape[1]
@@ -149,7 +106,8 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         outputs, _ = jax.eval_shape(lambda x: network.apply(variables, x, BatchNormPolicy.running, None), image)
         heads = heads_of(stream(key, "heads"), outputs.features.shape[-1], attributes)
         params, _ = split(variables["params"], learned)
-        return APNState(variables, heads, (optimizer.init(params), heads_optimizer.init(heads)), key, jnp.int32(0))
+        moments = (parts.optimizer.init(params), parts.heads_optimizer.init(heads))
+        return APNState(variables, heads, moments, key, jnp.int32(0))
 
     def fit(
         state: APNState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
@@ -157,74 +115,15 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
         pool, count = labelled(pool), classes.count
         semantics = unit(jnp.asarray(classes.required_semantics))
         present = jnp.zeros(count, bool).at[jnp.where(pool.w > 0, pool.y, count)].set(True, mode="drop")
-
-        def loss(params, heads, variables, key, mixture, y, valid, policy):
-            variables = _with(variables, params)
-            images, of_sources = mixture.images, y[mixture.sources]
-            model, variables = attributes_of(network, hyper.pooling, variables, heads, images, policy, valid, key)
-            log_p = log_probabilities(model.predicted, semantics, present)
-            entropy = jnp.sum(mixture.shares * jax.vmap(classification, (None, 0))(log_p, of_sources), 0)
-            # Padding may be of any class, also of one that is absent and has p = 0.
-            entropy = jnp.where(valid > 0, entropy, 0)
-            local = valid * localisation(model.attention, mixture.mixed(semantics[y]))
-            right = jnp.sum(mixture.shares * (jnp.argmax(log_p, 1) == of_sources), 0)
-            total = jnp.sum(entropy + hyper.local_weight * local)
-            metrics = {
-                "loss": total / jnp.sum(valid),
-                "localisation": jnp.sum(local) / jnp.sum(valid),
-                "training_accuracy": jnp.sum(valid * right) / jnp.sum(valid),
-            }
-            return total / hyper.batch_size, (variables, metrics)
-
-        def of_all(learning, key, mixture, y, valid, share):
-            (params, heads), variables, (moments, heads_moments) = learning
-            (gradient, heads_gradient), (variables, metrics) = jax.grad(loss, (0, 1), has_aux=True)(
-                params, heads, variables, key, mixture, y, valid, policy
-            )
-            params, moments = optimizer.step(gradient, moments, params, share)
-            heads, heads_moments = heads_optimizer.step(heads_gradient, heads_moments, heads, share)
-            return Learning((params, heads), variables, (moments, heads_moments)), metrics
-
-        def of_heads(learning, key, mixture, y, valid, share):
-            (params, heads), variables, (moments, heads_moments) = learning
-            gradient, (_, metrics) = jax.grad(loss, 1, has_aux=True)(
-                params, heads, variables, key, mixture, y, valid, BatchNormPolicy.running
-            )
-            heads, heads_moments = heads_optimizer.step(gradient, heads_moments, heads, share)
-            return Learning((params, heads), variables, (moments, heads_moments)), metrics
-
-        def step(learning, key, mixture, y, valid, position):
-            arguments = (learning, stream(key, "dropout"), mixture, y, valid, position.share)
-            if not hyper.warmup:
-                return of_all(*arguments)
-            return jax.lax.cond(position.epoch < hyper.warmup, of_heads, of_all, *arguments)
-
-        def update(learning, key, indices, valid, position):
-            x, _, y = minibatch(pool, indices)
-            images = augment(stream(key, "augmentation"), x)
-            mixture = unmixed(images) if mix is None else mix(stream(key, "mixture"), images, valid)
-            learning, metrics = step(learning, key, mixture, y, valid, position)
-            if perturbation is None:
-                return learning, metrics
-            perturb, probability = perturbation
-
-            def adversarial(learning):
-                (params, heads), variables, _ = learning
-                perturbed = perturb(_with(variables, params), heads, images, y, semantics, present)
-                return step(learning, stream(key, "perturbed"), unmixed(perturbed), y, valid, position)[0]
-
-            if probability == 1:
-                return adversarial(learning), metrics
-            drawn = jax.random.bernoulli(stream(key, "perturbation"), probability)
-            return jax.lax.cond(drawn, adversarial, lambda learning: learning, learning), metrics
-
+        descent = Descent(parts, perturbation, pool, semantics, present)
         params, _ = split(state.variables["params"], learned)
         learning = Learning((params, state.heads), state.variables, state.moments)
+        key = stream(state.key, "training")
         learning, metrics = run_updates(
-            update, learning, stream(state.key, "training"), pool.w, state.epoch, epochs, total, hyper.batch_size
+            descent.update, learning, key, pool.w, state.epoch, epochs, total, hyper.batch_size
         )
         (params, heads), variables, moments = learning
-        return APNState(_with(variables, params), heads, moments, state.key, state.epoch + epochs), metrics
+        return APNState(with_params(variables, params), heads, moments, state.key, state.epoch + epochs), metrics
 
     def predictor(state: APNState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> APNPredictor:
         del pool, unseen
@@ -268,6 +167,20 @@ def attribute_prototype_network(hyper: APN, perturbation: Perturbation | None = 
     )
 
 
-def _with(variables: Variables, params: Variables) -> Variables:
-    """The variables with these parameters in the place of theirs."""
-    return {**variables, "params": variables["params"] | params}
+def _parts(hyper: APN) -> Parts:
+    network = hyper.network.build()
+    optimizer = hyper.optimizer.build()
+    learned = learned_blocks(network, hyper.learned)
+    return Parts(
+        network,
+        optimizer,
+        optimizer if hyper.heads_optimizer is None else hyper.heads_optimizer.build(),
+        hyper.augment.build(),
+        None if hyper.mix is None else hyper.mix.build(),
+        learned,
+        {name: hyper.batch_norm if name.startswith(learned) else hyper.others for name in network.blocks},
+        hyper.pooling,
+        hyper.local_weight,
+        hyper.warmup,
+        hyper.batch_size,
+    )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from jzsl.errors import require_share
 from jzsl.interfaces import Method, Task
 from jzsl.methods.adversarial_samples import AdversarialSamples
-from jzsl.methods.apn import APN, Perturbation, attribute_prototype_network
+from jzsl.methods.apn import APN, attribute_prototype_network
+from jzsl.methods.attribute_descent import Perturbation
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 
 from jzsl.errors import InputError
 from jzsl.methods.adversarial_samples import AdversarialSamples, Terms, terms
-from jzsl.methods.apn import APN, Perturbation, attribute_prototype_network
+from jzsl.methods.apn import APN, attribute_prototype_network
+from jzsl.methods.attribute_descent import Perturbation
 from jzsl.methods.attribute_prototypes import Attributes, Pooling, attributes_of, log_probabilities
 from jzsl.methods.has import HAS
 from jzsl.nets.normalised import Normalised
