@@ -14,6 +14,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jzsl.errors import InputError
+from jzsl.keys import stream
 from jzsl.types import per_sample
 
 REPLICA, DATA = "replica", "data"
@@ -62,9 +63,12 @@ def by_samples(value: Any, mesh: Mesh) -> Any:
     return _put(value, cut(mesh))
 
 
-def keys_of(seeds: Sequence[int], mesh: Mesh) -> Any:
-    """The base key of each seed, on the devices of its replica."""
-    return _put(jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32)), NamedSharding(mesh, PartitionSpec(REPLICA)))
+def keys_of(seeds: Sequence[int], mesh: Mesh, stage: str | None = None) -> Any:
+    """The base key of each seed, in a stage that of the stage, on the devices of its replica."""
+    keys = jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
+    if stage is not None:
+        keys = jax.vmap(lambda key: stream(key, f"stage {stage}"))(keys)
+    return _put(keys, NamedSharding(mesh, PartitionSpec(REPLICA)))
 
 
 def _put(value: Any, sharding: NamedSharding) -> Any:

@@ -163,4 +163,4 @@ def _stage_programs(experiment: Experiment, stage: Stage, programs: Programs) ->
     for name, each in later:
         if each.adopt is None:
             raise InputError(f"stages: given, but {name} takes no variables over (no adopt)")
-    return Programs(experiment, {task: method})
+    return Programs(experiment, {task: method}, stage=stage.name)

@@ -20,6 +20,7 @@ class Programs:
         experiment: says how many seeds train together, and on how many devices.
         methods: the method as each task uses it, by task; None: the experiment's. Their classifiers alone differ.
         procedure: what to compile; None: inductive training of the first task's method.
+        stage: name of the stage that it trains, whose keys are then its own; None: the experiment's method.
 
     Attributes:
         replicas: states that train together, a multiple of the devices on the replica axis.
@@ -30,6 +31,7 @@ class Programs:
         experiment: Experiment,
         methods: Mapping[Task, Method] | None = None,
         procedure: Procedure | None = None,
+        stage: str | None = None,
     ):
         built = {task: experiment.method.build(task) for task in experiment.tasks} if methods is None else dict(methods)
         self.methods: dict[Task, Method] = built
@@ -37,6 +39,7 @@ class Programs:
         self.takes_images = all(method.takes_images for method in built.values())
         self.whole_pool = any(method.whole_pool for method in built.values())
         self.mesh = device_mesh(experiment.replicas, experiment.devices_per_seed)
+        self._stage = stage
         share = self.mesh.shape[REPLICA]
         self.replicas = -(-experiment.replicas // share) * share
         state_alone = (True, False, False, False)
@@ -48,7 +51,7 @@ class Programs:
 
     def keys(self, seeds: Sequence[int]) -> Key[Array, " r"]:
         """The base key of each replica. Replicas beyond the seeds repeat the last one; their results are not used."""
-        return keys_of([*seeds, *[seeds[-1]] * (self.replicas - len(seeds))], self.mesh)
+        return keys_of([*seeds, *[seeds[-1]] * (self.replicas - len(seeds))], self.mesh, self._stage)
 
     def adopt(self, keys: Any, states: Any, earlier: Any) -> Any:
         """The states with the variables that the stage before ended with; see `Method.adopt`."""

@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from jzsl.config import Experiment, Stage, Train
 from jzsl.data.digits_images import DigitImages
-from jzsl.driver.plan import Item
+from jzsl.driver.plan import Item, plan_of
 from jzsl.driver.stages import StageStore
 from jzsl.driver.trainer import Trainer
 from jzsl.methods.image_classifier import ImageClassifier
@@ -52,3 +53,11 @@ def test_another_stage_is_trained(tmp_path, change, item, told):
     assert store.take(item, trainer) is None
     assert len(warnings) == 1
     assert told in warnings[0]
+
+
+def test_each_stage_has_its_own_randomness():
+    """Stages of the same method and seed start apart, and the experiment's method as it does without stages."""
+    programs = plan_of(EXPERIMENT.load(), EXPERIMENT).trainers
+    keys = [jax.random.key_data(trainer.programs.keys((0,)))[0].tolist() for trainer in programs.values()]
+    assert len({tuple(key) for key in keys}) == 3
+    assert keys[-1] == jax.random.key_data(jax.random.key(0)).tolist()
