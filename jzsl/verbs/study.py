@@ -14,6 +14,7 @@ from jzsl.data.arrays import read_entries
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
 from jzsl.data.locate import locate
+from jzsl.data.per_class import PerClass
 from jzsl.data.source import SourceConfig
 from jzsl.driver.lengths import fixed_epochs
 from jzsl.driver.load import load_config
@@ -38,7 +39,8 @@ class StudyOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str | None = None
-    """digits, digits_images, digits_shift, synthetic, a file or a folder, as for `jzsl data`; by default the study's"""
+    """digits, digits_images, digits_shift, digits_domains, synthetic, a file or a folder, as for `jzsl data`; by default
+    the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -49,8 +51,8 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method, epochs or learning steps, self-training and scaling are studied instead; pictures are read
-    as it reads them"""
+    """a config whose method (where no base is named), epochs or learning steps, self-training and scaling are studied
+    instead; pictures are read as it reads them, and as many of each class"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -108,7 +110,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     }
     experiment = None if options.config is None else load_config(options.config)
     if options.config is not None and experiment is not None:
-        bases = {options.config.stem: experiment.method}
+        bases = bases if options.base else {options.config.stem: experiment.method}
         values |= {"transform": experiment.transform, "tasks": experiment.tasks, "calibration": experiment.calibration}
         if experiment.train.epochs is not None:
             values |= {"epochs": experiment.train.epochs}
@@ -133,7 +135,9 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
 
 
 def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
-    """A source of pictures with the size, splits and semantics of a config's."""
+    """A source of pictures with the size, splits and semantics of a config's, and with as many of each class."""
+    if isinstance(configured, PerClass) and isinstance(source, ImageBytes | ImageFolder):
+        return replace(configured, data=as_read_by(configured.data, source))
     if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):
         return replace(configured, path=source.path)
     if isinstance(source, ImageFolder) and isinstance(configured, ImageFolder):
