@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy.special import softmax
 from scipy.stats import rankdata
 
 import jzsl.studies.domain_adaptation as domain_adaptation_module
@@ -58,7 +59,7 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
     label = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)]).astype(np.int32)
     group = random.integers(0, 3, len(label)).astype(np.int32)
     start, traces = method.init(jax.random.key(0), pool, classes), []
-    run = dynamics(method, 4, 3)
+    run = dynamics(method, 4, 3, block=7)
 
     @jax.jit
     def counted(*arguments):
@@ -77,10 +78,17 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
         embedding = method.embedding(predictor, arguments[0], arguments[3])
         hard = np.asarray(avh(angles(embedding), arguments[1]))
         norm = np.linalg.norm(embedding.x, axis=1)
-        right = np.asarray(method.logits(predictor, arguments[0], arguments[3])).argmax(1) == label
+        logits = np.asarray(method.logits(predictor, arguments[0], arguments[3]))
+        right = logits.argmax(1) == label
+        confidence = softmax(logits, axis=1)[np.arange(len(label)), label]
         for bin_ in range(3):
             rows = group == bin_
-            expected = (norm[rows].mean(), norm[rows].std(), hard[rows].mean(), hard[rows].std(), right[rows].mean())
+            expected = [
+                statistic
+                for values in (norm, hard, confidence)
+                for statistic in (values[rows].mean(), values[rows].std())
+            ]
+            expected.append(right[rows].mean())
             np.testing.assert_allclose([values[epoch, bin_] for values in found], expected, rtol=1e-3, atol=1e-5)
 
 
