@@ -160,7 +160,9 @@ def _bases(setup: StudySetup) -> dict[str, ImageClassifier]:
     for target in problem.domain_names:
         splits = leave_one_out(problem, target).splits
         if not len(splits.train) or not len(splits.test_seen):
-            raise InputError(f"{origin}: domains: training and test samples must be in {target!r} and in another domain")
+            raise InputError(
+                f"{origin}: domains: training and test samples must be in {target!r} and in another domain"
+            )
     bases = {}
     for name, base in setup.bases.items():
         if not isinstance(base, ImageClassifier):

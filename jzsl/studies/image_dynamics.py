@@ -29,7 +29,7 @@ from jzsl.studies.training_dynamics import BINS, EDGES, observations
 from jzsl.tasks.adaptation import Adaptation
 
 DEGRADATIONS: dict[str, Degrade] = {"contrast": contrast, "blur": blur, "noise": noise, "occlusion": occlusion}
-DEGRADED = 200
+DEGRADED = 100
 """Test images that are degraded, at most."""
 VOTERS = 2
 """Models of each base whose agreement is measured."""
@@ -81,7 +81,8 @@ def image_dynamics(setup: StudySetup) -> StudyResult:
         (
             source,
             "degradations: each at five levels from 0.2 to 1, of the same test images; level 0 is undegraded",
-            "test images train no model; AVH and confidence of the true class; bands: one standard deviation over samples",
+            "test images train no model; AVH and confidence are of the true class; bands: one standard deviation over "
+            "samples",
         ),
         ("base", "epoch", "by", "bin", "samples", "norm", "avh", "confidence", "accuracy"),
     )
@@ -101,8 +102,8 @@ def agreement(setup: StudySetup, harnesses: dict[str, Harness]) -> tuple[Float[n
             scores = harness.scores(harness.trained(setup.seeds + seed, pool), pool=pool)
             right.append(scores.argmax(1) == harness.truth)
     return np.mean(right, 0), (
-        f"{AGREEMENT}: share of {len(right)} other models that recognise the image, {VOTERS} of each base, each trained "
-        "on a random half of the training images"
+        f"{AGREEMENT}: share of {len(right)} other models that recognise the image, {VOTERS} of each base, each "
+        "trained on a random half of the training images"
     )
 
 
@@ -159,14 +160,14 @@ def _answer(curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> str:
     better = bool((np.diff([_overall(mean.avh, bins) for mean in ranked]) < 0).all())
     return (
         f"That the norm of easy images grows in every epoch (observation 1) {grows}; that AVH settles before it "
-        f"(observation 2) {settles}; that hard images have the larger AVH in every epoch (observation 3) {gap}; that the "
-        f"networks of higher accuracy have the lower mean AVH (observation 4) {verdict(better)}. AVH rises with the "
+        f"(observation 2) {settles}; that hard images have the larger AVH in every epoch (observation 3) {gap}; that "
+        f"the networks of higher accuracy have the lower mean AVH (observation 4) {verdict(better)}. AVH rises with the "
         "degradation at the end, and the strongest is above none in this share of the epochs: "
         f"{', '.join(harder)}. {'; '.join(words)}."
     )
 
 
-def _overall(values: Float[np.ndarray, "e b"], bins: tuple[Bin, ...]) -> float:
+def _overall(values: Any, bins: tuple[Bin, ...]) -> float:
     """At the end, over all undegraded test images."""
     index = _indices(bins, AGREEMENT)
     return float(np.average(values[-1, index], weights=[bins[number].samples for number in index]))

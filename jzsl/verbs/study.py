@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jzsl.data.arrays import read_entries
+from jzsl.data.frequency import read_frequency
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
 from jzsl.data.locate import locate
@@ -26,6 +25,7 @@ from jzsl.report.terminal import study_table
 from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.bases import base_named
 from jzsl.studies.catalogue import studies, study_named
+from jzsl.studies.runs import LoadedData
 from jzsl.studies.study import Study, StudySetup, write
 from jzsl.verbs.part_classes import classes_in
 
@@ -64,7 +64,8 @@ class StudyOptions:
     transform: str | None = None
     """of the samples: MinMax (the default), Unscaled, Whitened, ..."""
     frequency: Path | None = None
-    """how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]: a .npy file"""
+    """a .npy file: how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]; or
+    people's votes, a row for each test sample and a column for each class, such as cifar10h-probs.npy"""
 
 
 def study(arguments: list[str]) -> int:
@@ -127,10 +128,12 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
     source = locate(options.data or chosen.data, options.features, options.splits)
-    problem = (source if experiment is None else as_read_by(experiment.data, source)).load()
+    source = source if experiment is None else as_read_by(experiment.data, source)
+    whole = (source.data if isinstance(source, PerClass) else source).load()
+    problem = replace(source, data=LoadedData(whole)).load() if isinstance(source, PerClass) else whole
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
         values["epochs"] = fixed_epochs(experiment, problem)
-    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
+    frequency = None if options.frequency is None else read_frequency(options.frequency, whole)
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
 
 
@@ -151,14 +154,6 @@ def _transform(name: str) -> TransformConfig:
     if name not in known:
         raise InputError(f"transform: {name} found, expected {', '.join(sorted(known))}")
     return known[name]()
-
-
-def _frequency(path: Path, samples: int) -> np.ndarray:
-    """One number in [0, 1] for each sample."""
-    values = read_entries(path)["features"] if path.suffix == ".npy" else np.zeros(0)
-    if values.shape != (samples,) or not ((values >= 0) & (values <= 1)).all():
-        raise InputError(f"{path}: shape {values.shape} found, expected a .npy file of {samples} numbers from 0 to 1")
-    return np.asarray(values, np.float64)
 
 
 def _list() -> Table:

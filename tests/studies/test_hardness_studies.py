@@ -35,8 +35,9 @@ from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import Lead, _Scored, answer, hardness_correlation, lead
+from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
 from jzsl.studies.harness import Harness
+from jzsl.studies.hypotheses import Lead, answer, lead
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere_surface
 from jzsl.studies.study import StudySetup, write
@@ -282,13 +283,13 @@ def test_studies_on_the_command_line(tmp_path, capsys):
     header = json.loads((out / "table.json").read_text())
     assert header["study"] == "hardness_correlation"
     with (out / "table.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 12
+        assert len(list(csv.DictReader(file))) == 14
     assert (out / "figure.png").stat().st_size > 10_000
     assert main(["study", "sphere-surface", "--out", str(tmp_path / "sphere"), *arguments]) == 0
     capsys.readouterr()
     np.save(frequency, np.ones(5))
     assert main(["study", "hardness-correlation", "--frequency", str(frequency), "--out", str(tmp_path / "x")]) == 2
-    assert "expected a .npy file of 1797 numbers" in capsys.readouterr().err
+    assert "expected a .npy file of 1797 numbers from 0 to 1" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
