@@ -4,6 +4,7 @@ from pathlib import Path
 
 from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
+from jzsl.data.digits_domains import DigitsDomains
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.formats.mat import MatFile
@@ -35,6 +36,7 @@ def locate(
         "digits": Digits,
         "digits_images": DigitImages,
         "digits_shift": DigitsShift,
+        "digits_domains": DigitsDomains,
         "synthetic": LinearGaussian,
     }
     if source in embedded:

@@ -56,6 +56,14 @@ def fisher_z(coefficient: float) -> float:
     return float(np.arctanh(np.clip(coefficient, -1 + 1e-15, 1 - 1e-15)))
 
 
+def no_correlation(coefficient: float, samples: int) -> Difference:
+    """z test of a coefficient of Pearson or Spearman against none: artanh r, of variance 1 / (n - 3) where there is
+    none."""
+    if samples <= 3 or np.isnan(coefficient):
+        return UNDEFINED
+    return _two_sided(fisher_z(coefficient) * np.sqrt(samples - 3))
+
+
 def independent_difference(first: float, second: float, samples_first: int, samples_second: int) -> Difference:
     """z test of two coefficients from two different samples.
 

@@ -53,3 +53,11 @@ def hardness(scores: Float[Array, "n k"], embedding: Embedding, label: Int[Array
         entropy=-jnp.sum(jnp.exp(log_p) * jnp.where(jnp.isfinite(log_p), log_p, 0.0), 1),
         norm=-jnp.linalg.norm(embedding.x.astype(jnp.float32), axis=1),
     )
+
+
+def within_classes(values: Float[Array, " n"], label: Int[Array, " n"], classes: int) -> Float[Array, " n"]:
+    """Values moved and scaled to [0, 1] within each class, as the AVH paper does with the norm (section 4, hypothesis
+    4); 0 in a class whose values are all the same."""
+    low = jax.ops.segment_min(values, label, classes)[label]
+    span = jax.ops.segment_max(values, label, classes)[label] - low
+    return jnp.where(span > 0, (values - low) / jnp.where(span > 0, span, 1.0), 0.0)

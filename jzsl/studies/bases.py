@@ -17,12 +17,14 @@ from jzsl.methods.apn import APN
 from jzsl.methods.committee import Committee
 from jzsl.methods.generative import Generative
 from jzsl.methods.has import HAS
+from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.methods.rotnet import RotNet
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
 from jzsl.nets.normalised import Normalised
 from jzsl.nets.resnet import ResNet
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.nets.vgg import VGG
 from jzsl.studies.runs import method_of_config
 from jzsl.training.augment.augment import Sequence
 from jzsl.training.augment.crop import PaddedCrop, ReflectedTranslation
@@ -36,6 +38,9 @@ NAMED: dict[str, MethodConfig] = {
     "wgan": Generative(WGAN()),
     "committee": Committee(),
     "supervised": Supervised(),
+    "cnn_narrow": ImageClassifier(VGG((8, 16), (1, 1)), batch_size=32),
+    "cnn": ImageClassifier(VGG((16, 32, 64), (1, 1, 1)), batch_size=32),
+    "resnet": ImageClassifier(ResNet((1, 1, 1), 0.25), batch_size=32),
     "rotnet": RotNet(Normalised(ResNet((1, 1), 0.5)), PaddedCrop(1)),
     "has": HAS(
         APN(SmallCNN((32, 64)), optimizer=Adam(1e-2, beta1=0.5), augment=Sequence((ReflectedTranslation(1),))),

@@ -22,7 +22,7 @@ from jzsl.tasks.gzsl import GZSL
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class LoadedData:
     """A source whose problem is loaded already."""
 
     problem: Problem
@@ -58,7 +58,7 @@ class Runs:
     ):
         problem = setup.problem.validation() if validation else setup.problem
         experiment = Experiment(
-            _Loaded(problem),
+            LoadedData(problem),
             base,
             Train(epochs=setup.epochs),
             tasks,

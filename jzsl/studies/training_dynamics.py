@@ -22,7 +22,7 @@ from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
 from jzsl.tasks.adaptation import Adaptation
 
 EDGES = np.linspace(0, 1, 6)
-_BINS = [f"{low:.1f} to {high:.1f}" for low, high in itertools.pairwise(EDGES)]
+BINS = [f"{low:.1f} to {high:.1f}" for low, high in itertools.pairwise(EDGES)]
 _MODELS = 10
 _PLATEAU = 0.9
 """Share of its whole change after which a quantity counts as settled."""
@@ -34,13 +34,13 @@ def training_dynamics(setup: StudySetup) -> StudyResult:
         if not isinstance(base, Supervised):
             raise InputError(f"base: {name} found, expected a supervised method")
     frequency, source = recognition_frequency(setup)
-    group = np.clip(np.searchsorted(EDGES, frequency, side="right") - 1, 0, len(_BINS) - 1).astype(np.int32)
-    samples = {number: int((group == number).sum()) for number in range(len(_BINS)) if (group == number).any()}
+    group = np.clip(np.searchsorted(EDGES, frequency, side="right") - 1, 0, len(BINS) - 1).astype(np.int32)
+    samples = {number: int((group == number).sum()) for number in range(len(BINS)) if (group == number).any()}
     curves, words, held = {}, [], np.ones(3, bool)
     for name in setup.bases:
         curves[name] = _train(setup, name, group)
-        observations, sentence = _observations(curves[name], min(samples), max(samples))
-        held &= observations
+        of_base, sentence = observations(curves[name], min(samples), max(samples))
+        held &= of_base
         words.append(f"{name}: {sentence}")
     grows, settles, gap = (verdict(bool(each)) for each in held)
     return StudyResult(
@@ -81,7 +81,7 @@ def recognition_frequency(setup: StudySetup) -> tuple[Float[np.ndarray, " n"], s
 def _train(setup: StudySetup, name: str, group: Int[np.ndarray, " n"]) -> Any:
     """The measures after each epoch in each bin, [epochs, bins], means over seeds."""
     harness = Harness(setup, setup.bases[name], Adaptation())
-    run = jax.jit(dynamics(harness.method, setup.epochs, len(_BINS)))
+    run = jax.jit(dynamics(harness.method, setup.epochs, len(BINS)))
     of_seeds = []
     for seed in range(setup.seeds):
         setup.progress(f"{name}: seed {seed}")
@@ -91,9 +91,9 @@ def _train(setup: StudySetup, name: str, group: Int[np.ndarray, " n"]) -> Any:
     return jax.tree.map(lambda *leaves: np.mean(leaves, 0), *of_seeds)
 
 
-def _observations(mean: Any, hard: int, easy: int) -> tuple[list[bool], str]:
+def observations(mean: Any, hard: int, easy: int) -> tuple[list[bool], str]:
     """Whether the paper's three observations hold for the hardest and the easiest bin, and a sentence on them."""
-    norm, avh = (_settled(values[:, easy]) for values in (mean.norm, mean.avh))
+    norm, avh = (settled(values[:, easy]) for values in (mean.norm, mean.avh))
     held = [
         bool((np.diff(mean.norm[:, easy]) > 0).all()),
         avh < norm,
@@ -106,7 +106,7 @@ def _observations(mean: Any, hard: int, easy: int) -> tuple[list[bool], str]:
     )
 
 
-def _settled(values: Float[np.ndarray, " epochs"]) -> int:
+def settled(values: Float[np.ndarray, " epochs"]) -> int:
     """Epochs after which a quantity stays within a tenth of its whole range of where it ends."""
     away = np.abs(values - values[-1]) > (1 - _PLATEAU) * np.ptp(values)
     return int(np.flatnonzero(away)[-1]) + 2 if away.any() else 1
@@ -117,7 +117,7 @@ def _rows(curves: dict[str, Any], samples: dict[int, int]) -> list[dict[str, Any
         {
             "base": name,
             "epoch": epoch + 1,
-            "frequency": _BINS[number],
+            "frequency": BINS[number],
             "samples": count,
             **{key: round(float(value[epoch, number]), 5) for key, value in mean._asdict().items()},
         }
@@ -136,7 +136,7 @@ def _draw(figure: Any, curves: dict[str, Any], bins: list[int]) -> None:
             for number in bins:
                 values = getattr(mean, measure)[:, number]
                 epochs = np.arange(1, len(values) + 1)
-                label = _BINS[number] if axes is panels[0, 0] else None
+                label = BINS[number] if axes is panels[0, 0] else None
                 axes.plot(epochs, values, color=COLOURS[number], label=label)
                 if measure != "accuracy":
                     spread = getattr(mean, f"{measure}_std")[:, number]

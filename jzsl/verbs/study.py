@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jzsl.data.arrays import read_entries
+from jzsl.data.frequency import read_frequency
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
 from jzsl.data.locate import locate
+from jzsl.data.per_class import PerClass
 from jzsl.data.source import SourceConfig
 from jzsl.driver.lengths import fixed_epochs
 from jzsl.driver.load import load_config
@@ -25,6 +25,7 @@ from jzsl.report.terminal import study_table
 from jzsl.self_training.selection.hard_classes import hard_class_fraction
 from jzsl.studies.bases import base_named
 from jzsl.studies.catalogue import studies, study_named
+from jzsl.studies.runs import LoadedData
 from jzsl.studies.study import Study, StudySetup, write
 from jzsl.verbs.part_classes import classes_in
 
@@ -38,7 +39,8 @@ class StudyOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str | None = None
-    """digits, digits_images, digits_shift, synthetic, a file or a folder, as for `jzsl data`; by default the study's"""
+    """digits, digits_images, digits_shift, digits_domains, synthetic, a file or a folder, as for `jzsl data`; by default
+    the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -49,8 +51,8 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method, epochs or learning steps, self-training and scaling are studied instead; pictures are read
-    as it reads them"""
+    """a config whose method (where no base is named), epochs or learning steps, self-training and scaling are studied
+    instead; pictures are read as it reads them, and as many of each class"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -62,7 +64,8 @@ class StudyOptions:
     transform: str | None = None
     """of the samples: MinMax (the default), Unscaled, Whitened, ..."""
     frequency: Path | None = None
-    """how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]: a .npy file"""
+    """a .npy file: how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]; or
+    people's votes, a row for each test sample and a column for each class, such as cifar10h-probs.npy"""
 
 
 def study(arguments: list[str]) -> int:
@@ -108,7 +111,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     }
     experiment = None if options.config is None else load_config(options.config)
     if options.config is not None and experiment is not None:
-        bases = {options.config.stem: experiment.method}
+        bases = bases if options.base else {options.config.stem: experiment.method}
         values |= {"transform": experiment.transform, "tasks": experiment.tasks, "calibration": experiment.calibration}
         if experiment.train.epochs is not None:
             values |= {"epochs": experiment.train.epochs}
@@ -125,15 +128,19 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
     source = locate(options.data or chosen.data, options.features, options.splits)
-    problem = (source if experiment is None else as_read_by(experiment.data, source)).load()
+    source = source if experiment is None else as_read_by(experiment.data, source)
+    whole = (source.data if isinstance(source, PerClass) else source).load()
+    problem = replace(source, data=LoadedData(whole)).load() if isinstance(source, PerClass) else whole
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
         values["epochs"] = fixed_epochs(experiment, problem)
-    frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
+    frequency = None if options.frequency is None else read_frequency(options.frequency, whole)
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
 
 
 def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
-    """A source of pictures with the size, splits and semantics of a config's."""
+    """A source of pictures with the size, splits and semantics of a config's, and with as many of each class."""
+    if isinstance(configured, PerClass) and isinstance(source, ImageBytes | ImageFolder):
+        return replace(configured, data=as_read_by(configured.data, source))
     if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):
         return replace(configured, path=source.path)
     if isinstance(source, ImageFolder) and isinstance(configured, ImageFolder):
@@ -147,14 +154,6 @@ def _transform(name: str) -> TransformConfig:
     if name not in known:
         raise InputError(f"transform: {name} found, expected {', '.join(sorted(known))}")
     return known[name]()
-
-
-def _frequency(path: Path, samples: int) -> np.ndarray:
-    """One number in [0, 1] for each sample."""
-    values = read_entries(path)["features"] if path.suffix == ".npy" else np.zeros(0)
-    if values.shape != (samples,) or not ((values >= 0) & (values <= 1)).all():
-        raise InputError(f"{path}: shape {values.shape} found, expected a .npy file of {samples} numbers from 0 to 1")
-    return np.asarray(values, np.float64)
 
 
 def _list() -> Table:

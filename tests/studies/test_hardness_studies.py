@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy.special import softmax
 from scipy.stats import rankdata
 
 import jzsl.studies.domain_adaptation as domain_adaptation_module
@@ -34,8 +35,9 @@ from jzsl.self_training.selection.top_confidence import TopConfidence
 from jzsl.self_training.sths import STHS
 from jzsl.studies.domain_adaptation import domain_adaptation
 from jzsl.studies.generalized_settings import generalized_settings, selections
-from jzsl.studies.hardness_correlation import Lead, _Scored, answer, hardness_correlation, lead
+from jzsl.studies.hardness_correlation import _Scored, hardness_correlation
 from jzsl.studies.harness import Harness
+from jzsl.studies.hypotheses import Lead, answer, lead
 from jzsl.studies.seen_unseen_curve import seen_unseen_curve
 from jzsl.studies.sphere_surface import sphere_surface
 from jzsl.studies.study import StudySetup, write
@@ -58,7 +60,7 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
     label = np.searchsorted(view.seen, problem.labels[Adaptation().queries(problem)]).astype(np.int32)
     group = random.integers(0, 3, len(label)).astype(np.int32)
     start, traces = method.init(jax.random.key(0), pool, classes), []
-    run = dynamics(method, 4, 3)
+    run = dynamics(method, 4, 3, block=7)
 
     @jax.jit
     def counted(*arguments):
@@ -77,10 +79,17 @@ def test_dynamics_are_the_loop_in_one_trace(problem, pool, classes, view, random
         embedding = method.embedding(predictor, arguments[0], arguments[3])
         hard = np.asarray(avh(angles(embedding), arguments[1]))
         norm = np.linalg.norm(embedding.x, axis=1)
-        right = np.asarray(method.logits(predictor, arguments[0], arguments[3])).argmax(1) == label
+        logits = np.asarray(method.logits(predictor, arguments[0], arguments[3]))
+        right = logits.argmax(1) == label
+        confidence = softmax(logits, axis=1)[np.arange(len(label)), label]
         for bin_ in range(3):
             rows = group == bin_
-            expected = (norm[rows].mean(), norm[rows].std(), hard[rows].mean(), hard[rows].std(), right[rows].mean())
+            expected = [
+                statistic
+                for values in (norm, hard, confidence)
+                for statistic in (values[rows].mean(), values[rows].std())
+            ]
+            expected.append(right[rows].mean())
             np.testing.assert_allclose([values[epoch, bin_] for values in found], expected, rtol=1e-3, atol=1e-5)
 
 
@@ -274,13 +283,13 @@ def test_studies_on_the_command_line(tmp_path, capsys):
     header = json.loads((out / "table.json").read_text())
     assert header["study"] == "hardness_correlation"
     with (out / "table.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 12
+        assert len(list(csv.DictReader(file))) == 14
     assert (out / "figure.png").stat().st_size > 10_000
     assert main(["study", "sphere-surface", "--out", str(tmp_path / "sphere"), *arguments]) == 0
     capsys.readouterr()
     np.save(frequency, np.ones(5))
     assert main(["study", "hardness-correlation", "--frequency", str(frequency), "--out", str(tmp_path / "x")]) == 2
-    assert "expected a .npy file of 1797 numbers" in capsys.readouterr().err
+    assert "expected a .npy file of 1797 numbers from 0 to 1" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
