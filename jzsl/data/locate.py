@@ -6,6 +6,7 @@ from jzsl.data.arrays import Arrays
 from jzsl.data.digits import Digits
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.digits_shift import DigitsShift
+from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.image_bytes import ImageBytes, holds_pictures
 from jzsl.data.image_folder import ImageFolder
@@ -35,6 +36,7 @@ def locate(
         "digits": Digits,
         "digits_images": DigitImages,
         "digits_shift": DigitsShift,
+        "digits_shift_images": DigitShiftImages,
         "synthetic": LinearGaussian,
     }
     if source in embedded:
