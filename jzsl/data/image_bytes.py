@@ -46,7 +46,9 @@ class ImageBytes:
     test: float = 0.2
     """share of each class's pictures to test on, where neither is_test nor a split file says which"""
     target: str | None = None
-    """domain whose pictures are the test samples; those of the others are for training"""
+    """domain whose pictures are the test samples"""
+    sources: tuple[str, ...] | None = None
+    """domains whose pictures are for training; None: all but the target. Those of other domains are left out"""
 
     def encoded(self) -> EncodedProblem:
         """The problem before it is decoded.
@@ -119,9 +121,10 @@ class ImageBytes:
             raise InputError(
                 f"{self.path}: is_test: {test.dtype} array of shape {test.shape}, expected bool per picture"
             )
+        of_domain = domain_split(labels if domains is None else domains, domain_names, self.target, self.sources)
         if self.target is not None:
-            test = domain_split(labels if domains is None else domains, domain_names, self.target)
-        return None, *image_splits(labels, NONE, test, None, self.test)
+            test = of_domain.test
+        return None, *image_splits(labels, NONE, test, None, self.test, of_domain.used)
 
 
 def holds_pictures(path: Path) -> bool:

@@ -5,7 +5,7 @@
     ROOT/DOMAIN/CLASS/...                                             with `domains`
 
 A class is seen if some of its pictures are training samples. One that has pictures in `test` alone is unseen, and so
-are the classes that a file names.
+are the classes that a file names. With a target, domains may be called train and validation, as in VisDA-2017.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,9 @@ class ImageFolder:
     domains: bool = False
     """whether the class folders lie in folders of domains"""
     target: str | None = None
-    """domain whose pictures are the test samples; those of the others are for training"""
+    """domain whose pictures are the test samples"""
+    sources: tuple[str, ...] | None = None
+    """domains whose pictures are for training; None: all but the target. Those of other domains are left out"""
 
     def encoded(self) -> EncodedProblem:
         """The problem before it is decoded.
@@ -51,11 +53,14 @@ class ImageFolder:
         """
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; name the one that holds the class folders")
-        if self.target is not None and not self.domains:
-            raise InputError("target: given, but without --data.domains there are none")
+        for name in ("target", "sources"):
+            if getattr(self, name) is not None and not self.domains:
+                raise InputError(f"{name}: given, but without --data.domains there are none")
         tops = _folders(self.root)
         split = {top.name for top in tops} <= set(_SPLITS) and any(_folders(top) for top in tops if top.name in TRAIN)
-        if split and self.domains:
+        if self.target is not None:
+            split = False
+        elif split and self.domains:
             raise InputError(f"{self.root}: folders of domains expected, found {', '.join(top.name for top in tops)}")
         nested = split or self.domains
         entries, ignored = [], []
@@ -72,13 +77,13 @@ class ImageFolder:
         top_names = np.array([entry.top for entry in entries])
         domain_names = tuple(top.name for top in tops) if self.domains else ()
         domains = np.array([domain_names.index(name) for name in top_names], np.int64) if self.domains else None
-        test = validation = None
+        test = validation = used = None
         if split:
             test, validation = _folder_splits(top_names)
         elif domains is not None:
-            test = domain_split(domains, domain_names, self.target)
+            test, used = domain_split(domains, domain_names, self.target, self.sources)
         listed = _listed(self.unseen, class_names)
-        splits, notes = image_splits(labels, listed, test, validation, self.test)
+        splits, notes = image_splits(labels, listed, test, validation, self.test, used)
         names = tuple(entry.path.relative_to(self.root).as_posix() for entry in entries)
         return EncodedProblem(
             encoded_files(self.root, names),

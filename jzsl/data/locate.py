@@ -7,6 +7,7 @@ from jzsl.data.digits import Digits
 from jzsl.data.digits_domains import DigitsDomains
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.digits_shift import DigitsShift
+from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.image_bytes import ImageBytes, holds_pictures
 from jzsl.data.image_folder import ImageFolder
@@ -37,6 +38,7 @@ def locate(
         "digits_images": DigitImages,
         "digits_shift": DigitsShift,
         "digits_domains": DigitsDomains,
+        "digits_shift_images": DigitShiftImages,
         "synthetic": LinearGaussian,
     }
     if source in embedded:

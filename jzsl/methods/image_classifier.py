@@ -11,6 +11,7 @@ from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.methods.losses import LossConfig, SoftmaxLoss
+from jzsl.nets.adabn import STATISTICS, AdaBN, by_domain, membership, of_domain, target_statistics
 from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
 from jzsl.nets.small_cnn import SmallCNN
@@ -21,7 +22,7 @@ from jzsl.training.minibatch import first_image, labelled, minibatch, scaled
 from jzsl.training.network_descent import Learning, descend_network
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.optimizers.optimizer import OptimizerConfig
-from jzsl.types import ClassTable, Embedding, Metrics, Pool
+from jzsl.types import UNLABELLED, ClassTable, Embedding, Metrics, PerSample, Pool
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class ImageClassifier:
     """blocks of the network that learn, by how their names start, such as stage4; None: all"""
     others: BatchNormPolicy = BatchNormPolicy.running
     """batch normalisation in the other blocks"""
+    adabn: AdaBN | None = None
+    """statistics of their own for the samples that have no label when training begins; None: no sample has"""
     batch_size: int = 64
     """samples of a minibatch"""
 
@@ -56,14 +59,25 @@ class ImageClassifier:
         return image_classifier(self)
 
 
+class TargetDomain(NamedTuple):
+    """The target domain of AdaBN: running statistics, and which samples of the pool are in it."""
+
+    statistics: Variables
+    samples: PerSample
+
+
 class ImageClassifierState(NamedTuple):
-    """The network's variables, class weights, the optimizer's moments, base key and epochs done."""
+    """The network's variables, class weights, the optimizer's moments, base key and epochs done.
+
+    With AdaBN the running statistics among the variables are those of the source domain.
+    """
 
     variables: Variables
     weights: Float[Array, "e c"]
     optimizer: Any
     key: Key[Array, ""]
     epoch: Int[Array, ""]
+    target: TargetDomain | None = None
 
 
 class ImageClassifierPredictor(NamedTuple):
@@ -76,8 +90,9 @@ class ImageClassifierPredictor(NamedTuple):
 def image_classifier(hyper: ImageClassifier) -> Method:
     """Minimises -sum_k y_k log p(k | x) over the labelled samples, y one-hot, soft labels or a mixture of either.
 
-    Training normalises by each minibatch's statistics, padding left out; predictions by the running ones. `adopt`
-    takes the network over from the stage before, running statistics included; class weights start anew.
+    Training normalises by each minibatch's statistics, padding left out; predictions by the running ones, with AdaBN
+    by those of the target domain. These are estimated before the first epoch, too, for blocks that do not learn.
+    `adopt` takes the network over from the stage before, running statistics included; class weights start anew.
     """
     network = hyper.network.build()
     optimizer = hyper.optimizer.build()
@@ -96,7 +111,16 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         shape = (outputs.features.shape[-1], classes.count)
         weights = jax.random.normal(stream(key, "class weights"), shape) / jnp.sqrt(shape[0])
         params, _ = split(variables["params"], learned)
-        return ImageClassifierState(variables, weights, optimizer.init((params, weights)), key, jnp.int32(0))
+        target = None
+        if hyper.adabn is not None:
+            if STATISTICS not in variables:
+                raise InputError("adabn: given for a network without batch normalisation")
+            unlabelled = (jnp.asarray(pool.y) == UNLABELLED) & (jnp.asarray(pool.w) > 0)
+            target = TargetDomain(variables[STATISTICS], PerSample(unlabelled))
+        return ImageClassifierState(variables, weights, optimizer.init((params, weights)), key, jnp.int32(0), target)
+
+    def adapted(adabn: AdaBN, variables: Variables, pool: Pool, target: TargetDomain) -> Variables:
+        return target_statistics(network, variables, jnp.asarray(pool.x), target.samples.values, adabn.images)
 
     def fit(
         state: ImageClassifierState,
@@ -105,7 +129,13 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[ImageClassifierState, Metrics]:
-        pool, count = labelled(pool), classes.count
+        pool, count, domain, rest = labelled(pool), classes.count, state.target, state.variables
+        if domain is not None and hyper.adabn is not None:
+            adabn, known = hyper.adabn, domain.statistics
+            statistics = jax.lax.cond(
+                state.epoch == 0, lambda: adapted(adabn, state.variables, pool, domain), lambda: known
+            )
+            rest = {**rest, STATISTICS: by_domain(rest[STATISTICS], statistics)}
 
         def loss(learnable, variables, key, samples, valid):
             params, weights = learnable
@@ -116,7 +146,8 @@ def image_classifier(hyper: ImageClassifier) -> Method:
                 mixture = mix(stream(key, "mixture"), x, valid)
                 x, target = mixture.images, mixture.mixed(target)
             variables = {**variables, "params": variables["params"] | params}
-            outputs, variables = network.apply(variables, x, policy, valid, key=stream(key, "dropout"))
+            counted = valid if domain is None else membership(valid, domain.samples.values[samples])
+            outputs, variables = network.apply(variables, x, policy, counted, key=stream(key, "dropout"))
             logits = logits_of(Embedding(outputs.features, weights.T))
             entropy = -jnp.sum(target * jax.nn.log_softmax(logits), 1)
             right = valid * (jnp.argmax(logits, 1) == jnp.argmax(target, 1))
@@ -127,20 +158,27 @@ def image_classifier(hyper: ImageClassifier) -> Method:
             return jnp.sum(valid * entropy) / hyper.batch_size, (variables, metrics)
 
         params, _ = split(state.variables["params"], learned)
-        learning = Learning((params, state.weights), state.variables, state.optimizer)
+        learning = Learning((params, state.weights), rest, state.optimizer)
         key = stream(state.key, "training")
         learning, metrics = descend_network(
             loss, optimizer, learning, key, pool.w, state.epoch, epochs, total, hyper.batch_size
         )
         params, weights = learning.params
         variables = {**learning.rest, "params": learning.rest["params"] | params}
-        return ImageClassifierState(variables, weights, learning.moments, state.key, state.epoch + epochs), metrics
+        if domain is not None:
+            domain = domain._replace(statistics=of_domain(variables[STATISTICS], 1))
+            variables = {**variables, STATISTICS: of_domain(variables[STATISTICS], 0)}
+        epoch = state.epoch + epochs
+        return ImageClassifierState(variables, weights, learning.moments, state.key, epoch, domain), metrics
 
     def predictor(
         state: ImageClassifierState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]
     ) -> ImageClassifierPredictor:
-        del pool, classes, unseen
-        return ImageClassifierPredictor(state.variables, state.weights)
+        del classes, unseen
+        variables = state.variables
+        if hyper.adabn is not None and state.target is not None:
+            variables = {**variables, STATISTICS: adapted(hyper.adabn, variables, pool, state.target)}
+        return ImageClassifierPredictor(variables, state.weights)
 
     def embedding(trained: ImageClassifierPredictor, x: Num[Any, "m *s"], candidates: Int[Any, " k"]) -> Embedding:
         features = in_blocks(lambda images: embed(trained.variables, scaled(images))[0].features, x)
@@ -153,7 +191,10 @@ def image_classifier(hyper: ImageClassifier) -> Method:
 
     def adopt(key: Key[Array, ""], state: ImageClassifierState, earlier: Any) -> ImageClassifierState:
         del key
-        return state._replace(variables=earlier.variables)
+        target = state.target
+        if target is not None:
+            target = target._replace(statistics=earlier.variables[STATISTICS])
+        return state._replace(variables=earlier.variables, target=target)
 
     return Method(
         init,
@@ -164,6 +205,7 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         adopt=adopt,
         takes_soft=True,
         takes_images=True,
+        whole_pool=hyper.adabn is not None,
         batch_size=hyper.batch_size,
         pretraining=network.pretraining,
     )

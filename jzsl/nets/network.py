@@ -26,6 +26,8 @@ class BatchNormPolicy(enum.Enum):
     """those of the minibatch, which also move the running ones; the affine map has no gradient"""
     running = "running"
     """the running ones, which stay"""
+    estimate = "estimate"
+    """those of the minibatch, with the biased variance, which replace the running ones"""
 
 
 Policy = BatchNormPolicy | Mapping[str, BatchNormPolicy]
@@ -60,7 +62,7 @@ class ApplyNetwork(Protocol):
         variables: Variables,
         x: Num[Any, "b h w c"],
         policy: Policy,
-        valid: Float[Array, " b"] | None,
+        valid: Float[Array, " b"] | Float[Array, "b d"] | None,
         /,
         key: Key[Array, ""] | None = None,
     ) -> tuple[Outputs, Variables]:
@@ -70,7 +72,8 @@ class ApplyNetwork(Protocol):
             variables: as `init` or an earlier call returned them.
             x: images; uint8 ones are divided by 255, float ones stay as they are.
             policy: of batch normalisation.
-            valid: 1 for samples that count, 0 for the padding, which enters no statistic; None: all count.
+            valid: 1 for samples that count, 0 for the padding, which enters no statistic; None: all count. Where the
+                running statistics are those of several domains [d, channels], 1 in the column of a sample's domain.
             key: of dropout, where the network has one; None: no dropout.
         """
         ...
@@ -85,10 +88,10 @@ class RunBlocks(Protocol):
         first: str,
         last: str,
         policy: Policy,
-        valid: Float[Array, " b"] | None,
+        valid: Float[Array, " b"] | Float[Array, "b d"] | None,
         /,
         key: Key[Array, ""] | None = None,
-    ) -> tuple[Float[Array, "b i j d"], Variables]:
+    ) -> tuple[Float[Array, "b i j e"], Variables]:
         """The maps after block `last`, from the input of block `first`; other arguments as in `ApplyNetwork`."""
         ...
 

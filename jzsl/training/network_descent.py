@@ -38,7 +38,8 @@ class Position(NamedTuple):
 
     Attributes:
         epoch: number of epochs done before.
-        share: of the whole training's minibatches that are done.
+        share: of the whole training's minibatches that are done; a training that goes on after its end, as warm rounds
+            of self-training do, counts them anew.
     """
 
     epoch: Int[Array, ""]
@@ -116,7 +117,7 @@ def run_updates(
 
     def step(carry, step_key, indices, valid):
         done, learning = carry
-        position = Position(done // jnp.maximum(in_epoch, 1), done / steps)
+        position = Position(done // jnp.maximum(in_epoch, 1), done % steps / steps)
         learning, metrics = update(learning, step_key, indices, valid, position)
         return (done + 1, learning), metrics
 

@@ -56,6 +56,8 @@ class FeaturesOptions:
     """class folders: they lie in folders of domains"""
     target: str | None = None
     """domain whose pictures are the test samples"""
+    sources: tuple[str, ...] | None = None
+    """domains whose pictures are for training; None: all but the target"""
     images: Path | None = None
     """xlsa17: the folder of the pictures"""
     features: str | None = None
@@ -124,14 +126,15 @@ def _pictures(options: FeaturesOptions) -> tuple[Encoded, EncodedProblem | None,
     """The pictures, what is known of them, and where they are from; None: they have no labels."""
     path = Path(options.source)
     if is_flat(path):
-        for name in ("semantics", "unseen", "target", "images"):
+        for name in ("semantics", "unseen", "target", "sources", "images"):
             if getattr(options, name) is not None:
                 raise InputError(f"{name}: given, but the pictures in {path} are in no class folders")
         return pictures_in(path), None, str(path)
     source = locate(options.source, options.features, options.splits, options.images)
     if not isinstance(source, PictureSource):
         raise InputError(f"{options.source}: no pictures found; for a folder of the xlsa17 layout give --images, too")
-    changes = {name: getattr(options, name) for name in ("unseen", "domains", "target") if getattr(options, name)}
+    names = ("unseen", "domains", "target", "sources")
+    changes = {name: getattr(options, name) for name in names if getattr(options, name)}
     unknown = changes.keys() - {field.name for field in dataclasses.fields(source)}  # type: ignore[arg-type]
     if unknown:
         raise InputError(f"{min(unknown)}: given, but {options.source} is not made of {ImageFolder.__doc__}")
@@ -150,7 +153,11 @@ def _complete(options: FeaturesOptions, network: FeatureNetwork, shape: tuple[in
         raise InputError(f"{path}: features of {record.extraction.words} found, now {network.extraction.words}")
     if record is not None and record.source != source:
         raise InputError(f"{path}: features of {record.source} found, now of {source}; choose another --out")
-    given = [name for name in ("semantics", "unseen", "target", "backbone") if getattr(options, name, None) is not None]
+    given = [
+        name
+        for name in ("semantics", "unseen", "target", "sources", "backbone")
+        if getattr(options, name, None) is not None
+    ]
     if record is not None and given:
         raise InputError(f"{given[0]}: given, but {options.out} is complete; choose another --out")
     return record is not None
