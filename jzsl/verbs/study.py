@@ -39,7 +39,7 @@ class StudyOptions:
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str | None = None
     """digits, digits_images, digits_shift, digits_shift_images, synthetic, a file or a folder, as for `jzsl data`; by
-    default that of --config's method where pictures are its samples, else the study's"""
+    default those of --config, else the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -115,7 +115,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
             sths = experiment.self_training
-            values |= {"rounds": sths.rounds}
+            values |= {"rounds": sths.rounds, "self_training": sths}
             fraction = hard_class_fraction(sths.selection)
             values |= {} if fraction is None else {"hard_class_fraction": fraction}
     names = ("epochs", "rounds", "hard_class_fraction")
@@ -125,8 +125,12 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     for name in names:
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
-    source = locate(options.data or chosen.data, options.features, options.splits)
-    problem = (source if experiment is None else as_read_by(experiment.data, source)).load()
+    if experiment is None or options.data is not None:
+        source = locate(options.data or chosen.data, options.features, options.splits)
+        source = source if experiment is None else as_read_by(experiment.data, source)
+    else:
+        source = experiment.data
+    problem = source.load()
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
         values["epochs"] = fixed_epochs(experiment, problem)
     frequency = None if options.frequency is None else _frequency(options.frequency, len(problem.samples))
