@@ -19,6 +19,7 @@ from jzsl.driver.lengths import fixed_epochs
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.exchange import encode
+from jzsl.extraction.frozen_maps import FrozenMaps
 from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
@@ -143,6 +144,8 @@ def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
         return replace(configured, path=source.path)
     if isinstance(source, ImageFolder) and isinstance(configured, ImageFolder):
         return replace(configured, root=source.root)
+    if isinstance(configured, FrozenMaps):
+        return replace(configured, data=as_read_by(configured.data, source))
     return source
 
 
