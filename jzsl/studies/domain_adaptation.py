@@ -2,21 +2,26 @@
 
 Columns: base, selection, source only and A (target accuracy before and after the rounds, %, means over seeds), std
 (of A), right labels, AVH, confidence, norm (means over the samples selected in the first round, by the source model),
-values (A, one per seed).
+values (A, one per seed), rounds (A after each round, means over seeds), and the accuracy of each class after the last.
+
+Two rows of each base are no self-training: the source model, without statistics of the target domain, and an upper
+bound that no adaptation is: the base trained on labelled target samples, and tested on the others.
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from jzsl.data.target_supervised import target_supervised
 from jzsl.errors import InputError
 from jzsl.hardness.scores import Hardness, hardness
 from jzsl.interfaces import MethodConfig
 from jzsl.report.figures import COLOURS
-from jzsl.self_training.parts import SelectorConfig
+from jzsl.self_training.parts import SelectorConfig, name_of
 from jzsl.self_training.priors.uniform import Uniform
 from jzsl.self_training.schedules.portion import PortionSchedule
 from jzsl.self_training.selection.all import AllSamples
@@ -48,7 +53,17 @@ _VARIANTS: dict[str, SelectorConfig] = {
 }
 
 _BASELINES = ("CBST", "CRST")
+_SOURCE, _UPPER = "source only", "upper bound (target labels)"
 _Curves = dict[tuple[str, str], Float[np.ndarray, "seeds rounds"]]
+
+
+class _Trained(NamedTuple):
+    """Accuracy after every round (%), that of each class after the last (%, means over seeds), and for each seed the
+    means over the samples that the first round selects; empty where the base has no class weights."""
+
+    curve: Float[np.ndarray, "seeds rounds"]
+    classes: Float[np.ndarray, " k"]
+    first: list[list[float]]
 
 
 def domain_adaptation(setup: StudySetup) -> StudyResult:
@@ -61,12 +76,23 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         )
     curves: _Curves = {}
     rows: list[dict[str, Any]] = []
+    sources: dict[str, float] = {}
+    training = setup.self_training or STHS(schedule=PORTION, warm=True)
     for name, base in setup.bases.items():
+        setup.progress(f"{name}: {_SOURCE}")
+        bare = without_adabn(base)
+        alone = _train(setup, bare, replace(training, rounds=0, refinement=None))
+        sources[name] = float(alone.curve[:, 0].mean())
+        rows.append({"base": name, "selection": _SOURCE, **_columns(setup, alone, sources[name])})
         for variant, selection in _VARIANTS.items():
             setup.progress(f"{name}: {variant}")
-            sths = STHS(setup.rounds, with_hard_classes(selection, setup.hard_class_fraction), PORTION, warm=True)
-            curves[name, variant], first = _train(setup, base, sths)
-            rows.append({"base": name, "selection": variant, **_columns(curves[name, variant], first)})
+            selection = with_hard_classes(selection, setup.hard_class_fraction)
+            trained = _train(setup, base, replace(training, rounds=setup.rounds, selection=selection))
+            curves[name, variant] = trained.curve
+            rows.append({"base": name, "selection": variant, **_columns(setup, trained, sources[name])})
+        setup.progress(f"{name}: {_UPPER}")
+        bound = _inductive(replace(setup, problem=target_supervised(setup.problem)), bare)
+        rows.append({"base": name, "selection": _UPPER, **_columns(setup, bound, sources[name])})
     differences = compare(
         {
             (name, baseline): (curves[name, "CBST+AVH"][:, -1].tolist(), curves[name, baseline][:, -1].tolist())
@@ -79,39 +105,80 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         f"({'; '.join(f'{name}: {differences[name, baseline]}' for name in setup.bases)})"
         for baseline in _BASELINES
     )
+    above = ", ".join(f"{_above(curves, name, only)} of {len(_VARIANTS)} ({name})" for name, only in sources.items())
+    first = next(iter(sources.values()))
+    schedule: Any = training.schedule
     return StudyResult(
-        f"Of CBST+AVH: {claims}. Source only {rows[0]['source only']:.1f} %.",
+        f"Of CBST+AVH: {claims}. Source only {first:.1f} %; selections that end above it: {above}.",
         rows,
-        lambda figure: _draw(figure, setup, curves),
+        lambda figure: _draw(figure, setup, curves, sources),
         (
-            f"{setup.rounds} rounds of {setup.epochs} epochs, each continuing with the model of the one before, as in "
-            f"CBST; {PORTION.first:.0%} of the target's samples, {PORTION.growth:.0%} more each round, at most "
-            f"{PORTION.limit:.0%}",
-            "right labels, AVH, confidence, norm: means over the samples of the first round, by the source model",
+            f"{setup.rounds} rounds of {setup.epochs} epochs, each "
+            + ("continuing with the model of the one before, as in CBST" if training.warm else "from scratch")
+            + f"; {_words(schedule)}; refinement: {name_of(training.refinement)}",
+            "right labels, AVH, confidence, norm: means over the samples of the first round, by the model before it",
+            f"{_UPPER}: no adaptation; trained on half of the target's samples with labels, tested on the others",
+            *(f"{name}: AdaBN; {_SOURCE} is without it" for name, base in setup.bases.items() if has_adabn(base)),
         ),
         ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
     )
 
 
-def _train(
-    setup: StudySetup, base: MethodConfig, sths: STHS
-) -> tuple[Float[np.ndarray, "seeds rounds"], list[list[float]]]:
-    """Target accuracy after every round, and for each seed what the first round selected."""
+def has_adabn(base: MethodConfig) -> bool:
+    """Whether a method normalises the target domain by statistics of its own."""
+    return getattr(base, "adabn", None) is not None
+
+
+def without_adabn(base: MethodConfig) -> MethodConfig:
+    """The same method, with the source's statistics for all samples."""
+    bare: Any = base
+    return replace(bare, adabn=None) if has_adabn(base) else base
+
+
+def _above(curves: _Curves, name: str, source: float) -> int:
+    """Selections whose mean accuracy ends above that of the source model."""
+    return sum(float(curves[name, variant][:, -1].mean()) > source for variant in _VARIANTS)
+
+
+def _words(schedule: Any) -> str:
+    if not isinstance(schedule, PortionSchedule):
+        return type(schedule).__name__
+    return (
+        f"{schedule.first:.0%} of the target's samples, {schedule.growth:.0%} more each round, at most "
+        f"{schedule.limit:.0%}"
+    )
+
+
+def _inductive(setup: StudySetup, base: MethodConfig) -> _Trained:
+    """Training on labelled samples alone."""
+    runs = Runs(setup, base, (Adaptation(),))
+    curve, classes = [], []
+    for seed in range(setup.seeds):
+        *_, state = runs.states(seed)
+        curve.append([runs.metrics(state)["A"]])
+        classes.append(runs.accuracies(state))
+    return _Trained(np.array(curve), np.mean(classes, 0), [])
+
+
+def _train(setup: StudySetup, base: MethodConfig, sths: STHS) -> _Trained:
+    """Self-training, from the source model on."""
     runs = Runs(setup, base, (Adaptation(),), sths)
     embed = None if runs.method.embedding is None else jax.jit(runs.method.embedding)
-    curves, first = [], []
+    curves, classes, first = [], [], []
     for seed in range(setup.seeds):
-        accuracies, by_source = [], None
+        accuracies, by_source, last = [], None, np.zeros(0)
         for t, state in enumerate(runs.states(seed)):
             if t == 1 and by_source is not None:
                 first.append(_selected(runs, state, by_source))
-            if t == 0 and embed is not None:
+            if t == 0 and embed is not None and sths.rounds:
                 predictor, scores = runs.scored(state)
                 embedding = embed(predictor, runs.x, runs.candidates)
                 by_source = hardness(scores, embedding, jnp.argmax(scores, 1).astype(jnp.int32))
             accuracies.append(runs.metrics(state)["A"])
+            last = runs.accuracies(state) if t == sths.rounds else last
         curves.append(accuracies)
-    return np.array(curves), first
+        classes.append(last)
+    return _Trained(np.array(curves), np.mean(classes, 0), first)
 
 
 def _selected(runs: Runs, state: Any, by_source: Hardness) -> list[float]:
@@ -122,11 +189,12 @@ def _selected(runs: Runs, state: Any, by_source: Hardness) -> list[float]:
     return [float(np.average(np.asarray(column), weights=multiplicity.astype(float))) for column in columns]
 
 
-def _columns(curve: Float[np.ndarray, "seeds rounds"], first: list[list[float]]) -> dict[str, Any]:
-    last = curve[:, -1]
+def _columns(setup: StudySetup, trained: _Trained, source: float) -> dict[str, Any]:
+    last, first = trained.curve[:, -1], trained.first
     right, avh, confidence, norm = (float(mean) for mean in (np.mean(first, 0) if first else [np.nan] * 4))
+    names = [setup.problem.class_names[index] for index in setup.problem.seen_classes]
     return {
-        "source only": round(float(curve[:, 0].mean()), 2),
+        "source only": round(source, 2),
         "A": round(float(last.mean()), 2),
         "std": deviation(last.tolist()),
         "right labels": round(right, 3),
@@ -134,10 +202,12 @@ def _columns(curve: Float[np.ndarray, "seeds rounds"], first: list[list[float]])
         "confidence": round(confidence, 3),
         "norm": round(norm, 2),
         "values": " ".join(f"{value:.2f}" for value in last),
+        "rounds": " ".join(f"{value:.2f}" for value in trained.curve.mean(0)),
+        **{f"A of {name}": round(float(value), 1) for name, value in zip(names, trained.classes, strict=True)},
     }
 
 
-def _draw(figure: Any, setup: StudySetup, curves: _Curves) -> None:
+def _draw(figure: Any, setup: StudySetup, curves: _Curves, sources: dict[str, float]) -> None:
     panels = figure.subplots(1, len(setup.bases), squeeze=False)[0]
     styles = ("-", "--", ":")
     for axes, name in zip(panels, setup.bases, strict=True):
@@ -145,7 +215,8 @@ def _draw(figure: Any, setup: StudySetup, curves: _Curves) -> None:
             style, colour = styles[number // len(COLOURS)], COLOURS[number % len(COLOURS)]
             label = variant if axes is panels[0] else None
             axes.plot(curves[name, variant].mean(0), style, marker=".", color=colour, label=label)
-        axes.set_xlabel("round (0: source model)")
+        axes.axhline(sources[name], color="0.6", label=_SOURCE if axes is panels[0] else None)
+        axes.set_xlabel("round (0: before self-training)")
         axes.set_ylabel("target accuracy, mean over classes (%)")
         axes.set_xticks(range(setup.rounds + 1))
         axes.set_title(name, fontsize="medium")

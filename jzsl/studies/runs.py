@@ -93,6 +93,14 @@ class Runs:
         """The tasks' metrics in percent."""
         return self._trainer.scores(state).metrics()
 
+    def accuracies(self, state: Any) -> Float[np.ndarray, " k"]:
+        """Accuracy of each candidate class in the first task, in percent; NaN for one without test samples."""
+        scores = self._trainer.scores(state)
+        predicted = scores.of(scores.predictors())[self._task.name].argmax(1)
+        count = np.bincount(self.truth, minlength=len(self.candidates))
+        right = np.bincount(self.truth[predicted == self.truth], minlength=len(self.candidates))
+        return 100 * np.where(count > 0, right / np.maximum(count, 1), np.nan)
+
     def last_metrics(self) -> list[dict[str, float]]:
         """For each seed the metrics at the end."""
         values = []

@@ -18,6 +18,7 @@ from jzsl.metrics.holm import holm
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import TransformConfig
 from jzsl.report.figures import save_figure
+from jzsl.self_training.sths import STHS
 from jzsl.tasks.zsl import ZSL
 
 SIGNIFICANT = 0.05
@@ -63,6 +64,7 @@ class StudySetup:
         progress: called with one line about each step.
         frequency: how often each sample of the problem is recognised, by people or by other means, in [0, 1]; None
             where it was not measured.
+        self_training: that of a config, where a study compares selections; None: the study's.
     """
 
     problem: Problem
@@ -76,6 +78,7 @@ class StudySetup:
     calibration: bool = False
     progress: Callable[[str], None] = field(default=lambda text: None)
     frequency: Float[np.ndarray, " n"] | None = None
+    self_training: STHS | None = None
 
 
 @dataclass(frozen=True)

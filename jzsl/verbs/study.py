@@ -19,6 +19,7 @@ from jzsl.driver.lengths import fixed_epochs
 from jzsl.driver.load import load_config
 from jzsl.errors import InputError, require_positive
 from jzsl.exchange import encode
+from jzsl.extraction.frozen_maps import FrozenMaps
 from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
@@ -40,7 +41,7 @@ class StudyOptions:
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str | None = None
     """digits, digits_images, digits_shift, digits_shift_images, digits_domains, synthetic, a file or a folder, as for
-    `jzsl data`; by default that of --config's method where pictures are its samples, else the study's"""
+    `jzsl data`; by default those of --config, else the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -117,7 +118,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
             sths = experiment.self_training
-            values |= {"rounds": sths.rounds}
+            values |= {"rounds": sths.rounds, "self_training": sths}
             fraction = hard_class_fraction(sths.selection)
             values |= {} if fraction is None else {"hard_class_fraction": fraction}
     names = ("epochs", "rounds", "hard_class_fraction")
@@ -127,8 +128,11 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     for name in names:
         if not values[name] > 0:
             raise InputError(f"{name}: {values[name]} found, expected a positive number")
-    source = locate(options.data or chosen.data, options.features, options.splits)
-    source = source if experiment is None else as_read_by(experiment.data, source)
+    if experiment is None or options.data is not None:
+        source = locate(options.data or chosen.data, options.features, options.splits)
+        source = source if experiment is None else as_read_by(experiment.data, source)
+    else:
+        source = experiment.data
     whole = (source.data if isinstance(source, PerClass) else source).load()
     problem = replace(source, data=LoadedData(whole)).load() if isinstance(source, PerClass) else whole
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
@@ -145,6 +149,8 @@ def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
         return replace(configured, path=source.path)
     if isinstance(source, ImageFolder) and isinstance(configured, ImageFolder):
         return replace(configured, root=source.root)
+    if isinstance(configured, FrozenMaps):
+        return replace(configured, data=as_read_by(configured.data, source))
     return source
 
 

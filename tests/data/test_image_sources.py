@@ -18,10 +18,12 @@ from jzsl.data.encoded import PictureSource, size_of
 from jzsl.data.formats.picture import Reading
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder, pictures_in
+from jzsl.data.image_splits import domain_split, image_splits
 from jzsl.data.locate import locate
 from jzsl.data.xlsa17_images import Xlsa17Images
 from jzsl.errors import InputError
 from jzsl.exchange import decode, encode
+from jzsl.problem.splits import NONE
 from tests.data.test_sources import mat_files
 
 
@@ -286,6 +288,7 @@ def test_bytes_of_pictures(tmp_path):
     adapted = ImageBytes(path, target="sketch").load()
     np.testing.assert_array_equal(adapted.splits.test_seen, np.arange(1, 30, 2))
     assert adapted.domain_names == ("photo", "sketch")
+    assert ImageBytes(path, target="sketch", sources=("photo",)).load().hash == adapted.hash
     _, splits = mat_files()
     scipy.io.savemat(tmp_path / "att_splits.mat", splits)
     zero_shot = ImageBytes(path).load()
@@ -293,6 +296,41 @@ def test_bytes_of_pictures(tmp_path):
     np.testing.assert_allclose(zero_shot.required_semantics, splits["att"].T)
     assert len(zero_shot.splits.test_seen) == 4
     assert ImageBytes(path, splits=None).load().semantics is None
+
+
+def test_pictures_of_domains_that_are_no_source_are_in_no_split():
+    domains, labels = np.arange(24) % 4, np.arange(24) // 4 % 3
+    names = ("art", "clay", "photo", "sketch")
+    test, used = domain_split(domains, names, "sketch", ("photo", "art"))
+    splits, _ = image_splits(labels, NONE, test, None, 0.2, used)
+    assert set(domains[splits.train]) == {0, 2}
+    assert set(domains[splits.test_seen]) == {3}
+    assert set(domains[splits.validation_seen]) <= {0, 2}
+    assert len(splits.train) + len(splits.test_seen) == 18
+
+
+@pytest.mark.parametrize(
+    ("target", "sources", "message"),
+    [
+        ("sketch", ("sketch",), "sources: 'sketch' found, which is the target"),
+        ("sketch", ("clay",), "sources: 'clay' found, expected one of 'photo', 'sketch'"),
+        ("sketch", (), "sources: none found"),
+        (None, ("photo",), "sources: photo found without a target"),
+        ("clay", None, "target: 'clay' found"),
+    ],
+)
+def test_domains_that_fit_no_pair(target, sources, message):
+    with pytest.raises(InputError, match=message):
+        domain_split(np.arange(6) % 2, ("photo", "sketch"), target, sources)
+
+
+def test_folders_called_train_and_validation_may_be_domains(tmp_path):
+    for place, domain in enumerate(("train", "validation")):
+        for number in range(8):
+            write(tmp_path / domain / "ab"[number // 4] / f"{number}.jpg", solid(100 * place + number, "JPEG"))
+    problem = ImageFolder(tmp_path, domains=True, target="validation", sources=("train",)).load()
+    assert problem.domain_names == ("train", "validation")
+    assert (len(problem.splits.train), len(problem.splits.test_seen)) == (8, 8)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Self-training under a domain shift, on images: digits turned, faded and noisy, learned from clean ones.
+
+    jzsl run configs/digits_image_adaptation.py
+
+EXPECT
+"""
+
+from jzsl.config import Experiment, Train
+from jzsl.data.digits_shift_images import DigitShiftImages
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.adabn import AdaBN
+from jzsl.nets.flattened import Flattened
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.problem.transforms import Unscaled
+from jzsl.self_training.priors.group_uniform import GroupUniform
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.schedules.portion import PortionSchedule
+from jzsl.self_training.selection.crst import CRST
+from jzsl.self_training.sths import STHS
+from jzsl.tasks.adaptation import Adaptation
+
+CONFIG = Experiment(
+    data=DigitShiftImages(),
+    method=ImageClassifier(network=Flattened(SmallCNN(channels=(32, 64))), adabn=AdaBN()),
+    tasks=(Adaptation(),),
+    transform=Unscaled(),
+    train=Train(epochs=20),
+    self_training=STHS(
+        rounds=7,
+        selection=CRST(),
+        schedule=PortionSchedule(0.2, 0.05, 0.5),
+        refinement=LabelPropagation(mass=GroupUniform()),
+        warm=True,
+        average=True,
+    ),
+)

@@ -1,0 +1,61 @@
+"""Maps of frozen blocks as samples: those of the network, of each domain by its own statistics."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jzsl.data.digits_shift import DigitsShift
+from jzsl.data.digits_shift_images import DigitShiftImages
+from jzsl.data.per_class import PerClass
+from jzsl.errors import InputError
+from jzsl.extraction.frozen_maps import FrozenMaps
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.adabn import AdaBN
+from jzsl.nets.network import BatchNormPolicy, as_float
+from jzsl.nets.part import FromBlock
+from jzsl.nets.small_cnn import SmallCNN
+from jzsl.tasks.adaptation import Adaptation
+
+SOURCE = PerClass(DigitShiftImages(), train=2, test=3)
+MAPS = FrozenMaps(SOURCE, SmallCNN((4, 6)), "stage1")
+
+
+def test_maps_are_those_of_the_network():
+    images, problem = SOURCE.load(), MAPS.load()
+    network = SmallCNN((4, 6)).build()
+    some = as_float(images.samples[images.splits.train[:4]])
+    variables = network.init(jax.random.key(0), some)
+    expected, _ = network.run(variables, some, "stage1_block1", "stage1_block1", BatchNormPolicy.running, None)
+    found = problem.samples[images.splits.train[:4]]
+    assert (found.dtype, found.shape) == (np.float16, (4, 8, 8, 4))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    used = np.concatenate([images.splits.train, images.splits.test_seen])
+    assert not problem.samples[np.setdiff1d(np.arange(len(images.samples)), used)].any()
+    assert "stage1_block1" in problem.provenance.features
+    network = FromBlock(SmallCNN((4, 6)), "stage2")
+    method = ImageClassifier(network=network).build(Adaptation())
+    assert method.takes_images
+
+
+def test_each_domain_by_its_own_statistics():
+    problem = replace(MAPS, adabn=AdaBN()).load()
+    network = SmallCNN((4, 6)).build()
+    variables = network.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    scale = variables["params"]["stage1_block1"]["norm"]["scale"]
+    assert (np.asarray(scale) == 1).all()
+    images = SOURCE.load()
+    for split in (images.splits.train, images.splits.test_seen):
+        expected, _ = network.run(
+            variables, images.samples[split], "stage1_block1", "stage1_block1", BatchNormPolicy.train, None
+        )
+        np.testing.assert_allclose(problem.samples[split], expected, rtol=2e-3, atol=2e-3)
+
+
+def test_mistakes():
+    with pytest.raises(InputError, match="last: 'stage8' found"):
+        FrozenMaps(SOURCE, SmallCNN((4,)), "stage8").load()
+    with pytest.raises(InputError, match="expected images"):
+        FrozenMaps(DigitsShift(), SmallCNN((4,)), "stage1").load()
