@@ -39,8 +39,8 @@ class StudyOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str | None = None
-    """digits, digits_images, digits_shift, digits_domains, synthetic, a file or a folder, as for `jzsl data`; by default
-    the study's"""
+    """digits, digits_images, digits_shift, digits_domains, synthetic, a file or a folder, as for `jzsl data`; by
+    default the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None
@@ -64,8 +64,8 @@ class StudyOptions:
     transform: str | None = None
     """of the samples: MinMax (the default), Unscaled, Whitened, ..."""
     frequency: Path | None = None
-    """a .npy file: how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]; or
-    people's votes, a row for each test sample and a column for each class, such as cifar10h-probs.npy"""
+    """a .npy file: how often each sample of the data is recognised, such as the human selection frequency, in [0, 1];
+    or people's votes, a row for each test sample and a column for each class, such as cifar10h-probs.npy"""
 
 
 def study(arguments: list[str]) -> int:
