@@ -1,11 +1,13 @@
 """Studies of angular hardness on images: what trains and what does not, bins, regressions, and their tables."""
 
+import io
 from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
@@ -22,6 +24,7 @@ from jzsl.methods.losses import AVHLoss
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.problem.transforms import Unscaled
 from jzsl.studies.better_models import better_models, regression
+from jzsl.studies.catalogue import study_named
 from jzsl.studies.domain_generalization import domain_generalization, held_out, leave_one_out, variants
 from jzsl.studies.hardness_correlation import hardness_correlation
 from jzsl.studies.harness import Harness
@@ -30,6 +33,7 @@ from jzsl.studies.image_dynamics import AGREEMENT, agreement, bins_of, image_dyn
 from jzsl.studies.study import StudySetup
 from jzsl.tasks.adaptation import Adaptation
 from jzsl.training.optimizers.adam import Adam
+from jzsl.verbs.study import StudyOptions, setup_of
 
 SMALL = ImageClassifier(SmallCNN((8,)), optimizer=Adam(1e-2), batch_size=32)
 LARGER = ImageClassifier(SmallCNN((8, 16)), optimizer=Adam(1e-2), batch_size=32)
@@ -187,7 +191,8 @@ def test_hypotheses_by_planted_scores(random):
     }
     found = {name: association(score, frequency) for name, score in scores.items()}
     assert found["AVH"].coefficient > 0.9
-    expected = np.mean([stats.spearmanr(*pair)[0] for pair in zip(scores["norm"], frequency, strict=True)])
+    ranks = (stats.rankdata(values, axis=1) for values in (scores["norm"], frequency))
+    expected = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(*ranks, strict=True)])
     assert found["norm"].coefficient == pytest.approx(-expected)
     assert associations_answer({"base": found}).count("holds here") == 3
     opposite = associations_answer({"base": found | {"confidence": association(-scores["confidence"], frequency)}})
@@ -225,6 +230,40 @@ def test_better_models_has_a_row_per_network():
             assert min(row["AVH easy"], row["AVH hard"]) <= row["AVH"] <= max(row["AVH easy"], row["AVH hard"])
     assert "Over 4 networks" in result.answer
     assert len(drawn(result)) in (2, 3)
+
+
+def test_votes_on_all_test_images_are_aligned_to_some_of_them(tmp_path):
+    """Votes are a row for each test image of the file, of which a config takes two per class."""
+    problem = DigitImages(unseen=()).load()
+    chosen = np.concatenate([np.flatnonzero(problem.labels == digit)[:9] for digit in range(3)])
+    order = np.random.default_rng(0).permutation(chosen)
+    labels, files = problem.labels[order], []
+    for pixels in problem.samples[order, ..., 0]:
+        Image.fromarray(pixels).save(buffer := io.BytesIO(), "PNG")
+        files.append(np.frombuffer(buffer.getvalue(), np.uint8))
+    is_test = np.arange(27) % 2 == 0
+    offsets = np.cumsum([0, *map(len, files)])
+    np.savez(tmp_path / "few.npz", jpeg=np.concatenate(files), offsets=offsets, labels=labels, is_test=is_test,
+             class_names=["0", "1", "2"])  # fmt: skip
+    votes = 10 * np.eye(3, dtype=int)[labels[is_test]] + np.arange(is_test.sum())[:, None] * [1, 0, 0] // 9
+    np.save(tmp_path / "votes.npy", votes)
+    config = tmp_path / "few.py"
+    config.write_text(
+        "from jzsl.config import *\nfrom jzsl.data.image_bytes import ImageBytes\n"
+        "from jzsl.data.per_class import PerClass\nfrom jzsl.methods.image_classifier import ImageClassifier\n"
+        "from jzsl.tasks.adaptation import Adaptation\n"
+        "FEW = PerClass(ImageBytes(), train=2, test=2)\n"
+        "CONFIG = Experiment(FEW, ImageClassifier(), Train(epochs=1), (Adaptation(),))\n"
+    )
+    options = StudyOptions("better-models", tmp_path, str(tmp_path / "few.npz"), config=config,
+                           frequency=tmp_path / "votes.npy")  # fmt: skip
+    setup = setup_of(options, study_named("better-models")[1], lambda text: None)
+    samples = setup.problem.splits.test_seen
+    assert len(samples) == 6
+    assert setup.frequency is not None
+    for sample in samples:
+        row = votes[np.flatnonzero(is_test).tolist().index(sample)]
+        assert setup.frequency[sample] == pytest.approx(row[labels[sample]] / row.sum())
 
 
 def test_a_config_reads_and_a_base_is_named(tmp_path):
