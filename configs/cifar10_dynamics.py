@@ -1,4 +1,4 @@
-"""A small residual network on 2,500 images of CIFAR-10, whose studies are those of angular hardness (AVH, sections 3, 4).
+"""A small residual network on 2,500 images of CIFAR-10, and the studies of angular hardness (AVH, sections 3 and 4).
 
 jzsl run configs/cifar10_dynamics.py --data.data.path images_32x32_jpeg.npz
 
@@ -11,8 +11,8 @@ jzsl study hardness-correlation --data images_32x32_jpeg.npz --config configs/ci
 jzsl study better-models --data images_32x32_jpeg.npz --config configs/cifar10_dynamics.py \
     --base cnn_narrow cnn cnn_deep resnet --seeds 1 --out studies/better
 
-`--frequency cifar10h-probs.npy` gives people's votes on the test images (CIFAR-10H), for a file whose test images are in
-the order of CIFAR-10's own test batch. `--data.train None --train.epochs 60` is for accelerators.
+`--frequency cifar10h-probs.npy` gives people's votes on the test images (CIFAR-10H), for a file whose test images are
+in the order of CIFAR-10's own test batch. `--data.train None --train.epochs 60` is for accelerators.
 """
 
 from pathlib import Path

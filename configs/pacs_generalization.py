@@ -1,10 +1,11 @@
-"""A plain network of ten layers on PACS; with its study the AVH loss against softmax in domains left out (AVH, table 5).
+"""A plain network of ten layers on PACS, and the AVH loss against softmax in domains left out (AVH, table 5).
 
 jzsl run configs/pacs_generalization.py --data.data.path images_96x96_jpeg.npz --data.data.target sketch
 
-The network sees 32 x 32 pixels and 100 training images of each of seven classes, for two cores. `--data.train None
---data.data.reading.size 96 --data.data.reading.shorter 96 --method.network.channels 64 128 256 --train.epochs 60` is for
-accelerators. The study leaves each of the four domains out once, so it names no target:
+The network sees 32 x 32 pixels and 100 training images of each of seven classes, for two cores.
+`--data.train None --data.data.reading.size 96 --data.data.reading.shorter 96 --method.network.channels
+64 128 256 --train.epochs 60` is for accelerators. The study leaves each of the four domains out once, and names no
+target:
 
 jzsl study domain-generalization --data images_96x96_jpeg.npz --config configs/pacs_generalization.py \
     --base configs/pacs_generalization.py configs/pacs_generalization_resnet.py --seeds 3 --out studies/generalization

@@ -31,8 +31,8 @@ def read_frequency(path: Path, problem: Problem) -> Float[np.ndarray, " n"]:
     if values is None or values.shape not in shapes.values() or values.dtype.kind not in "iuf":
         found = "another kind of file" if values is None else f"{values.dtype} of shape {values.shape}"
         raise InputError(
-            f"{path}: {found} found, expected a .npy file of {shapes['one'][0]} numbers from 0 to 1, one per sample, or "
-            f"of votes, {shapes['votes'][0]} test samples x {shapes['votes'][1]} classes"
+            f"{path}: {found} found, expected a .npy file of {shapes['one'][0]} numbers from 0 to 1, one per sample, "
+            f"or of votes, {shapes['votes'][0]} test samples x {shapes['votes'][1]} classes"
         )
     values = values.astype(np.float64)
     if values.ndim == 1:
@@ -42,9 +42,7 @@ def read_frequency(path: Path, problem: Problem) -> Float[np.ndarray, " n"]:
         return values
     wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)).all(1) | ~(values.sum(1) > 0))
     if len(wrong):
-        raise InputError(
-            f"{path}: row {wrong[0]}: {values[wrong[0]]} found, expected votes, some above 0 and none below"
-        )
+        raise InputError(f"{path}: row {wrong[0]}: {values[wrong[0]]} found, expected votes, none below 0, some above")
     labels = problem.labels[test]
     agreed = float(np.mean(values.argmax(1) == labels))
     if agreed < 0.5:

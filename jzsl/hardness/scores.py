@@ -1,6 +1,6 @@
 """Hardness of a sample by a trained model: AVH and the scores that the AVH paper, section 3, compares it with."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +55,7 @@ def hardness(scores: Float[Array, "n k"], embedding: Embedding, label: Int[Array
     )
 
 
-def within_classes(values: Float[Array, " n"], label: Int[Array, " n"], classes: int) -> Float[Array, " n"]:
+def within_classes(values: Float[Array, " n"], label: Int[Any, " n"], classes: int) -> Float[Array, " n"]:
     """Values moved and scaled to [0, 1] within each class, as the AVH paper does with the norm (section 4, hypothesis
     4); 0 in a class whose values are all the same."""
     low = jax.ops.segment_min(values, label, classes)[label]

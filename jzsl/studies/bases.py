@@ -40,6 +40,7 @@ NAMED: dict[str, MethodConfig] = {
     "supervised": Supervised(),
     "cnn_narrow": ImageClassifier(VGG((8, 16), (1, 1)), batch_size=32),
     "cnn": ImageClassifier(VGG((16, 32, 64), (1, 1, 1)), batch_size=32),
+    "cnn_deep": ImageClassifier(VGG((16, 32, 64), (2, 2, 2)), batch_size=32),
     "resnet": ImageClassifier(ResNet((1, 1, 1), 0.25), batch_size=32),
     "rotnet": RotNet(Normalised(ResNet((1, 1), 0.5)), PaddedCrop(1)),
     "has": HAS(

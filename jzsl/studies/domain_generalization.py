@@ -153,7 +153,7 @@ def _bases(setup: StudySetup) -> dict[str, ImageClassifier]:
     if len(problem.sample_shape) != 3:
         raise InputError(f"{origin}: samples of shape {problem.sample_shape}, expected images, such as digits_domains")
     if problem.domains is None or len(problem.domain_names) < 2:
-        found = "none" if problem.domains is None else f"only {problem.domain_names[0]!r}"
+        found = "none" if problem.domains is None else "only one"
         raise InputError(f"{origin}: domains: {found} found, expected two or more, each of which is left out once")
     if len(problem.splits.test_unseen):
         raise InputError(f"{origin}: splits.test_unseen: samples found, expected none: domains share their classes")
@@ -209,7 +209,7 @@ def _result(setup: StudySetup, values: dict[_Key, Seeds], scales: dict[tuple[str
         (
             f"{setup.epochs} epochs; each domain is left out once: no image of it trains, fits or chooses anything",
             f"s is the one of {', '.join(f'{scale:g}' for scale in SCALES)} with the highest A of a held-out fifth of "
-            "the source images, first seed, without random colours; the paper's s is in an appendix that is not at hand",
+            "the source images, first seed, without random colours; the paper's s is in an appendix not at hand",
             "colours: brightness, contrast and saturation by up to 0.4, hue by up to 0.1, a fifth of the images grey; "
             "the control: what plain augmentation gives",
         ),

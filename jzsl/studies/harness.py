@@ -136,9 +136,12 @@ class Harness:
         key = jax.random.key(seed)
         return stream(key, "model") if self._unlabelled else key
 
-    def trained(self, seed: int, pool: Pool | None = None, classes: ClassTable | None = None) -> State:
-        """The state after the setup's epochs."""
-        return self._training.trained(self._key(seed), pool or self.pool, classes or self.classes, self._setup.epochs)
+    def trained(
+        self, seed: int, pool: Pool | None = None, classes: ClassTable | None = None, epochs: int | None = None
+    ) -> State:
+        """The state after so many epochs, by default the setup's."""
+        epochs = self._setup.epochs if epochs is None else epochs
+        return self._training.trained(self._key(seed), pool or self.pool, classes or self.classes, epochs)
 
     def untrained(self, seed: int) -> State:
         """The state before training."""

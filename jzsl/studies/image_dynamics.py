@@ -161,7 +161,7 @@ def _answer(curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> str:
     return (
         f"That the norm of easy images grows in every epoch (observation 1) {grows}; that AVH settles before it "
         f"(observation 2) {settles}; that hard images have the larger AVH in every epoch (observation 3) {gap}; that "
-        f"the networks of higher accuracy have the lower mean AVH (observation 4) {verdict(better)}. AVH rises with the "
+        f"networks of higher accuracy have the lower mean AVH (observation 4) {verdict(better)}. AVH rises with the "
         "degradation at the end, and the strongest is above none in this share of the epochs: "
         f"{', '.join(harder)}. {'; '.join(words)}."
     )

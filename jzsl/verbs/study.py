@@ -65,8 +65,8 @@ class StudyOptions:
     transform: str | None = None
     """of the samples: MinMax (the default), Unscaled, Whitened, ..."""
     frequency: Path | None = None
-    """a .npy file: how often each sample of the data is recognised, such as the human selection frequency, in [0, 1]; or
-    people's votes, a row for each test sample and a column for each class, such as cifar10h-probs.npy"""
+    """a .npy file: how often each sample of the data is recognised, such as the human selection frequency, in [0, 1];
+    or people's votes, a row for each test sample and a column for each class, such as cifar10h-probs.npy"""
 
 
 def study(arguments: list[str]) -> int:

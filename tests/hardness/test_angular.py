@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jzsl.hardness.angular import angles, avc, avh, avh_loss
-from jzsl.hardness.scores import hardness
+from jzsl.hardness.scores import hardness, within_classes
 from jzsl.types import Embedding
 
 
@@ -88,3 +88,8 @@ def test_scores_of_hardness(embedding, random):
         assert found.norm[row] == pytest.approx(-np.linalg.norm(embedding.x[row]), rel=1e-5)
     certain = hardness(jnp.array([[0.0, -jnp.inf]]), Embedding(jnp.ones((1, 2)), jnp.eye(2)), jnp.zeros(1, jnp.int32))
     assert float(certain.entropy[0]) == 0
+
+
+def test_values_within_classes_go_from_0_to_1():
+    values, label = jnp.array([3.0, 5.0, 4.0, 7.0, -1.0, -2.0]), jnp.array([0, 0, 0, 2, 1, 1])
+    np.testing.assert_allclose(within_classes(values, label, 4), [0, 1, 0.5, 0, 1, 0])

@@ -12,6 +12,7 @@ from jzsl.hardness.correlation import (
     dependent_difference,
     fisher_z,
     independent_difference,
+    no_correlation,
 )
 
 
@@ -21,6 +22,18 @@ def test_coefficients_by_hand():
     assert correlation(Coefficient.spearman, a, b).coefficient == pytest.approx(1 - 6 * 2 / (4 * 15))
     assert correlation(Coefficient.kendall, a, b).coefficient == pytest.approx((5 - 1) / 6)
     assert np.isnan(correlation(Coefficient.spearman, a, np.ones(4))).all()
+
+
+def test_none_is_rejected_as_often_as_the_level_says():
+    """Unrelated variables: SciPy's p, and a uniform one."""
+    rng = np.random.default_rng(0)
+    pairs = [rng.normal(size=(2, 60)) for _ in range(1000)]
+    of_pairs = [correlation(Coefficient.spearman, *pair) for pair in pairs]
+    p = np.array([no_correlation(of_pair.coefficient, 60).p for of_pair in of_pairs])
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+    np.testing.assert_allclose(p, [of_pair.p for of_pair in of_pairs], atol=0.02)
+    assert np.isnan(no_correlation(0.5, 3).p)
+    assert np.isnan(no_correlation(float("nan"), 60).p)
 
 
 @pytest.mark.parametrize(("first", "second", "z"), [(0.360, 0.325, 4.85), (0.385, 0.341, 6.2), (0.257, 0.231, 3.38)])

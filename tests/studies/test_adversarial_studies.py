@@ -254,6 +254,9 @@ def test_a_config_says_what_is_scored_and_how_pictures_are_read(tmp_path):
     assert as_read_by(ImageBytes(reading=small), ImageBytes(path)) == ImageBytes(path, small)
     assert as_read_by(ImageFolder(reading=small), ImageFolder(Path("photos"))) == ImageFolder(Path("photos"), small)
     assert as_read_by(DigitImages(), ImageBytes(path)) == ImageBytes(path)
+    few = PerClass(ImageBytes(reading=small), train=3)
+    assert as_read_by(few, ImageBytes(path)) == PerClass(ImageBytes(path, small), train=3)
+    assert as_read_by(few, DigitImages()) == DigitImages()
 
 
 def test_figures_are_drawn_with_spread():

@@ -11,7 +11,7 @@ STRONGEST = 0.9
 def occlusion(
     key: Key[Array, ""], images: Float[Array, "b h w c"], level: float | Float[Array, ""]
 ) -> Float[Array, "b h w c"]:
-    """A middle-grey rectangle over 0.9 level of either side, rounded to pixels, anywhere within the image, uniformly."""
+    """A middle-grey rectangle over 0.9 level of either side, rounded to pixels, anywhere within the image."""
     u = jax.random.uniform(key, (len(images), 2))
     height, width = images.shape[1:3]
 

@@ -16,7 +16,7 @@ EVERY: dict[str, Degrade] = {"contrast": contrast, "blur": blur, "noise": noise,
 KEY = jax.random.key(3)
 
 
-@pytest.fixture(params=EVERY.values(), ids=EVERY)
+@pytest.fixture(params=EVERY.values(), ids=list(EVERY))
 def degrade(request) -> Degrade:
     return request.param
 
