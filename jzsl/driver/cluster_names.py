@@ -60,10 +60,9 @@ def named(model: Model, run_dir: Path, seed: int) -> Model:
     names = read_names(run_dir, seed)
     if not names or model.classes.clusters is None:
         return model
-    classes = list(model.class_names)
-    for number in np.asarray(model.classes.clusters):
-        classes[number] = names.get(classes[number], classes[number])
-    return dataclasses.replace(model, class_names=tuple(classes))
+    clusters = set(np.asarray(model.classes.clusters).tolist())
+    given = (names.get(name, name) if index in clusters else name for index, name in enumerate(model.class_names))
+    return dataclasses.replace(model, class_names=tuple(given))
 
 
 def _read(run_dir: Path) -> dict[str, Names]:
