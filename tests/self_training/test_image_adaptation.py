@@ -13,6 +13,7 @@ from jzsl.data.per_class import PerClass
 from jzsl.driver.load import load_config
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.adabn import STATISTICS, AdaBN, target_statistics
+from jzsl.nets.flattened import Flattened
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.problem.transforms import Unscaled
 from jzsl.self_training.schedules.portion import PortionSchedule
@@ -83,8 +84,9 @@ def test_predictions_use_statistics_of_the_whole_target(training):
 def test_shipped_config_runs_for_a_tiny_round(problem):
     config = load_config(Path(__file__).parents[2] / "configs" / "digits_image_adaptation.py")
     assert config.self_training is not None
+    assert isinstance(config.method, ImageClassifier)
     sths = replace(config.self_training, rounds=1)
-    base = replace(config.method, network=replace(config.method.network, network=SmallCNN((4, 6))))
+    base = replace(config.method, network=Flattened(SmallCNN((4, 6))))
     runs = Runs(StudySetup(problem, {}, config.transform, 1, 1), base, config.tasks, sths)
     accuracies = [runs.metrics(state)["A"] for state in runs.states(0)]
     assert len(accuracies) == 2
