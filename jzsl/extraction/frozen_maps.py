@@ -100,4 +100,4 @@ def _computed(frozen: Network, variables: Any, images: Num[np.ndarray, "m h w c"
 def _statistics(
     frozen: Network, variables: Any, images: Num[np.ndarray, "m h w c"], every: Bool[np.ndarray, " m"], size: int
 ) -> Any:
-    return jax.jit(lambda *arguments: target_statistics(frozen, *arguments, size))(variables, images, every)
+    return jax.jit(lambda v, x, member: target_statistics(frozen, v, x, member, size))(variables, images, every)

@@ -1,6 +1,7 @@
 """A supervised classifier of images: a network with batch normalisation, and class weights on its features."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -131,10 +132,9 @@ def image_classifier(hyper: ImageClassifier) -> Method:
     ) -> tuple[ImageClassifierState, Metrics]:
         pool, count, domain, rest = labelled(pool), classes.count, state.target, state.variables
         if domain is not None and hyper.adabn is not None:
-            adabn, known = hyper.adabn, domain.statistics
-            statistics = jax.lax.cond(
-                state.epoch == 0, lambda: adapted(adabn, state.variables, pool, domain), lambda: known
-            )
+            known = domain.statistics
+            estimate = partial(adapted, hyper.adabn, state.variables, pool, domain)
+            statistics = jax.lax.cond(state.epoch == 0, estimate, lambda: known)
             rest = {**rest, STATISTICS: by_domain(rest[STATISTICS], statistics)}
 
         def loss(learnable, variables, key, samples, valid):

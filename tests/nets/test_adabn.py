@@ -33,7 +33,8 @@ def by_numpy(variables, images, name):
         kernel = np.asarray(variables["params"][block]["conv"]["kernel"], np.float64)
         padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
         size = x.shape[1]
-        x = sum(padded[:, i : i + size, j : j + size] @ kernel[i, j] for i in range(3) for j in range(3))
+        shifted = [padded[:, i : i + size, j : j + size] @ kernel[i, j] for i in range(3) for j in range(3)]
+        x = np.sum(shifted, axis=0)
         mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
         if block == name:
             return mean, var

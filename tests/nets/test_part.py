@@ -10,10 +10,10 @@ from jzsl.nets.flattened import Flattened
 from jzsl.nets.network import BatchNormPolicy
 from jzsl.nets.normalised import Normalised
 from jzsl.nets.part import FromBlock, part
-from jzsl.nets.resnet import ResNet
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.nets.vgg import VGG
 
-CONFIG = Normalised(ResNet((1, 1), 0.125, classes=3))
+CONFIG = Normalised(VGG((4, 6), (1, 1), classes=3))
 
 
 def test_the_last_blocks_on_maps_of_the_first_ones_are_the_network():
@@ -29,7 +29,7 @@ def test_the_last_blocks_on_maps_of_the_first_ones_are_the_network():
     found, _ = rest.apply(late, maps.maps, BatchNormPolicy.running, None)
     expected, _ = whole.apply(variables, images, BatchNormPolicy.running, None)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)
-    with pytest.raises(InputError, match="first: 'stage9' found, expected the start of a block's name: stem, stage1"):
+    with pytest.raises(InputError, match="first: 'stage9' found, expected the start of a block's name: stage1_block1"):
         FromBlock(CONFIG, "stage9").build()
 
 
