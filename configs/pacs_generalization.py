@@ -9,6 +9,9 @@ The study leaves each of the four domains out once, and names no target:
 
 jzsl study domain-generalization --data images_96x96_jpeg.npz --config configs/pacs_generalization.py \
     --base configs/pacs_generalization.py configs/pacs_generalization_resnet.py --seeds 5 --out studies/generalization
+
+Expect 23 to 31 % in a domain left out at this size, by either loss (chance is 14), and 40 to 47 % of held-out source
+images.
 """
 
 from pathlib import Path
