@@ -2,9 +2,10 @@
 
 jzsl run configs/pacs_generalization.py --data.data.path images_96x96_jpeg.npz --data.data.target sketch
 
-For two cores: 32 x 32 pixels, 150 training images of each of seven classes, three convolutions and 12 epochs, which learn
+For two cores: 32 x 32 pixels, 150 training images of each of seven classes, three convolutions, 12 epochs, which learn
 little. For accelerators, with the ten layers of the paper: `--data.train None --data.data.reading.size 96
---data.data.reading.shorter 96 --method.network.channels 64 128 256 --method.network.convolutions 3 3 3 --train.epochs 60`.
+--data.data.reading.shorter 96 --method.network.channels 64 128 256 --method.network.convolutions 3 3 3
+--train.epochs 60`.
 The study leaves each of the four domains out once, and names no target:
 
 jzsl study domain-generalization --data images_96x96_jpeg.npz --config configs/pacs_generalization.py \
