@@ -9,7 +9,11 @@ jzsl study image-dynamics --data images_32x32_jpeg.npz --config configs/cifar10_
 jzsl study hardness-correlation --data images_32x32_jpeg.npz --config configs/cifar10_dynamics.py \
     --base cnn resnet --seeds 3 --out studies/correlation
 jzsl study better-models --data images_32x32_jpeg.npz --config configs/cifar10_dynamics.py \
-    --base cnn_narrow cnn cnn_deep resnet --seeds 1 --out studies/better
+    --base cnn_narrow cnn cnn_deep resnet --epochs 6 --seeds 1 --out studies/better
+
+Expect accuracies of 34, 39 and 42 % for the three networks, AVH that rises with every level of every degradation, 0.53
+(AVH) and 0.58 (model confidence) with how often other seeds recognise an image, and r = -0.92 of AVH and accuracy over
+eight networks; two to seven minutes of processor time each.
 
 `--frequency cifar10h-probs.npy` gives people's votes on the test images (CIFAR-10H), for a file whose test images are
 in the order of CIFAR-10's own test batch. `--data.train None --train.epochs 60` is for accelerators.

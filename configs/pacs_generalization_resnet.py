@@ -1,7 +1,6 @@
 """A residual network on PACS, the second base of the study of `pacs_generalization.py` (AVH, table 5).
 
 jzsl run configs/pacs_generalization_resnet.py --data.data.path images_96x96_jpeg.npz --data.data.target sketch
-
 """
 
 from pathlib import Path
@@ -19,14 +18,14 @@ from jzsl.training.augment.flip import RandomFlip
 from jzsl.training.optimizers.adam import Adam
 
 CONFIG = Experiment(
-    data=PerClass(ImageBytes(Path("images_96x96_jpeg.npz"), Reading(size=32, shorter=32)), train=100),
+    data=PerClass(ImageBytes(Path("images_96x96_jpeg.npz"), Reading(size=32, shorter=32)), train=150),
     method=ImageClassifier(
-        network=ResNet((1, 1, 1, 1), width=0.125),
+        network=ResNet((1, 1, 1), width=0.125),
         augment=Sequence((PaddedCrop(2), RandomFlip())),
         optimizer=Adam(2e-3),
-        batch_size=16,
+        batch_size=32,
     ),
     tasks=(Adaptation(),),
-    train=Train(epochs=15),
+    train=Train(epochs=12),
     seeds=3,
 )

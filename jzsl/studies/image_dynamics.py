@@ -207,7 +207,7 @@ def _draw(figure: Any, curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> No
             axes.set_title(f"{title}, {name}", fontsize="small")
             if measure in ("confidence", "accuracy"):
                 axes.set_ylim(-0.03, 1.03)
-    panels[0, 0].legend(handles=lines, title="agreement", fontsize="x-small", title_fontsize="x-small", frameon=False)
+    panels[0, 2].legend(handles=lines, title="agreement", fontsize="x-small", title_fontsize="x-small", frameon=False)
     styles = ("-", "--", ":", "-.")
     for axes, (measure, title) in zip(panels[-1], MEASURES.items(), strict=True):
         for style, mean in zip(styles, curves.values(), strict=False):
