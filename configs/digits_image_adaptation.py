@@ -9,7 +9,9 @@ the comparisons. The source model alone has 81.6 ± 1.9 (`--self-training.rounds
 
 Refinement and averages are those of the recommended self-training, warm rounds and portions those of CBST. Accuracies
 in the target, of one or two seeds, decided for features that keep their places, against pooled ones, residual blocks,
-random translations, colour jitter and MixUp: A is optimistic by that choice.
+random translations, colour jitter and MixUp: A is optimistic by that choice. Rotations by up to 15 degrees as
+augmentation, `--method.augment RandomRotation --method.augment.degrees 15`, give 93.3 ± 0.3 over three seeds; the
+target's images are turned by ten.
 """
 
 from jzsl.config import Experiment, Train
