@@ -48,7 +48,10 @@ CLUSTERERS: dict[str, Clusterer] = {"k-means": k_means, "Ward": ward, "spectral"
 
 
 def clustering_rivals(setup: StudySetup) -> StudyResult:
-    """As many clusters as classes; all samples where the data have no unseen classes. Labels are for scores only, and the base methods play no part."""
+    """As many clusters as classes; all samples where the data have no unseen classes.
+
+    Labels are for scores only, and the base methods play no part.
+    """
     problem = setup.problem
     pool = problem.splits.test_unseen
     whose = "unseen classes"
