@@ -15,7 +15,7 @@ from jzsl.studies.study import StudySetup
 @pytest.mark.parametrize("name", CLUSTERERS)
 def test_classes_that_are_far_apart_are_found(random, name):
     truth = np.repeat(np.arange(3), 20)
-    x = np.float32(random.normal(size=(60, 4)) + 20 * np.eye(4)[truth])
+    x = (random.normal(size=(60, 4)) + 20 * np.eye(4)[truth]).astype(np.float32)
     label = CLUSTERERS[name](x, 3, 0)
     assert len({(one, other) for one, other in zip(truth, label, strict=True)}) == 3
 
