@@ -35,7 +35,7 @@ WITHOUT_GENERATOR = (
     "ridge.py", "entropy.py", "staged.py", "configs/digits_images.py", "configs/digits_rotnet.py",
     "configs/digits_apn.py", "configs/digits_has.py", "configs/digits_has_transductive.py",
     "configs/digits_supervised.py", "configs/digits_image_adaptation.py", "configs/digits_transductive.py",
-    "configs/xlsa17_transductive.py",
+    "configs/xlsa17_transductive.py", "configs/digits_k_means.py",
 )  # fmt: skip
 
 
