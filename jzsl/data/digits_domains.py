@@ -42,7 +42,8 @@ class DigitsDomains:
         domains = rng.permutation(np.arange(len(images)) % len(DOMAINS))
         for index, domain in enumerate(domains):
             images[index] = self._changed(rng, images[index], DOMAINS[domain])
-        splits, notes = image_splits(labels, NONE, domain_split(domains, DOMAINS, self.target), None, 0.2)
+        of_domain = domain_split(domains, DOMAINS, self.target, None)
+        splits, notes = image_splits(labels, NONE, of_domain.test, None, 0.2)
         return Problem(
             np.rint(255 * images).astype(np.uint8)[..., None],
             labels.astype(np.int64),
