@@ -78,18 +78,16 @@ def test_kcl_holds_one_side_constant(views):
 
 
 def test_every_head_sees_every_sample_and_averages_over_classes(views):
-    found = EverySample().build()(
-        Views(*views[:2], 4), Views(*views[2:], 3), jnp.asarray(LABELLED), jnp.asarray(UNLABELLED)
-    )
+    old, new = heads(views)
+    found = EverySample().build()(old, new, jnp.asarray(LABELLED), jnp.asarray(UNLABELLED))
     counts = (LABELLED + UNLABELLED) > 0
     expected = sum(np.mean((a[counts] - b[counts]) ** 2) for a, b in (views[:2], views[2:]))
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_equation_4_gives_each_head_its_own_samples_and_sums_over_classes(views):
-    found = OwnSamples().build()(
-        Views(*views[:2], 4), Views(*views[2:], 3), jnp.asarray(LABELLED), jnp.asarray(UNLABELLED)
-    )
+    old, new = heads(views)
+    found = OwnSamples().build()(old, new, jnp.asarray(LABELLED), jnp.asarray(UNLABELLED))
     expected = sum(
         np.mean([np.sum((a[i] - b[i]) ** 2) for i in np.flatnonzero(kind)])
         for (a, b), kind in ((views[:2], LABELLED), (views[2:], UNLABELLED))
