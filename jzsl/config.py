@@ -88,7 +88,9 @@ class Experiment:
     train: Train = Train()
     tasks: tuple[Task, ...] = (ZSL(),)
     """ZSL: unseen classes only (T1); GZSL: all classes (U, S, H, AUSUC); Adaptation: seen classes in another domain
-    (A). The first one chooses the epochs, in self-training the one whose samples are the unlabelled ones"""
+    (A); Discovery, DiscoveryHeldOut: new classes as clusters (ACC_new_pool; ACC_old, ACC_new, ACC_all); Clustering,
+    ClusteringHeldOut: clusters without any labels (ACC_pool; ACC). The first one chooses the epochs, in self-training
+    the one whose samples are the unlabelled ones"""
     calibration: bool = False
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
     best H on validation classes after inductive training"""
@@ -137,7 +139,10 @@ class Experiment:
         names = ", ".join(task.name for task in self.tasks)
         if len({task.name for task in self.tasks}) < len(self.tasks):
             raise InputError(f"tasks: {names} found, but each task may be named once")
-        if any(not task.unseen for task in self.tasks) and len(self.tasks) > 1:
+        clusters = any(task.clusters for task in self.tasks)
+        if clusters and not all(task.clusters for task in self.tasks):
+            raise InputError(f"tasks: {names} found, but those of clusters need another problem than the others")
+        if any(not task.unseen for task in self.tasks) and len(self.tasks) > 1 and not clusters:
             raise InputError(f"tasks: {names} found, but adaptation needs another problem than zsl and gzsl")
         unseen_only = len(self.tasks) == 1 and self.tasks[0].unseen and not self.tasks[0].seen
         if self.samples_per_block and (self.self_training or not unseen_only):
@@ -151,6 +156,10 @@ class Experiment:
 
     def _check_self_training(self) -> None:
         names = ", ".join(task.name for task in self.tasks)
+        if self.self_training and any(task.clusters for task in self.tasks):
+            raise InputError(
+                f"self_training: given, but it assigns samples to known classes, and {names} have clusters"
+            )
         if self.self_training and self.self_training.strict and list(map(_generalized, self.tasks)) != [True]:
             raise InputError(f"tasks: {names} found, but the strict setting has the task gzsl alone")
         if getattr(self.method, "needs_unlabelled", False):

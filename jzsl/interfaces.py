@@ -31,6 +31,8 @@ class Task(Protocol):
         headline: the one of `numbers` by which settings are chosen on validation classes.
         seen: whether samples may be predicted as seen classes; `queries` then include samples of these.
         unseen: whether samples may be predicted as unseen classes; `queries` then include samples of these.
+        clusters: whether samples may be predicted as clusters to be discovered; `queries` then include samples of
+            classes without labelled samples.
     """
 
     name: ClassVar[str]
@@ -38,6 +40,7 @@ class Task(Protocol):
     headline: ClassVar[str]
     seen: ClassVar[bool]
     unseen: ClassVar[bool]
+    clusters: ClassVar[bool]
 
     def queries(self, problem: Problem) -> Int[np.ndarray, " m"]:
         """Indices of the test samples in a fixed random order: files are often sorted by class."""
@@ -97,7 +100,8 @@ class Fit(Protocol):
 @runtime_checkable
 class MakePredictor(Protocol):
     def __call__(self, state: Any, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"], /) -> Any:
-        """Whatever `logits` needs, as a pytree of arrays; `unseen` are the classes without labelled samples."""
+        """Whatever `logits` needs, as a pytree of arrays; `unseen` are the classes to recognise without labelled
+        samples, such as clusters."""
         ...
 
 
@@ -179,6 +183,7 @@ class Method(NamedTuple):
             of samples after another, with the state's entries of that block.
         batch_size: labelled samples of a learning step; None: an epoch is one step.
         closed_form: whether `fit` solves for its result and ignores the number of epochs.
+        discovers: whether it has scores for clusters to be discovered.
         pretraining: says which weights it starts from, if they are pre-trained; it may read a file.
     """
 
@@ -198,6 +203,7 @@ class Method(NamedTuple):
     whole_pool: bool = False
     batch_size: int | None = None
     closed_form: bool = False
+    discovers: bool = False
     pretraining: Callable[[], Pretraining] | None = None
 
 

@@ -1,7 +1,7 @@
 """The vocabulary: what passes between the parts of the library, as NamedTuples of arrays.
 
 Sizes: `n` samples of a pool, `m` unlabelled ones, `*s` the shape of one sample, `d` features, `a` semantic dimensions,
-`c` classes, `u` unseen classes, `k` candidates.
+`c` classes, `u` unseen classes, `k` candidates or clusters.
 """
 
 import enum
@@ -32,6 +32,8 @@ class Setting(enum.Enum):
     transductive = "transductive (unseen pool separate)"
     strict = "transductive (strict)"
     adaptation = "domain adaptation"
+    discovery = "discovery of new classes"
+    clustering = "clustering"
 
 
 class PerSample(NamedTuple):
@@ -83,10 +85,13 @@ class ClassTable(NamedTuple):
     Attributes:
         semantics: describes each class; None where a problem describes none.
         seen: which classes have labelled samples.
+        clusters: the classes that are clusters to be discovered; None where there are none. Their number is that of the
+            array's entries, so that it is static in compiled programs.
     """
 
     semantics: Float[Any, "c a"]
     seen: Bool[Array | np.ndarray, " c"]
+    clusters: Int[Array | np.ndarray, " k"] | None = None
 
     @property
     def count(self) -> int:  # type: ignore[override]  # hides tuple.count, which is not needed here
@@ -99,6 +104,16 @@ class ClassTable(NamedTuple):
         if self.semantics is None:
             raise InputError("semantics: none found, but this method learns from one vector per class")
         return self.semantics
+
+    @property
+    def required_clusters(self) -> Any:
+        """The clusters, for methods that discover classes; an InputError where there are none."""
+        if self.clusters is None:
+            raise InputError(
+                "clusters: none found, but this method discovers classes; expected a source such as NewClasses or "
+                "Clustered"
+            )
+        return self.clusters
 
 
 class Candidates(NamedTuple):

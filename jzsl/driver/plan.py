@@ -10,6 +10,7 @@ from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.evaluation.views import View, view_of
+from jzsl.interfaces import Method
 from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
 
@@ -81,6 +82,7 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     methods = {task: experiment.method.build(task) for task in experiment.validated}
     programs = Programs(experiment, methods)
     method = next(iter(methods.values()))
+    _require_discovery(experiment, method)
     validates = chooses_length(experiment, method) or experiment.calibration
     if validates:
         _require_validation_samples(problem, experiment)
@@ -128,6 +130,19 @@ def _require_validation_samples(problem: Problem, experiment: Experiment) -> Non
             f"{problem.provenance.origin}: splits.validation_seen: no samples found, expected some of seen classes: "
             f"{chosen} is chosen on them"
         )
+
+
+def _require_discovery(experiment: Experiment, method: Method) -> None:
+    """Raises an InputError if a task scores clusters and the method knows none, or no number of epochs is given."""
+    if not any(task.clusters for task in experiment.tasks):
+        return
+    names = ", ".join(task.name for task in experiment.tasks)
+    if not method.discovers:
+        raise InputError(
+            f"method: {type(experiment.method).__name__} discovers no classes, so it has no answer to {names}"
+        )
+    if experiment.train.epochs is None and not method.closed_form:
+        raise InputError(f"train.epochs: None found, expected a number: for {names} no class could choose it")
 
 
 def _inductive(

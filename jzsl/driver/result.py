@@ -54,6 +54,20 @@ def _require_choice(choice: Any, where: str) -> None:
             raise InputError(f"{where} ({name}: {choice[name]} found, which was not evaluated)")
 
 
+def _clusters(problem: Problem) -> dict[str, Any] | None:
+    """How many clusters a problem has, whether that number was given or estimated, how many classes its new samples are
+    of where their labels say so, and the difference; None for a problem without clusters."""
+    if not problem.clusters:
+        return None
+    classes = len(np.unique(problem.labels[problem.new_samples])) or None
+    return {
+        "number": problem.clusters,
+        "how": problem.provenance.clusters,
+        "classes": classes,
+        "error": None if classes is None else problem.clusters - classes,
+    }
+
+
 def summary(
     experiment: Experiment, problem: Problem, record: ProgressRecord, plan: Plan, setting: Setting
 ) -> dict[str, Any]:
@@ -67,6 +81,7 @@ def summary(
     sths, extraction = experiment.self_training, problem.provenance.extraction
     result: dict[str, Any] = {
         "setting": setting.value,
+        "clusters": _clusters(problem),
         "tasks": [task.name for task in experiment.tasks],
         "features": {
             "name": problem.provenance.features,

@@ -104,6 +104,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "semantics": None if semantics is None else semantics.shape[1],
         "class_names": list(problem.class_names),
         "unseen": view.unseen.tolist(),
+        "clusters": problem.clusters,
         "offset": trainer.offset,
         "masked": view.pool.observed is not None,
         "raw": list(view.transform.low.shape),
@@ -115,7 +116,7 @@ def save(folder: Path, trainer: Trainer, state: Any, predictors: dict[Task, Any]
         "state": state,
         "predictors": {task.name: predictor for task, predictor in predictors.items()},
         "transform": tuple(view.transform),
-        "classes": tuple(view.classes),
+        "classes": (view.classes.semantics, view.classes.seen),
     }
     save_model(folder, model, record)
 
@@ -143,7 +144,8 @@ def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model
         raise InputError(f"{folder}: task {task} was not run, only {', '.join(saved)}")
     model = read_model(folder, _abstract_model(experiment.method, record, [by_name[name] for name in saved]))
     semantics, seen = model["classes"]
-    classes = ClassTable(None if semantics is None else np.asarray(semantics), np.asarray(seen))
+    described = None if semantics is None else np.asarray(semantics)
+    classes = ClassTable(described, np.asarray(seen), _clusters(record))
     return Model(
         experiment.method,
         by_name[task],
@@ -176,8 +178,17 @@ def _require_sizes(record: dict[str, Any], folder: Path) -> None:
     for number in (*record["unseen"], *(number for group in record["candidates"].values() for number in group)):
         if not 0 <= number < classes:
             raise InputError(f"{where} (class {number} found, there are {classes})")
+    clusters = record.get("clusters", 0)
+    if not (isinstance(clusters, int) and 0 <= clusters <= classes):
+        raise InputError(f"{where} (clusters: {clusters!r} found, expected 0 to {classes})")
     if not all(record["candidates"].values()) or not record["candidates"]:
         raise InputError(f"{where} (candidates: none)")
+
+
+def _clusters(record: dict[str, Any]) -> np.ndarray | None:
+    """The classes that are clusters to be discovered; models of earlier versions have none."""
+    count = record.get("clusters", 0)
+    return np.arange(len(record["class_names"]) - count, len(record["class_names"]), dtype=np.int32) if count else None
 
 
 def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Task]) -> dict[str, Any]:
@@ -191,12 +202,17 @@ def _abstract_model(method: MethodConfig, record: dict[str, Any], tasks: list[Ta
         x = jnp.zeros((samples, *shape), record["dtype"])
         pool = Pool(x, counts, counts, x > 0 if record["masked"] else None)
         semantics = None if record["semantics"] is None else jnp.zeros((classes, record["semantics"]))
-        table = ClassTable(semantics, jnp.zeros(classes, bool))
+        table = ClassTable(semantics, jnp.zeros(classes, bool), _clusters(record))
         unseen = jnp.zeros(len(record["unseen"]), jnp.int32)
         state = methods[tasks[0]].init(jax.random.key(0), pool, table)
         predictors = {task.name: made.predictor(state, pool, table, unseen) for task, made in methods.items()}
         matrix = jnp.zeros((*raw, *shape)) if record["matrix"] else None
         affine_map = (jnp.zeros(raw, affine), jnp.zeros(raw, affine), matrix)
-        return {"state": state, "predictors": predictors, "transform": affine_map, "classes": tuple(table)}
+        return {
+            "state": state,
+            "predictors": predictors,
+            "transform": affine_map,
+            "classes": (table.semantics, table.seen),
+        }
 
     return jax.eval_shape(model)

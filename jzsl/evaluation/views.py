@@ -3,7 +3,7 @@
 Only this module decides which samples a task has, in which order, and which classes they may belong to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +15,18 @@ from jzsl.interfaces import Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import CHUNK, MinMax, Transform, TransformConfig
 from jzsl.tasks.adaptation import Adaptation
+from jzsl.tasks.clustering import Clustering
+from jzsl.tasks.clustering_held_out import ClusteringHeldOut
+from jzsl.tasks.discovery import Discovery
+from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import UNLABELLED, Candidates, ClassTable, Pool, Setting
 
 _SETTINGS = {(False, True): Setting.transductive, (True, True): Setting.strict, (True, False): Setting.adaptation}
 """(seen classes, unseen classes) among the candidates of the unlabelled samples -> the setting."""
+
+_TASKS = (ZSL(), GZSL(), Adaptation(), Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut())
 
 
 class Queries(NamedTuple):
@@ -44,7 +50,7 @@ class View(NamedTuple):
             turns each minibatch into float32. After a transform that mixes entries none counts as missing.
         classes: the class table.
         seen: classes with labelled samples.
-        unseen: classes to recognise without labelled samples.
+        unseen: classes to recognise without labelled samples; in a problem with clusters to be discovered, these.
         candidates: classes that the unlabelled samples may belong to.
         labelled: number of labelled samples.
         unlabelled: number of unlabelled samples.
@@ -96,14 +102,13 @@ def view_of(
     Raises:
         InputError: if the problem has no test samples for one of the tasks, or the pool exceeds this machine's memory.
     """
-    possible = [task for task in (ZSL(), GZSL(), Adaptation()) if _has_samples(problem, task)]
-    selected = possible if tasks is None else list(tasks)
+    selected = [task for task in _TASKS if next(_obstacles(problem, task), None) is None] if tasks is None else tasks
     queries = {
         task.name: queries_of(problem, task) for task in (*selected, *([] if unlabelled is None else [unlabelled]))
     }
+    new = problem.cluster_classes if problem.clusters else problem.unseen_classes
     if unlabelled is None:
-        extra, classes = np.zeros(0, np.int64), problem.unseen_classes
-        setting = Setting.semi_supervised if len(problem.splits.unlabelled) else Setting.inductive
+        extra, classes, setting = np.zeros(0, np.int64), new, _setting(problem)
     else:
         extra, classes = queries[unlabelled.name]
         setting = _SETTINGS[unlabelled.seen, unlabelled.unseen]
@@ -111,13 +116,13 @@ def view_of(
     train = problem.splits.train
     samples = np.concatenate([train, extra])
     pool, fitted = _pool(problem, samples, len(train), transform, capacity, multiple, resident)
-    seen, unseen = problem.seen_classes.astype(np.int32), problem.unseen_classes.astype(np.int32)
+    seen, unseen = problem.seen_classes.astype(np.int32), new.astype(np.int32)
     classes = classes.astype(np.int32)
     shared = not np.isin(classes, unseen).any()
     semantics = None if problem.semantics is None else problem.semantics.astype(np.float32)
     return View(
         pool,
-        ClassTable(semantics, np.isin(np.arange(len(problem.class_names)), seen)),
+        ClassTable(semantics, np.isin(np.arange(len(problem.class_names)), seen), unseen if problem.clusters else None),
         seen,
         unseen,
         Candidates(unseen, classes, shared | np.isin(classes, unseen), np.zeros(len(classes), np.float32)),
@@ -155,19 +160,43 @@ def queries_of(problem: Problem, task: Task) -> Queries:
     Raises:
         InputError: if the problem has no test samples of a kind that the task needs.
     """
-    splits = problem.splits
-    for split, needed in (("test_unseen", task.unseen), ("test_seen", task.seen)):
-        if needed and not len(getattr(splits, split)):
-            raise InputError(
-                f"{problem.provenance.origin}: splits.{split}: no samples, so the task {task.name} has no score"
-            )
+    for obstacle in _obstacles(problem, task):
+        raise InputError(f"{problem.provenance.origin}: {obstacle}")
     groups = [problem.seen_classes] * task.seen + [problem.unseen_classes] * task.unseen
+    groups += [problem.cluster_classes] * task.clusters
     return Queries(task.queries(problem), np.concatenate(groups).astype(np.int32))
 
 
-def _has_samples(problem: Problem, task: Task) -> bool:
-    splits = problem.splits
-    return not (task.unseen and not len(splits.test_unseen)) and not (task.seen and not len(splits.test_seen))
+def _obstacles(problem: Problem, task: Task) -> Iterator[str]:
+    """Why a problem has no answer to a task, one sentence each."""
+    if problem.clusters and not task.clusters:
+        yield (
+            f"{problem.clusters} classes are clusters to be discovered, which the task {task.name} does not score; "
+            "expected the tasks discovery or clustering"
+        )
+    if task.clusters and not problem.clusters:
+        yield (
+            f"no clusters to be discovered, which the task {task.name} scores; expected a source such as NewClasses or "
+            "Clustered"
+        )
+    if task.clusters and problem.clusters:
+        labelled, clustering = len(problem.splits.train), isinstance(task, Clustering | ClusteringHeldOut)
+        if labelled and clustering:
+            yield f"splits.train: {labelled} labelled samples, expected none for {task.name}, or the task discovery"
+        if not labelled and isinstance(task, Discovery | DiscoveryHeldOut):
+            yield f"splits.train: no samples, so there are no old classes for {task.name}; expected the task clustering"
+    for split, needed in (("test_unseen", task.unseen), ("test_seen", task.seen)):
+        if needed and not len(getattr(problem.splits, split)):
+            yield f"splits.{split}: no samples, so the task {task.name} has no score"
+    if task.clusters and not len(task.queries(problem)):
+        yield f"the task {task.name} has no samples of new classes to score"
+
+
+def _setting(problem: Problem) -> Setting:
+    """Of a training on labelled samples and those of `splits.unlabelled`."""
+    if problem.clusters:
+        return Setting.discovery if len(problem.splits.train) else Setting.clustering
+    return Setting.semi_supervised if len(problem.splits.unlabelled) else Setting.inductive
 
 
 def _pool(

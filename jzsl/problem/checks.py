@@ -68,10 +68,13 @@ def label_errors(labels: np.ndarray, count: int, classes: int) -> Iterator[str]:
             yield f"labels: sample {outside[0]} has label {labels[outside[0]]}, expected 0 to {classes - 1}"
 
 
-def semantics_errors(semantics: np.ndarray | None, names: tuple[str, ...]) -> Iterator[str]:
-    """Semantics are float[c, a] whose rows are finite and not all zero as float32."""
+def semantics_errors(semantics: np.ndarray | None, names: tuple[str, ...], clusters: int = 0) -> Iterator[str]:
+    """Semantics are float[c, a] whose rows are finite and not all zero as float32; clusters to be discovered have
+    none."""
     if semantics is None:
         return
+    if clusters:
+        yield f"semantics: given, but {clusters} classes are clusters to be discovered, which have none"
     if semantics.ndim != 2 or not semantics.size or not np.issubdtype(semantics.dtype, np.floating):
         yield f"semantics: {semantics.dtype} array of shape {semantics.shape}, expected a floating-point row per class"
         return
@@ -92,6 +95,22 @@ def attribute_errors(semantics: np.ndarray | None, names: tuple[str, ...]) -> It
     count = semantics.shape[1] if semantics is not None and semantics.ndim == 2 else 0
     if names and len(names) != count:
         yield f"attributes: {len(names)} names found, expected {count}, one per semantic dimension"
+
+
+def cluster_errors(clusters: int, labels: np.ndarray, names: tuple[str, ...], unlabelled: int) -> Iterator[str]:
+    """The last classes are clusters to be discovered in `unlabelled` samples: none of them has a sample, and other
+    classes come before them."""
+    if not clusters:
+        return
+    if not 0 < clusters < len(names):
+        yield f"clusters: {clusters} found among {len(names)} classes, expected 1 to {len(names) - 1} of them"
+        return
+    member = np.flatnonzero(labels >= len(names) - clusters)
+    if len(member):
+        name = names[labels[member[0]]]
+        yield f"labels: sample {member[0]} belongs to the cluster {name!r}, expected a class that is no cluster"
+    if not unlabelled:
+        yield f"splits.unlabelled: no samples, but {clusters} clusters are to be discovered in them"
 
 
 def domain_errors(domains: np.ndarray | None, names: tuple[str, ...], count: int) -> Iterator[str]:

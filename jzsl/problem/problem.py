@@ -14,6 +14,7 @@ from jzsl.problem.checks import (
     attribute_errors,
     blocks,
     class_errors,
+    cluster_errors,
     domain_errors,
     empty_classes,
     empty_semantics,
@@ -24,6 +25,7 @@ from jzsl.problem.checks import (
 )
 from jzsl.problem.extraction import Extraction
 from jzsl.problem.splits import NONE, Splits, split_errors
+from jzsl.types import UNLABELLED
 
 
 class Backbone(enum.Enum):
@@ -37,8 +39,8 @@ class Backbone(enum.Enum):
 
 class Provenance(NamedTuple):
     """Where a problem comes from: names for tables, the files read, choices that the source made, whether the
-    features' network was trained on the unseen classes, how the samples were made of pictures, where they were, and the
-    names of the semantic dimensions, where they have some."""
+    features' network was trained on the unseen classes, how the samples were made of pictures, where they were, the
+    names of the semantic dimensions, where they have some, and how the number of clusters came about."""
 
     name: str
     features: str
@@ -48,6 +50,7 @@ class Provenance(NamedTuple):
     backbone: Backbone = Backbone.unstated
     extraction: Extraction | None = None
     attributes: tuple[str, ...] = ()
+    clusters: str = "given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,8 @@ class Problem:
         image: height and width, where the features are the pixels of an image, or None.
         domains: int[n] or None: index of each sample's domain.
         domain_names: one name per domain.
+        clusters: how many of the last classes are clusters to be discovered: names for groups of unlabelled samples,
+            whose true classes, where they are known, are others of the table.
 
     Raises:
         InputError: naming the field, what was found and what was expected.
@@ -80,6 +85,7 @@ class Problem:
     image: tuple[int, int] | None = None
     domains: np.ndarray | None = field(default=None, kw_only=True)
     domain_names: tuple[str, ...] = field(default=(), kw_only=True)
+    clusters: int = field(default=0, kw_only=True)
 
     def __post_init__(self):
         errors = list(self._errors())
@@ -94,11 +100,14 @@ class Problem:
             *sample_errors(self.samples, self.observed, self.image),
             *class_errors(self.class_names, self.semantics),
             *label_errors(self.labels, count, len(self.class_names)),
-            *semantics_errors(self.semantics, self.class_names),
+            *semantics_errors(self.semantics, self.class_names, self.clusters),
             *attribute_errors(self.semantics, self.provenance.attributes),
             *domain_errors(self.domains, self.domain_names, count),
         ]
-        yield from structural or split_errors(self.splits, self.labels, self.class_names)
+        yield from structural or [
+            *split_errors(self.splits, self.labels, self.class_names),
+            *cluster_errors(self.clusters, self.labels, self.class_names, len(self.splits.unlabelled)),
+        ]
 
     @property
     def seen_classes(self) -> np.ndarray:
@@ -107,6 +116,18 @@ class Problem:
     @property
     def unseen_classes(self) -> np.ndarray:
         return np.unique(self.labels[self.splits.test_unseen])
+
+    @property
+    def cluster_classes(self) -> np.ndarray:
+        """The classes that are clusters to be discovered."""
+        count = len(self.class_names)
+        return np.arange(count - self.clusters, count)
+
+    @property
+    def new_samples(self) -> np.ndarray:
+        """Indices of the unlabelled samples whose class is known to be none of the seen ones; for evaluation only."""
+        unlabelled = self.splits.unlabelled
+        return unlabelled[~np.isin(self.labels[unlabelled], [UNLABELLED, *self.seen_classes])]
 
     @property
     def required_semantics(self) -> np.ndarray:
@@ -124,7 +145,7 @@ class Problem:
     def warnings(self) -> tuple[str, ...]:
         """What makes results doubtful but not impossible, one sentence each. Reads all samples."""
         return (
-            *empty_classes(self.labels, self.class_names),
+            *empty_classes(self.labels, self.class_names[: len(self.class_names) - self.clusters]),
             *empty_semantics(self.semantics, len(self.splits.test_unseen)),
             *lost_digits(self.samples, self.observed),
         )
@@ -157,6 +178,8 @@ class Problem:
             digest.update(b"\0\0domains")
             add(self.domains)
             digest.update("\0".join(self.domain_names).encode())
+        if self.clusters:
+            digest.update(f"\0\0clusters {self.clusters}".encode())
         return digest.hexdigest()[:16]
 
     def validation(self) -> "Problem":

@@ -20,6 +20,7 @@ class Adaptation:
     headline: ClassVar[str] = "A"
     seen: ClassVar[bool] = True
     unseen: ClassVar[bool] = False
+    clusters: ClassVar[bool] = False
 
     def queries(self, problem: Problem) -> Int[np.ndarray, " m"]:
         return np.random.default_rng(2).permutation(problem.splits.test_seen)

@@ -27,6 +27,7 @@ class GZSL:
     headline: ClassVar[str] = "H"
     seen: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
+    clusters: ClassVar[bool] = False
 
     def queries(self, problem: Problem) -> Int[np.ndarray, " m"]:
         splits = problem.splits

@@ -20,6 +20,7 @@ class ZSL:
     headline: ClassVar[str] = "T1"
     seen: ClassVar[bool] = False
     unseen: ClassVar[bool] = True
+    clusters: ClassVar[bool] = False
 
     def queries(self, problem: Problem) -> Int[np.ndarray, " m"]:
         return np.random.default_rng(0).permutation(problem.splits.test_unseen)

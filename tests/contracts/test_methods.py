@@ -338,7 +338,7 @@ def test_classes_have_no_order(pool, classes, view, queries, random, name):
     ):
         return
     number = random.permutation(8)  # class c becomes class number[c]
-    table = ClassTable(*(jnp.zeros_like(part).at[number].set(part) for part in classes))
+    table = ClassTable(*(jnp.zeros_like(part).at[number].set(part) for part in (classes.semantics, classes.seen)))
     other = pool._replace(y=jnp.asarray(number)[pool.y])
     state = trained(method, jax.random.key(0), other, table)
     predictor = jax.jit(method.predictor)(state, other, table, jnp.asarray(number[view.unseen]))

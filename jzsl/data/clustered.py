@@ -1,0 +1,48 @@
+"""A problem without any labelled sample: all classes of a source are to be discovered as clusters."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from jzsl.data.clusters import divided, require_share, with_cluster_names
+from jzsl.data.digits_images import DigitImages
+from jzsl.data.source import SourceConfig
+from jzsl.problem.problem import Problem
+from jzsl.problem.splits import NONE, Splits
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """All samples unlabelled, to be discovered as clusters cluster-1, cluster-2, ...; the labels are for evaluation.
+
+    Test samples stay apart. There are no class semantics and no validation classes.
+    """
+
+    data: SourceConfig = DigitImages(unseen=())
+    """the source"""
+    clusters: int | None = None
+    """how many clusters to discover; None: as many as there are classes"""
+    held_out: float = 0.2
+    """share of the samples of a class to hold out where its source has no test samples of it, or test samples only"""
+
+    def __post_init__(self):
+        require_share(self.held_out)
+
+    def load(self) -> Problem:
+        """The problem; its held-out samples are those of `splits.test_unseen`."""
+        problem = self.data.load()
+        splits = problem.splits
+        classes = np.unique(problem.labels[np.concatenate([splits.train, splits.test_seen, splits.test_unseen])])
+        unlabelled, test = divided(problem, classes, self.held_out)
+        count = len(classes) if self.clusters is None else self.clusters
+        provenance = problem.provenance._replace(
+            name=f"{problem.provenance.name} (clustering)", semantics="none", attributes=()
+        )
+        return replace(
+            problem,
+            semantics=None,
+            class_names=with_cluster_names(problem.class_names, "cluster", count),
+            splits=Splits(NONE, NONE, test, NONE, NONE, unlabelled),
+            provenance=provenance,
+            clusters=count,
+        )

@@ -1,0 +1,42 @@
+"""What sources of clusters to be discovered share: samples to learn from and held-out ones, and the clusters' names."""
+
+import numpy as np
+
+from jzsl.data.holdout import holdout_samples
+from jzsl.errors import InputError
+from jzsl.problem.problem import Problem
+from jzsl.problem.splits import NONE
+
+
+def require_share(held_out: float) -> None:
+    """Raises an InputError unless this is a share of samples that leaves some."""
+    if not 0 <= held_out < 1:
+        raise InputError(f"held_out: {held_out} found, expected a number from 0 to below 1")
+
+
+def divided(problem: Problem, classes: np.ndarray, held_out: float) -> tuple[np.ndarray, np.ndarray]:
+    """The samples of some classes to learn from, and those that are held out, both sorted.
+
+    A class keeps the training and test samples of its source where it has both; of any other class a fixed random
+    share is held out, none where that share is 0.
+    """
+    splits, labels = problem.splits, problem.labels
+    learned = np.concatenate([splits.train, splits.unlabelled])
+    tested = np.concatenate([splits.test_seen, splits.test_unseen])
+    parts: list[tuple[np.ndarray, np.ndarray]] = [(NONE, NONE)]
+    for number in classes:
+        train, test = (side[labels[side] == number] for side in (learned, tested))
+        if not len(train) or not len(test):
+            every = np.concatenate([train, test])
+            test = holdout_samples(every, labels, held_out) if held_out else NONE
+            train = np.setdiff1d(every, test)
+        parts.append((train, test))
+    train, test = (np.sort(np.concatenate(side)) for side in zip(*parts, strict=True))
+    return train, test
+
+
+def with_cluster_names(names: tuple[str, ...], word: str, count: int) -> tuple[str, ...]:
+    """The names of a problem's classes, followed by those of clusters: `word`-1, `word`-2, ..."""
+    if count < 1:
+        raise InputError(f"clusters: {count} found, expected at least 1")
+    return (*names, *(f"{word}-{number}" for number in range(1, count + 1)))

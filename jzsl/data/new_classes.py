@@ -1,0 +1,87 @@
+"""A problem in which some classes of a source are new: their samples are unlabelled, to be discovered as clusters."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from jzsl.data.clusters import divided, require_share, with_cluster_names
+from jzsl.data.digits_images import DigitImages
+from jzsl.data.source import SourceConfig
+from jzsl.errors import InputError
+from jzsl.problem.problem import Problem
+from jzsl.problem.splits import NONE, Splits
+
+
+@dataclass(frozen=True)
+class NewClasses:
+    """Old classes with labels, and samples of new classes without, to be discovered as clusters new-1, new-2, ...
+
+    Old classes are the source's seen ones. Test samples of both stay apart, those of the source where it has some of a
+    class; other seen samples than these, and classes that are neither old nor new, are left out. There are no class
+    semantics and no validation classes.
+    """
+
+    data: SourceConfig = DigitImages(unseen=())
+    """the source, with a label for every sample"""
+    new: tuple[str, ...] | None = None
+    """names of the new classes; None: the source's unseen ones"""
+    clusters: int | None = None
+    """how many clusters to discover; None: as many as there are new classes"""
+    held_out: float = 0.2
+    """share of the samples of a class to hold out where its source has no test samples of it, or test samples only"""
+
+    def __post_init__(self):
+        require_share(self.held_out)
+
+    def load(self) -> Problem:
+        """The problem.
+
+        Raises:
+            InputError: if the source has no such classes, or none besides them.
+        """
+        problem = self.data.load()
+        origin = problem.provenance.origin
+        new = problem.unseen_classes if self.new is None else named(problem, self.new)
+        old = np.setdiff1d(problem.seen_classes, new)
+        if not len(new):
+            raise InputError(f"{origin}: no unseen classes found, so the option `new` must name the new classes")
+        if not len(old):
+            raise InputError(f"{origin}: every class with labelled samples is new, expected some old ones")
+        train, test_seen = divided(problem, old, self.held_out)
+        unlabelled, test_unseen = divided(problem, new, self.held_out)
+        count = len(new) if self.clusters is None else self.clusters
+        listed = ", ".join(problem.class_names[number] for number in new)
+        provenance = problem.provenance._replace(
+            name=f"{problem.provenance.name} ({len(new)} new classes)",
+            semantics="none",
+            attributes=(),
+            notes=(
+                *problem.provenance.notes,
+                f"new classes: {listed}",
+            ),
+        )
+        return replace(
+            problem,
+            semantics=None,
+            class_names=with_cluster_names(problem.class_names, "new", count),
+            splits=Splits(train, test_seen, test_unseen, NONE, NONE, unlabelled),
+            provenance=provenance,
+            clusters=count,
+        )
+
+
+def named(problem: Problem, names: tuple[str, ...]) -> np.ndarray:
+    """The classes of these names, sorted; an InputError for one that does not exist or has no samples."""
+    classes = []
+    for name in names:
+        if name not in problem.class_names:
+            raise InputError(f"{problem.provenance.origin}: new: no class {name!r}, expected {_some(problem)}")
+        classes.append(problem.class_names.index(name))
+        if not np.isin(classes[-1], problem.labels):
+            raise InputError(f"{problem.provenance.origin}: new: class {name!r} has no samples")
+    return np.unique(np.array(classes, np.int64))
+
+
+def _some(problem: Problem) -> str:
+    shown = ", ".join(problem.class_names[:10])
+    return f"names such as {shown}" if len(problem.class_names) > 10 else f"some of {shown}"
