@@ -23,6 +23,7 @@ from jzsl.methods.headed import (
     linear,
     mean,
     of_seen,
+    require_clusters,
     scores,
     taken_over,
 )
@@ -58,7 +59,9 @@ class AutoNovel:
     network: NetworkConfig = ResNet()
     """samples to features, which are not negative; after a stage, the network of that stage"""
     augment: AugmentConfig = Sequence((PaddedCrop(4), RandomFlip()))
-    """makes each of the two views of a sample"""
+    """makes the views of a sample"""
+    augment_first: bool = True
+    """whether it makes the first view, too, as in the code; else that is the sample itself, as in the text"""
     similarity: SimilarityConfig = RankingStatistics()
     """which unlabelled samples are taken to be of one class: RankingStatistics, Cosine, NearestNeighbours"""
     pair_loss: PairLossConfig = BinaryCrossEntropy()
@@ -93,7 +96,7 @@ class AutoNovel:
                 raise InputError(f"{name}: {getattr(self, name)} found, expected zero or more")
 
     def build(self, task: Task) -> Method:
-        del task
+        require_clusters(task, "AutoNovel")
         return autonovel(self)
 
 
@@ -125,6 +128,9 @@ def autonovel(hyper: AutoNovel) -> Method:
     augment, similarity = hyper.augment.build(), hyper.similarity.build()
     pair_loss, consistency, ramp = hyper.pair_loss.build(), hyper.consistency.build(), hyper.ramp.build()
 
+    def view_of(key: Key[Array, ""], x: Float[Array, "b *s"], number: int) -> Float[Array, "b *s"]:
+        return x if number == 0 and not hyper.augment_first else augment(key, x)
+
     def heads_of(key: Key[Array, ""], size: int, classes: ClassTable) -> AutoNovelHeads:
         old, new, extra = (
             linear(stream(key, name), size, count)
@@ -146,7 +152,7 @@ def autonovel(hyper: AutoNovel) -> Method:
         valid = samples.labelled + samples.unlabelled
         features, columns, clusters = [], [], []
         for view in range(2):
-            x = augment(stream(key, "augmentation", view), samples.x)
+            x = view_of(stream(key, "augmentation", view), samples.x, view)
             embedded, variables = embed(variables, x, stream(key, "dropout", view), valid)
             features.append(embedded)
             columns.append(of_old(heads, embedded, classes))

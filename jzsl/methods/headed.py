@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, Num
 
 from jzsl.classifiers.softmax import Linear
-from jzsl.interfaces import Adopt, Method
+from jzsl.errors import InputError
+from jzsl.interfaces import Adopt, Method, Task
 from jzsl.keys import stream
 from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, Network, Variables, learned_blocks, policies, split
@@ -43,11 +44,13 @@ class Samples(NamedTuple):
 
     Attributes:
         x: in float32; pixels in [0, 1].
+        number: of each sample in the pool.
         y: classes; 0 where there is no label.
         labelled, unlabelled: 1 for samples of that kind, both 0 for padding.
     """
 
     x: Float[Array, "b *s"]
+    number: Int[Array, " b"]
     y: Int[Array, " b"]
     labelled: Float[Array, " b"]
     unlabelled: Float[Array, " b"]
@@ -122,7 +125,6 @@ def headed(
     """
     network, optimizer = trained.network, trained.optimizer
     learned = learned_blocks(network, trained.learned)
-    policy = policies(network.blocks, learned, trained.others)
 
     def features_of(variables, x):
         return network.apply(variables, scaled(x), BatchNormPolicy.running, None)[0].features
@@ -135,34 +137,11 @@ def headed(
         params, _ = split(variables["params"], learned)
         return HeadedState(variables, heads, optimizer.init((params, heads)), key, jnp.int32(0))
 
-    def embed(variables, x, key, valid):
-        outputs, variables = network.apply(variables, x, policy, valid, key=key)
-        return outputs.features, variables
-
     def fit(
         state: HeadedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
     ) -> tuple[HeadedState, Metrics]:
-        def update(learning, key, indices, valid, position):
-            x, _, y = minibatch(pool, indices)
-            samples = Samples(x, jnp.maximum(y, 0), valid * (y >= 0), valid * (y < 0))
-
-            def loss(learnable):
-                params, heads = learnable
-                variables = {**learning.rest, "params": learning.rest["params"] | params}
-                return loss_of(heads, variables, embed, key, samples, classes, position)
-
-            gradient, (variables, metrics) = jax.grad(loss, has_aux=True)(learning.params)
-            learnable, moments = optimizer.step(gradient, learning.moments, learning.params, position.share)
-            return Learning(learnable, variables, moments), metrics
-
-        params, _ = split(state.variables["params"], learned)
-        learning = Learning((params, state.heads), state.variables, state.optimizer)
-        w = pool.w if labels else jnp.where(jnp.asarray(pool.y) < 0, pool.w, 0)
-        key = stream(state.key, "training")
-        learning, metrics = run_updates(update, learning, key, w, state.epoch, epochs, total, trained.batch_size)
-        params, heads = learning.params
-        variables = {**learning.rest, "params": learning.rest["params"] | params}
-        return HeadedState(variables, heads, learning.moments, state.key, state.epoch + epochs), metrics
+        w = pool.w if labels else of_unlabelled(pool)
+        return train(trained, loss_of, state, pool._replace(w=w), classes, epochs, total)
 
     def predictor(state: HeadedState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> HeadedPredictor:
         del pool, unseen
@@ -186,6 +165,57 @@ def headed(
         discovers=True,
         pretraining=network.pretraining,
     )
+
+
+def train(
+    trained: Trained,
+    loss_of: HeadsLoss,
+    state: HeadedState,
+    pool: Pool,
+    classes: ClassTable,
+    epochs: int | Int[Array, ""],
+    total: int | Int[Array, ""],
+) -> tuple[HeadedState, Metrics]:
+    """Trains network and heads further; the arguments are those of `Fit`, after what is trained and its loss."""
+    network, optimizer = trained.network, trained.optimizer
+    learned = learned_blocks(network, trained.learned)
+    policy = policies(network.blocks, learned, trained.others)
+
+    def embed(variables, x, key, valid):
+        outputs, variables = network.apply(variables, x, policy, valid, key=key)
+        return outputs.features, variables
+
+    def update(learning, key, indices, valid, position):
+        x, _, y = minibatch(pool, indices)
+        samples = Samples(x, indices, jnp.maximum(y, 0), valid * (y >= 0), valid * (y < 0))
+
+        def loss(learnable):
+            params, heads = learnable
+            variables = {**learning.rest, "params": learning.rest["params"] | params}
+            return loss_of(heads, variables, embed, key, samples, classes, position)
+
+        gradient, (variables, metrics) = jax.grad(loss, has_aux=True)(learning.params)
+        learnable, moments = optimizer.step(gradient, learning.moments, learning.params, position.share)
+        return Learning(learnable, variables, moments), metrics
+
+    params, _ = split(state.variables["params"], learned)
+    learning = Learning((params, state.heads), state.variables, state.optimizer)
+    key = stream(state.key, "training")
+    learning, metrics = run_updates(update, learning, key, pool.w, state.epoch, epochs, total, trained.batch_size)
+    params, heads = learning.params
+    variables = {**learning.rest, "params": learning.rest["params"] | params}
+    return HeadedState(variables, heads, learning.moments, state.key, state.epoch + epochs), metrics
+
+
+def of_unlabelled(pool: Pool) -> Int[Array, " n"]:
+    """The multiplicity of unlabelled samples; 0 for labelled ones."""
+    return jnp.where(jnp.asarray(pool.y) < 0, pool.w, 0)
+
+
+def require_clusters(task: Task, name: str) -> None:
+    """Raises an InputError for a task that has no clusters to be discovered."""
+    if not task.clusters:
+        raise InputError(f"method: {name} discovers classes, so it has no answer to the task {task.name}")
 
 
 def linear(key: Key[Array, ""], size: int, classes: int) -> Linear:

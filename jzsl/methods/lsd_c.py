@@ -11,7 +11,17 @@ from jzsl.classifiers.softmax import Linear
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
-from jzsl.methods.headed import NONE, HeadedState, Trained, connected, headed, linear, scores, taken_over
+from jzsl.methods.headed import (
+    NONE,
+    HeadedState,
+    Trained,
+    connected,
+    headed,
+    linear,
+    require_clusters,
+    scores,
+    taken_over,
+)
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig
 from jzsl.nets.resnet import ResNet
 from jzsl.packages import PartsIn
@@ -44,7 +54,9 @@ class LSDC:
     network: NetworkConfig = ResNet()
     """samples to features; after a stage, the network of that stage"""
     augment: AugmentConfig = Sequence((PaddedCrop(4), RandomFlip()))
-    """makes each of the two views of a sample"""
+    """makes the views of a sample"""
+    augment_first: bool = True
+    """whether it makes the first view, too, as in the code; else that is the sample itself, as in the text"""
     similarity: SimilarityConfig = NearestNeighbours(20)
     """which samples are connected: NearestNeighbours, SymmetricSNE, Cosine, Euclidean, RankingStatistics"""
     on_predictions: bool = False
@@ -76,7 +88,7 @@ class LSDC:
             raise InputError(f"consistency_weight: {self.consistency_weight} found, expected zero or more")
 
     def build(self, task: Task) -> Method:
-        del task
+        require_clusters(task, "LSDC")
         return lsd_c(self)
 
 
@@ -97,6 +109,9 @@ def lsd_c(hyper: LSDC) -> Method:
     augment, similarity, ramp = hyper.augment.build(), hyper.similarity.build(), hyper.ramp.build()
     mix = None if hyper.mix is None else hyper.mix.build()
 
+    def view_of(key: Key[Array, ""], x: Float[Array, "b *s"], number: int) -> Float[Array, "b *s"]:
+        return x if number == 0 and not hyper.augment_first else augment(key, x)
+
     def heads_of(key: Key[Array, ""], size: int, classes: ClassTable) -> LSDCHead:
         count = len(classes.required_clusters)
         if hyper.hidden is None:
@@ -111,7 +126,7 @@ def lsd_c(hyper: LSDC) -> Method:
     def loss(head, variables, embed, key, samples, classes, position):
         del classes
         valid = samples.unlabelled
-        views = [augment(stream(key, "augmentation", view), samples.x) for view in range(2)]
+        views = [view_of(stream(key, "augmentation", view), samples.x, view) for view in range(2)]
 
         def predicted(variables, x, number):
             features, variables = embed(variables, x, stream(key, "dropout", number), valid)

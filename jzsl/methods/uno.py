@@ -20,6 +20,7 @@ from jzsl.methods.headed import (
     linear,
     mean,
     of_seen,
+    require_clusters,
     scores,
     taken_over,
 )
@@ -70,7 +71,7 @@ class UNO:
             require_positive(self, "projection")
 
     def build(self, task: Task) -> Method:
-        del task
+        require_clusters(task, "UNO")
         return uno(self)
 
 
