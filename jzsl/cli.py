@@ -11,6 +11,7 @@ from jzsl.errors import DivergedError, InputError, WriteError
 from jzsl.verbs.data import data
 from jzsl.verbs.export import export
 from jzsl.verbs.features import features
+from jzsl.verbs.name import name
 from jzsl.verbs.predict import predict
 from jzsl.verbs.report import report
 from jzsl.verbs.run import run
@@ -25,6 +26,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "tune": tune,
     "study": study,
     "predict": predict,
+    "name": name,
     "export": export,
     "report": report,
     "table": table,

@@ -6,10 +6,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jzsl.errors import InputError, writing
 from jzsl.report.chart import Chart, inline_svg, save_chart
 from jzsl.report.class_charts import class_charts, class_table
 from jzsl.report.class_metrics import class_metrics
+from jzsl.report.cluster_charts import cluster_charts, cluster_table
 from jzsl.report.comparison import Difference, comparison_chart, differences
 from jzsl.report.curve_chart import curve_charts
 from jzsl.report.figures import require_matplotlib
@@ -99,8 +102,8 @@ def _run(run: RunArtifacts, shown: Callable[[list[Chart], str], str], prefix: st
         for name in _headline(run)
     )
     facts = "".join(f'<li class="{_KINDS[badge.caution]}">{escape(badge.text)}</li>' for badge in badges(run))
-    ranked = ranked_samples(run)
-    charts = [*training_charts(run), *class_charts(run), *curve_charts(run), *sample_charts(run, ranked, tsne)]
+    ranked = [] if run.task.clusters else ranked_samples(run)
+    charts = [*training_charts(run), *_charts_of_classes(run), *curve_charts(run), *sample_charts(run, ranked, tsne)]
     missing = f'<p class="quiet">Samples are not shown: {escape(run.missing)}.</p>' if run.missing else ""
     return "\n".join(
         [
@@ -139,11 +142,18 @@ def _headline(run: RunArtifacts) -> list[str]:
 def _what(run: RunArtifacts) -> str:
     result = run.result
     images = run.problem is not None and run.problem.samples.ndim > 2
-    classes = f"{len(run.class_names)} classes"
     return (
         f"{result['data']['name']}; {'images' if images else 'features'}: {result['features']['name']}; "
-        f"{_semantics(run)}; {f'{len(run.unseen)} unseen of ' if len(run.unseen) else ''}{classes}."
+        f"{_semantics(run)}; {_count_of_classes(run)}."
     )
+
+
+def _count_of_classes(run: RunArtifacts) -> str:
+    clusters = run.model.classes.clusters
+    if clusters is not None:
+        old = int(np.sum(run.model.classes.seen))
+        return f"{f'{old} old classes, ' if old else ''}{len(clusters)} clusters"
+    return f"{f'{len(run.unseen)} unseen of ' if len(run.unseen) else ''}{len(run.class_names)} classes"
 
 
 def _semantics(run: RunArtifacts) -> str:
@@ -163,7 +173,14 @@ def _metrics(run: RunArtifacts) -> str:
     return table("All metrics", headings, rows)
 
 
+def _charts_of_classes(run: RunArtifacts) -> list[Chart]:
+    return cluster_charts(run) if run.task.clusters else class_charts(run)
+
+
 def _classes(run: RunArtifacts) -> str:
+    if run.task.clusters:
+        caption = f"Clusters of seed {run.result['seeds'][0]}; shares in percent, samples numbered from 0"
+        return table(caption, *cluster_table(run))
     headings, rows = class_table(run)
     every = len(rows) == len(class_metrics(run.of_task(run.task)).classes)
     mean = ", means over seeds" if len(run.predictions) > 1 else ""

@@ -9,6 +9,7 @@ from jaxtyping import Int
 
 from jzsl.config import Experiment
 from jzsl.driver import predictions, saved_model
+from jzsl.driver.cluster_names import named
 from jzsl.driver.predictions import TaskPredictions
 from jzsl.driver.repeat import recorded
 from jzsl.driver.result import read_run
@@ -95,7 +96,7 @@ def read(run_dir: Path, config: Path | None = None) -> RunArtifacts:
     if len(result["seeds"]) != experiment.seeds or result["seeds"] != list(range(len(result["seeds"]))):
         raise InputError(f"{run_dir / 'result.json'}: not the result of this run (seeds: {result['seeds']} found)")
     first = run_dir / "checkpoints" / f"seed-{result['seeds'][0]}"
-    model = saved_model.load(first, experiment)
+    model = named(saved_model.load(first, experiment), run_dir, result["seeds"][0])
     saved = [predictions.load(run_dir, seed, experiment.tasks) for seed in result["seeds"]]
     for of_seed in saved:
         if missing := {task.name for task in experiment.tasks} - set(of_seed):

@@ -1,6 +1,6 @@
 """What a report says about its numbers: metrics and settings explained, and badges of the protocol."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jzsl.config import Experiment
 from jzsl.problem.problem import Backbone
@@ -19,6 +19,9 @@ SETTINGS = {
     "without labels and without knowing which belong to unseen classes.",
     Setting.adaptation: "Domain adaptation: training also used the test samples, which belong to the same classes in "
     "another domain, without labels.",
+    Setting.discovery: "Discovery of new classes: training used labelled samples of old classes, and samples of new "
+    "classes without labels, knowing that they belong to new classes. Test samples took no part.",
+    Setting.clustering: "Clustering: training used samples without any label. Test samples took no part.",
 }
 METRICS = {
     "T1": "mean per-class accuracy on test samples of unseen classes, classified among unseen classes",
@@ -27,6 +30,23 @@ METRICS = {
     "H": "harmonic mean of U and S",
     "AUSUC": "area under the seen-unseen curve",
     "A": "mean per-class accuracy on the test samples, classified among seen classes",
+    "ACC_new_pool": "clustering accuracy of the new classes' training samples, classified among clusters",
+    "NMI_new_pool": "normalised mutual information of clusters and classes on these samples",
+    "ARI_new_pool": "adjusted Rand index of clusters and classes on these samples",
+    "ACC_old": "accuracy of old classes' test samples, classified among old classes and clusters",
+    "ACC_new": "accuracy of new classes' test samples, classified among old classes and clusters, of which each stands "
+    "for at most one new class",
+    "ACC_all": "accuracy of all test samples, under the same assignment",
+    "ACC_old_legacy": "the old classes' samples under an assignment of their own, in which an old class may stand for "
+    "another",
+    "ACC_new_legacy": "the new classes' samples under an assignment of their own",
+    "ACC_all_legacy": "all test samples under an assignment of their own",
+    "ACC_pool": "clustering accuracy of the training samples: the best one-to-one map of clusters to classes",
+    "NMI_pool": "normalised mutual information of clusters and classes on the training samples",
+    "ARI_pool": "adjusted Rand index of clusters and classes on the training samples",
+    "ACC": "clustering accuracy of test samples: the best one-to-one map of clusters to classes",
+    "NMI": "normalised mutual information of clusters and classes on test samples",
+    "ARI": "adjusted Rand index of clusters and classes on test samples",
     "AUROC_test": "out-of-distribution detection: area under the ROC curve of unseen against seen test samples",
     "FPR95_test": "out-of-distribution detection: share of the seen test samples predicted as unseen at the threshold "
     "that detects 95 % of the unseen ones",
@@ -56,6 +76,8 @@ def badges(run: RunArtifacts) -> list[Badge]:
     how = "chosen on validation classes" if result["epochs_chosen"] else "fixed beforehand"
     epochs = f"{result['epochs']} epoch{'s' if result['epochs'] != 1 else ''}{' per round' if run.has_rounds else ''}"
     facts = [Badge(f"{epochs}, {how}"), _pool(experiment)]
+    if (clusters := result.get("clusters")) is not None:
+        facts.append(Badge(cluster_words(clusters), bool(clusters["error"])))
     if run.has_rounds:
         rounds = "1 round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
         facts += [Badge(f"{rounds}, samples selected by {_selection(experiment)}"), _prior(result["class_prior"])]
@@ -68,7 +90,15 @@ def badges(run: RunArtifacts) -> list[Badge]:
     return [*facts, Badge(f"{seeds} seed{'s' if seeds > 1 else ''}{few}", bool(few))]
 
 
+def cluster_words(clusters: dict[str, Any]) -> str:
+    """How many clusters a run has and why, such as '7 clusters (given), for 5 classes'."""
+    classes = "" if clusters["classes"] is None else f", for {clusters['classes']} classes"
+    return f"{clusters['number']} clusters ({clusters['how']}){classes}"
+
+
 def _pool(experiment: Experiment) -> Badge:
+    if any(task.clusters for task in experiment.tasks):
+        return Badge("unlabelled samples, of which clusters are made")
     if experiment.self_training is None:
         return Badge("no unlabelled samples")
     if not experiment.tasks[0].unseen:

@@ -6,6 +6,7 @@ from pathlib import Path
 import tyro
 
 from jzsl.driver import saved_model
+from jzsl.driver.cluster_names import named
 from jzsl.driver.repeat import recorded
 from jzsl.driver.result import read_run
 from jzsl.errors import InputError
@@ -36,6 +37,7 @@ def export(arguments: list[str]) -> int:
     experiment, header = recorded(options.run_dir, options.config)
     _, result = read_run(options.run_dir)
     model = saved_model.load(options.run_dir / "checkpoints" / f"seed-{options.seed}", experiment, options.task)
+    model = named(model, options.run_dir, options.seed)
     about = {
         "setting": result["setting"],
         "data": header["data"],

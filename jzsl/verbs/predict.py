@@ -11,6 +11,7 @@ import tyro
 
 from jzsl.data.formats.arrays import read_entries, samples_of
 from jzsl.driver import saved_model
+from jzsl.driver.cluster_names import named
 from jzsl.driver.repeat import recorded
 from jzsl.errors import InputError
 from jzsl.export.read import DeployedModel, is_exported, of_run, read_exported
@@ -46,7 +47,7 @@ def _model(options: PredictOptions) -> DeployedModel:
         return read_exported(options.model_dir)
     experiment, _ = recorded(options.model_dir, options.config)
     saved = options.model_dir / "checkpoints" / f"seed-{options.seed}"
-    return of_run(saved_model.load(saved, experiment, options.task))
+    return of_run(named(saved_model.load(saved, experiment, options.task), options.model_dir, options.seed))
 
 
 def _new_class(text: str) -> tuple[str, np.ndarray]:

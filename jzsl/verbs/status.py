@@ -15,6 +15,8 @@ usage: jzsl VERB ...
       answer a question of the papers with a table and a figure; `jzsl study -h` lists them
   jzsl predict RUN_DIR|MODEL_DIR SAMPLES|PHOTOS --out predictions.csv [--add-class NAME=VECTOR.npy]
       classify new samples with a saved run or an exported model, also among new classes known by their semantics
+  jzsl name RUN_DIR --classes new-1=NAME ... [--seed N]
+      give names to the clusters that a run has discovered, for predict, export and report
   jzsl export RUN_DIR --out MODEL_DIR
       export the model of a run as programs and arrays that need no training code
   jzsl table RUN_DIR... [--format markdown|latex|csv] [--out FILE]

@@ -1,0 +1,79 @@
+"""The part of a report that shows discovered clusters."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from jzsl.config import Experiment
+from jzsl.data.digits_images import DigitImages
+from jzsl.data.new_classes import NewClasses
+from jzsl.data.per_class import PerClass
+from jzsl.driver.cluster_names import give_names
+from jzsl.driver.runner import run
+from jzsl.methods.k_means import KMeans
+from jzsl.report.cluster_charts import cluster_table, embedded, found_clusters
+from jzsl.report.page import write_report
+from jzsl.report.run_artifacts import read
+from jzsl.tasks.discovery import Discovery
+from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
+
+DIGITS = PerClass(DigitImages(unseen=(), validation=()), train=12, test=4)
+EXPERIMENT = Experiment(
+    NewClasses(DIGITS, new=("7", "8", "9"), clusters=4),
+    KMeans(restarts=2),
+    tasks=(Discovery(), DiscoveryHeldOut()),
+    seeds=1,
+)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    out = tmp_path_factory.mktemp("report") / "run"
+    run(EXPERIMENT, out, False, Console(quiet=True))
+    give_names(out, 0, {"new-2": "otter"})
+    return out
+
+
+def test_clusters_are_those_of_the_predictions(run_dir):
+    artifacts = read(run_dir)
+    assert artifacts.problem is not None
+    predictions = artifacts.of_task(artifacts.task)[0]
+    found = found_clusters(artifacts)
+    assert sorted(one.number for one in found) == [10, 11, 12, 13]
+    assert [one.partner for one in found] == [7, 8, 9, None]
+    right = sum(np.sum(predictions.truth[one.members] == one.partner) for one in found if one.partner is not None)
+    assert 100 * right / len(predictions.truth) == pytest.approx(artifacts.result["ACC_new_pool"]["mean"])
+    share = np.exp(predictions.scores - predictions.scores.max(1, keepdims=True))
+    confidence = 1 / share.sum(1)
+    for one in found:
+        assert set(one.members) == set(np.flatnonzero(predictions.predicted == one.number))
+        assert (np.diff(confidence[one.members]) <= 1e-6).all()
+    pixels = artifacts.problem.samples[predictions.samples].reshape(len(predictions.samples), -1) / 255
+    np.testing.assert_allclose(embedded(artifacts, artifacts.problem, predictions), pixels, atol=1e-6)
+
+
+def test_the_table_counts(run_dir):
+    artifacts = read(run_dir)
+    predictions = artifacts.of_task(artifacts.task)[0]
+    _, rows = cluster_table(artifacts)
+    names = [row[0] for row in rows]
+    assert sorted(map(str, names)) == ["new-1", "new-3", "new-4", "otter"]
+    assert sum(int(row[1]) for row in rows) == len(predictions.truth)
+    for row, one in zip(rows, found_clusters(artifacts), strict=True):
+        of_class = predictions.truth[one.members] == one.partner
+        assert row[3] == pytest.approx(100 * of_class.mean())
+        assert row[4] == pytest.approx(100 * of_class.sum() / max(1, np.sum(predictions.truth == one.partner)))
+
+
+def test_the_page(run_dir):
+    """Names that the user gave, how many clusters there were, and the charts."""
+    page = write_report([run_dir]).read_text()
+    assert "4 clusters (given), for 3 classes" in page
+    assert "7 old classes, 4 clusters" in page
+    assert "Discovery of new classes: training used labelled samples of old classes" in page
+    assert "→ 7" in page
+    assert ">otter<" in page
+    for name in ("clusters-confusion", "cluster-gallery", "cluster-neighbours"):
+        assert f'id="{name}"' in page
+        assert (run_dir / "report_figures" / f"{name}.png").stat().st_size > 5000
+    assert "Hardest and easiest" not in page
