@@ -1,6 +1,7 @@
 """AutoNovel on any folder of features in the xlsa17 layout: the unseen classes of its split are to be discovered.
 
-jzsl run configs/features_discovery.py --data.data.root DIR --data.data.features effnetlite0 --data.data.splits att_splits
+jzsl run configs/features_discovery.py --data.data.root DIR --data.data.features effnetlite0 \
+    --data.data.splits att_splits
 
 EXPECTED
 

@@ -1,6 +1,7 @@
 """LSD-C on any folder of features in the xlsa17 layout: all its classes as clusters, without any label.
 
-jzsl run configs/features_lsd_c.py --data.data.root DIR --data.data.features effnetlite0 --data.data.splits att_splits
+jzsl run configs/features_lsd_c.py --data.data.root DIR --data.data.features effnetlite0 \
+    --data.data.splits att_splits
 
 Settings are those of the low-supervision thesis, chapter 7, for vectors (Reuters): a perceptron, Adam at 0.001, batches
 of 256, k = 5 neighbours, consistency of weight 25; its denoising autoencoder is left out, so the first view is the
