@@ -1,10 +1,13 @@
 """A problem without any labelled sample: all classes of a source are to be discovered as clusters."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from jzsl.data.clusters import divided, require_share, with_cluster_names
+from jzsl.data.class_count.estimate import CountEstimator
+from jzsl.data.class_count.silhouette import Silhouette
+from jzsl.data.clusters import counted, divided, require_share, with_cluster_names
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.source import SourceConfig
 from jzsl.problem.problem import Problem
@@ -20,8 +23,10 @@ class Clustered:
 
     data: SourceConfig = DigitImages(unseen=())
     """the source"""
-    clusters: int | None = None
+    clusters: int | Literal["estimated"] | None = None
     """how many clusters to discover; None: as many as there are classes"""
+    estimator: CountEstimator = Silhouette()
+    """of the number of clusters, where that is to be estimated"""
     held_out: float = 0.2
     """share of the samples of a class to hold out where its source has no test samples of it, or test samples only"""
 
@@ -34,9 +39,9 @@ class Clustered:
         splits = problem.splits
         classes = np.unique(problem.labels[np.concatenate([splits.train, splits.test_seen, splits.test_unseen])])
         unlabelled, test = divided(problem, classes, self.held_out)
-        count = len(classes) if self.clusters is None else self.clusters
+        count, how = counted(problem, NONE, unlabelled, self.clusters, self.estimator)
         provenance = problem.provenance._replace(
-            name=f"{problem.provenance.name} (clustering)", semantics="none", attributes=()
+            name=f"{problem.provenance.name} (clustering)", semantics="none", attributes=(), clusters=how
         )
         return replace(
             problem,

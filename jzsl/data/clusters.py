@@ -1,7 +1,10 @@
 """What sources of clusters to be discovered share: samples to learn from and held-out ones, and the clusters' names."""
 
+from typing import Literal
+
 import numpy as np
 
+from jzsl.data.class_count.estimate import CountEstimator
 from jzsl.data.holdout import holdout_samples
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
@@ -33,6 +36,31 @@ def divided(problem: Problem, classes: np.ndarray, held_out: float) -> tuple[np.
         parts.append((train, test))
     train, test = (np.sort(np.concatenate(side)) for side in zip(*parts, strict=True))
     return train, test
+
+
+def counted(
+    problem: Problem,
+    train: np.ndarray,
+    unlabelled: np.ndarray,
+    clusters: int | Literal["estimated"] | None,
+    estimator: CountEstimator,
+) -> tuple[int, str]:
+    """The number of clusters, and how it came about.
+
+    Args:
+        problem: of the samples.
+        train: the labelled ones.
+        unlabelled: in which clusters are to be discovered.
+        clusters: as the source's option; None: as many as the unlabelled samples have classes.
+        estimator: used where it says so, on samples as they are.
+    """
+    if clusters is None:
+        return len(np.unique(problem.labels[unlabelled])), "given"
+    if clusters != "estimated":
+        return clusters, "given"
+    labels = problem.labels[train]
+    estimate = estimator.estimate(problem.samples[train], labels, problem.samples[unlabelled])
+    return estimate.classes, estimate.words
 
 
 def with_cluster_names(names: tuple[str, ...], word: str, count: int) -> tuple[str, ...]:

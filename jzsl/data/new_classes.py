@@ -1,10 +1,13 @@
 """A problem in which some classes of a source are new: their samples are unlabelled, to be discovered as clusters."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from jzsl.data.clusters import divided, require_share, with_cluster_names
+from jzsl.data.class_count.compactness import Compactness
+from jzsl.data.class_count.estimate import CountEstimator
+from jzsl.data.clusters import counted, divided, require_share, with_cluster_names
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.source import SourceConfig
 from jzsl.errors import InputError
@@ -25,8 +28,10 @@ class NewClasses:
     """the source, with a label for every sample"""
     new: tuple[str, ...] | None = None
     """names of the new classes; None: the source's unseen ones"""
-    clusters: int | None = None
+    clusters: int | Literal["estimated"] | None = None
     """how many clusters to discover; None: as many as there are new classes"""
+    estimator: CountEstimator = Compactness()
+    """of the number of clusters, where that is to be estimated"""
     held_out: float = 0.2
     """share of the samples of a class to hold out where its source has no test samples of it, or test samples only"""
 
@@ -49,12 +54,13 @@ class NewClasses:
             raise InputError(f"{origin}: every class with labelled samples is new, expected some old ones")
         train, test_seen = divided(problem, old, self.held_out)
         unlabelled, test_unseen = divided(problem, new, self.held_out)
-        count = len(new) if self.clusters is None else self.clusters
+        count, how = counted(problem, train, unlabelled, self.clusters, self.estimator)
         listed = ", ".join(problem.class_names[number] for number in new)
         provenance = problem.provenance._replace(
             name=f"{problem.provenance.name} ({len(new)} new classes)",
             semantics="none",
             attributes=(),
+            clusters=how,
             notes=(
                 *problem.provenance.notes,
                 f"new classes: {listed}",

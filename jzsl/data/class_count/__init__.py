@@ -1,0 +1,1 @@
+"""Estimates of how many classes unlabelled samples are of."""
