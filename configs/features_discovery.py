@@ -3,14 +3,14 @@
 jzsl run configs/features_discovery.py --data.data.root DIR --data.data.features effnetlite0 \
     --data.data.splits att_splits
 
-EXPECTED
+On caltech101 one seed after 30 epochs has ACC_new_pool 47.7 %, less than k-means on the same features, 60.7 %, and on
+those of the first stage, 64.0 %. Its minibatches hold few samples of each new class; larger ones were not tried.
 
-Beside it, on the same classes: `--method UNO --method.network MLP --method.augment EntryDropout`, `--method LSDC` with
-the same network and augmentation and `--method.mix MixUp`, `--method DTC` likewise, or `--method KMeans --stages`.
-The network is a perceptron of one hidden layer, trained on labelled classes first; views of a vector are its entries
-with a fifth of them dropped at random. Optimizer and consistency are those of the thesis for perceptrons (Reuters);
-with 25 classes two of 100 unlabelled samples in a minibatch are of one class in four pairs of a hundred, hence k = 5.
-Nothing was chosen by the labels of unlabelled samples.
+Rivals on the same classes: `--method UNO`, `LSDC` and `DTC`, each with `--method.network MLP --method.augment
+EntryDropout --method.learned None`, LSDC with `--method.mix MixUp` as well; `--method KMeans --method.network MLP`.
+The network is a perceptron of one hidden layer, trained on labelled classes first; a view of a vector drops a fifth of
+its entries. Optimizer, consistency and k are those of the thesis for vectors (Reuters). Nothing was chosen by the
+labels of unlabelled samples.
 """
 
 from jzsl.config import Experiment, Stage, Train
