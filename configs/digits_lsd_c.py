@@ -2,11 +2,13 @@
 
 jzsl run configs/digits_lsd_c.py
 
-EXPECTED
+Expect ACC_pool 86.0 %, and on held-out images ACC 85.5 (one seed), 50 s on two busy cores with compilation; on pixels
+k-means has 79 %, Ward's clustering 84.
 
-Neighbours (k = 10) and consistency are the thesis's for MNIST. As in configs/digits_autonovel.py a perceptron on pixels
-takes Adam, and the first view is the image itself. There is no stage before: RotNet's features of these images say no
-more about digits than random ones. MixUp composes vectors and images alike; `--method.mix RICAP` composes crops.
+The number of neighbours (k = 10) is the thesis's for MNIST, consistency that for CIFAR-10. As in
+configs/digits_autonovel.py a perceptron on pixels takes Adam, and the first view is the image itself. There is no stage
+before: RotNet's features of these images say no more about digits than random ones. `--method.mix RICAP` composes crops
+in place of MixUp. The view and MixUp looked at the accuracy of one seed, and k = 20 was worse (benchmarks/RESULTS.md).
 """
 
 from jzsl.config import Experiment, Train

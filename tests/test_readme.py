@@ -35,6 +35,7 @@ WITHOUT_GENERATOR = (
     "ridge.py", "entropy.py", "staged.py", "configs/digits_images.py", "configs/digits_rotnet.py",
     "configs/digits_apn.py", "configs/digits_has.py", "configs/digits_has_transductive.py",
     "configs/digits_supervised.py", "configs/digits_transductive.py", "configs/xlsa17_transductive.py",
+    "configs/digits_autonovel.py", "configs/digits_lsd_c.py",
 )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class Centred(NamedTuple):
 
     Attributes:
         projection: of features to as many dimensions as there are clusters.
-        centres: of the clusters there.
+        centres: of the clusters among the projected features.
     """
 
     projection: Linear
