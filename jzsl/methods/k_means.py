@@ -135,7 +135,7 @@ def k_means(hyper: KMeans) -> Method:
 
 
 def best_partition(
-    key: Key[Array, ""], x: Float[Array, "n e"], w: Num[Array, " n"], clusters: int, restarts: int, iterations: int
+    key: Key[Array, ""], x: Float[Any, "n e"], w: Num[Any, " n"], clusters: int, restarts: int, iterations: int
 ) -> Partition:
     """The partition of least inertia among those of several starts.
 

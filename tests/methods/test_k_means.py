@@ -1,11 +1,12 @@
 """k-means: as good a partition as scikit-learn's, absent samples, old classes as means, features of a network."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans as Reference
-from sklearn.datasets import load_digits, make_blobs
+from sklearn import cluster, datasets
 
 from jzsl.errors import InputError
 from jzsl.export.heads import scores_of
@@ -17,6 +18,9 @@ from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool
 
+reference: Any = cluster.KMeans  # scikit-learn's own annotations are too narrow
+make_blobs: Any = datasets.make_blobs
+load_digits: Any = datasets.load_digits
 KEY = jax.random.key(1)
 CLASSES = ClassTable(None, jnp.arange(7) < 2, jnp.array([4, 5, 6]))
 """Two old classes, two new ones, three clusters."""
@@ -34,14 +38,14 @@ def pool(random) -> Pool:
 def test_inertia_is_that_of_scikit_learn():
     x = np.float32(load_digits().data[:900] / 16)
     best = jax.jit(best_partition, static_argnums=(3, 4, 5))(KEY, x, np.ones(900, np.int32), 10, 10, 300)
-    assert float(best.inertia) == pytest.approx(Reference(10, n_init=10, random_state=0).fit(x).inertia_, rel=0.01)
+    assert float(best.inertia) == pytest.approx(reference(10, n_init=10, random_state=0).fit(x).inertia_, rel=0.01)
 
 
 def test_lloyd_from_the_same_start_ends_at_the_same_centres(pool):
     """With multiplicities as sample weights."""
     start, w = pool.x[::40][:3], np.float32(pool.w)
     ours = lloyd(pool.x, jnp.asarray(w), start, 300)
-    theirs = Reference(3, init=np.asarray(start), n_init=1, tol=0).fit(np.asarray(pool.x), sample_weight=w)
+    theirs = reference(3, init=np.asarray(start), n_init=1, tol=0).fit(np.asarray(pool.x), sample_weight=w)
     np.testing.assert_allclose(ours.centres, theirs.cluster_centers_, rtol=1e-4, atol=1e-4)
     assert float(ours.inertia) == pytest.approx(theirs.inertia_, rel=1e-4)
 
@@ -98,7 +102,7 @@ def test_the_features_are_those_of_the_stage_before(random):
     state, _ = method.fit(state, pool, CLASSES, 1, 1)
     made = method.predictor(state, pool, CLASSES, CLASSES.clusters)
     network = SmallCNN((3,)).build()
-    features = np.asarray(pooled_features(network, other.variables, pool.x))
+    features = np.asarray(pooled_features(network, other.variables, jnp.asarray(pool.x)))
     label = np.asarray(method.logits(made, pool.x, CLASSES.clusters)).argmax(1)
     for column, centre in enumerate(np.asarray(state.centres)):
         np.testing.assert_allclose(centre, features[label == column].mean(0), rtol=1e-3, atol=1e-4)
