@@ -36,6 +36,7 @@ WITHOUT_GENERATOR = (
     "configs/digits_apn.py", "configs/digits_has.py", "configs/digits_has_transductive.py",
     "configs/digits_supervised.py", "configs/digits_image_adaptation.py", "configs/digits_transductive.py",
     "configs/xlsa17_transductive.py", "configs/digits_k_means.py",
+    "configs/digits_autonovel.py", "configs/digits_lsd_c.py",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from jzsl.nets.small_cnn import SmallCNN
 from jzsl.packages import PartsIn
 from jzsl.training.augment.augment import AugmentConfig, Sequence
 from jzsl.training.augment.mixture import MixConfig
-from jzsl.training.minibatch import first_image, labelled, minibatch, scaled
+from jzsl.training.minibatch import first_sample, labelled, minibatch, scaled
 from jzsl.training.network_descent import Learning, descend_network
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.optimizers.optimizer import OptimizerConfig
@@ -106,7 +106,7 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         return network.apply(variables, x, BatchNormPolicy.running, None)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> ImageClassifierState:
-        image = first_image(pool)
+        image = first_sample(pool)
         variables = network.init(stream(key, "parameters"), image)
         outputs, _ = jax.eval_shape(embed, variables, image)
         shape = (outputs.features.shape[-1], classes.count)

@@ -17,7 +17,7 @@ from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.nets.in_blocks import pooled_features
 from jzsl.nets.network import NetworkConfig, Variables
-from jzsl.training.minibatch import first_image, labelled, scaled
+from jzsl.training.minibatch import first_sample, labelled, scaled
 from jzsl.types import ClassTable, Embedding, LinearHead, Metrics, Pool
 
 
@@ -76,7 +76,7 @@ def k_means(hyper: KMeans) -> Method:
         return pooled_features(network, variables, x)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> KMeansState:
-        variables = None if network is None else network.init(stream(key, "parameters"), first_image(pool))
+        variables = None if network is None else network.init(stream(key, "parameters"), first_sample(pool))
         size = jax.eval_shape(features, variables, pool.x[:1]).shape[1]
         return KMeansState(jnp.zeros((len(classes.required_clusters), size)), variables, key)
 

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from jzsl.errors import InputError
+
 Padding = tuple[tuple[int, int], tuple[int, int]]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 _FEW_PIXELS = 4
@@ -196,6 +198,9 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x):
+        if x.ndim != 4:
+            size = " x ".join(map(str, x.shape[1:]))
+            raise InputError(f"samples: of shape {size} found, expected images, height x width x channels")
         shape = (self.size, self.size, x.shape[-1] // self.groups, self.channels)
         kernel = self.param("kernel", self.start, shape)
         reach = self.size // 2

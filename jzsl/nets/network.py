@@ -1,4 +1,4 @@
-"""A network of images as pure functions; its variables, running statistics among them, are explicit."""
+"""A network of images or vectors as pure functions; its variables, running statistics among them, are explicit."""
 
 import enum
 from collections.abc import Callable, Mapping
@@ -50,8 +50,8 @@ class Outputs(NamedTuple):
 
 @runtime_checkable
 class InitNetwork(Protocol):
-    def __call__(self, key: Key[Array, ""], x: Num[Any, "b h w c"], /) -> Variables:
-        """The variables for images of this many channels."""
+    def __call__(self, key: Key[Array, ""], x: Num[Any, "b *s"], /) -> Variables:
+        """The variables for images of this many channels, or vectors of this size."""
         ...
 
 
@@ -60,7 +60,7 @@ class ApplyNetwork(Protocol):
     def __call__(
         self,
         variables: Variables,
-        x: Num[Any, "b h w c"],
+        x: Num[Any, "b *s"],
         policy: Policy,
         valid: Float[Array, " b"] | Float[Array, "b d"] | None,
         /,
@@ -70,7 +70,7 @@ class ApplyNetwork(Protocol):
 
         Args:
             variables: as `init` or an earlier call returned them.
-            x: images; uint8 ones are divided by 255, float ones stay as they are.
+            x: images, or vectors; uint8 ones are divided by 255, float ones stay as they are.
             policy: of batch normalisation.
             valid: 1 for samples that count, 0 for the padding, which enters no statistic; None: all count. Where the
                 running statistics are those of several domains [d, channels], 1 in the column of a sample's domain.
@@ -84,7 +84,7 @@ class RunBlocks(Protocol):
     def __call__(
         self,
         variables: Variables,
-        x: Num[Any, "b h w c"],
+        x: Num[Any, "b *s"],
         first: str,
         last: str,
         policy: Policy,

@@ -41,6 +41,11 @@ def first_image(pool: Pool) -> Float[Array, "1 h w c"]:
     if len(shape) != 3:
         shape_text = " x ".join(map(str, shape))
         raise InputError(f"samples: of shape {shape_text} found, expected images, height x width x channels")
+    return first_sample(pool)
+
+
+def first_sample(pool: Pool) -> Float[Array, "1 *s"]:
+    """The first sample, for the shapes of a network of images or vectors."""
     return scaled(jnp.asarray(pool.x[:1]))
 
 

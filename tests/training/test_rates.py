@@ -7,6 +7,7 @@ import pytest
 from jzsl.errors import InputError
 from jzsl.training.rates.constant import Constant
 from jzsl.training.rates.cosine import Cosine
+from jzsl.training.rates.ramp_up import RampUp
 from jzsl.training.rates.step_decay import StepDecay
 
 
@@ -43,8 +44,15 @@ def test_a_constant_stays():
         (lambda: StepDecay((0.0, 0.3)), "at"),
         (lambda: StepDecay((60, 120)), "at"),
         (lambda: StepDecay(factor=0), "factor"),
+        (lambda: RampUp(0), "length"),
     ],
 )
 def test_bad_steps_are_refused_by_name(make, field):
     with pytest.raises(InputError, match=f"{field}: "):
         make()
+
+
+def test_the_ramp_rises_to_one_and_stays():
+    rate = RampUp(0.25).build()
+    for t in (0, 0.1, 0.2, 0.25, 0.6):
+        assert float(rate(jnp.float32(t))) == pytest.approx(np.exp(-5 * (1 - min(t / 0.25, 1)) ** 2), rel=1e-5)

@@ -10,8 +10,8 @@ from jzsl.keys import stream
 
 @runtime_checkable
 class Augment(Protocol):
-    def __call__(self, key: Key[Array, ""], images: Num[Array, "b h w c"], /) -> Num[Array, "b i j c"]:
-        """The images, changed at random, each on its own unless the augmentation says otherwise.
+    def __call__(self, key: Key[Array, ""], images: Num[Array, "b *s"], /) -> Num[Array, "b *t"]:
+        """The images, or vectors, changed at random, each on its own unless the augmentation says otherwise.
 
         Args:
             key: of the minibatch.
@@ -37,7 +37,7 @@ class Sequence:
     def build(self) -> Augment:
         built = tuple(part.build() for part in self.parts)
 
-        def augment(key: Key[Array, ""], images: Num[Array, "b h w c"]) -> Num[Array, "b i j c"]:
+        def augment(key: Key[Array, ""], images: Num[Array, "b *s"]) -> Num[Array, "b *t"]:
             for number, part in enumerate(built):
                 images = part(stream(key, "augmentation", number), images)
             return images

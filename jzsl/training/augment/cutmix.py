@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Key, Num
 
 from jzsl.errors import require_positive
 from jzsl.keys import stream
-from jzsl.training.augment.mixture import Mix, Mixture, partners
+from jzsl.training.augment.mixture import Mix, Mixture, partners, require_images
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class CutMix:
         require_positive(self, "alpha")
 
     def build(self) -> Mix:
-        def mix(key: Key[Array, ""], images: Float[Array, "b h w c"], valid: Num[Array, " b"]) -> Mixture:
+        def mix(key: Key[Array, ""], images: Float[Array, "b *s"], valid: Num[Array, " b"]) -> Mixture:
+            require_images(images, "CutMix")
             side = jnp.sqrt(1 - jax.random.beta(stream(key, "share"), self.alpha, self.alpha))
             size = jnp.array(images.shape[1:3])
             box = jnp.floor(side * size).astype(jnp.int32)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, Num
 
+from jzsl.errors import InputError
+
 
 class Mixture(NamedTuple):
     """Composed images.
@@ -16,7 +18,7 @@ class Mixture(NamedTuple):
         shares: how much of each image each source is; they sum to 1 over the first axis.
     """
 
-    images: Float[Array, "b h w c"]
+    images: Float[Array, "b *s"]
     sources: Int[Array, "m b"]
     shares: Float[Array, "m b"]
 
@@ -26,7 +28,7 @@ class Mixture(NamedTuple):
         return jnp.sum(shares * values[self.sources], 0)
 
 
-def unmixed(images: Float[Array, "b h w c"]) -> Mixture:
+def unmixed(images: Float[Array, "b *s"]) -> Mixture:
     """Each image as the mixture of itself alone."""
     numbers = jnp.arange(len(images))[None]
     return Mixture(images, numbers, jnp.ones(numbers.shape, images.dtype))
@@ -34,7 +36,7 @@ def unmixed(images: Float[Array, "b h w c"]) -> Mixture:
 
 @runtime_checkable
 class Mix(Protocol):
-    def __call__(self, key: Key[Array, ""], images: Float[Array, "b h w c"], valid: Num[Array, " b"], /) -> Mixture:
+    def __call__(self, key: Key[Array, ""], images: Float[Array, "b *s"], valid: Num[Array, " b"], /) -> Mixture:
         """The minibatch with its samples composed; its padding, where `valid` is 0, enters no valid image."""
         ...
 
@@ -52,3 +54,9 @@ def partners(key: Key[Array, ""], valid: Num[Array, " b"]) -> Int[Array, " b"]:
     shuffled = jnp.argsort(jax.random.uniform(key, valid.shape) + absent)  # valid samples first, in random order
     slots = jnp.argsort(absent, stable=True)  # valid samples first, in order
     return jnp.zeros_like(shuffled).at[slots].set(shuffled)
+
+
+def require_images(samples: Num[Array, "b *s"], name: str) -> None:
+    """Raises an InputError unless samples are images, for a mixture of regions called `name`."""
+    if samples.ndim != 4:
+        raise InputError(f"mix: {name} composes images, height x width x channels; expected MixUp for vectors")

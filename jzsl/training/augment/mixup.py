@@ -22,7 +22,7 @@ class MixUp:
         require_positive(self, "alpha")
 
     def build(self) -> Mix:
-        def mix(key: Key[Array, ""], images: Float[Array, "b h w c"], valid: Num[Array, " b"]) -> Mixture:
+        def mix(key: Key[Array, ""], images: Float[Array, "b *s"], valid: Num[Array, " b"]) -> Mixture:
             share = jax.random.beta(stream(key, "share"), self.alpha, self.alpha)
             partner = partners(stream(key, "partner"), valid)
             shares = jnp.stack([jnp.full(valid.shape, share), jnp.full(valid.shape, 1 - share)])

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Key, Num
 
 from jzsl.errors import require_positive
 from jzsl.keys import stream
-from jzsl.training.augment.mixture import Mix, Mixture, partners
+from jzsl.training.augment.mixture import Mix, Mixture, partners, require_images
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class RICAP:
         require_positive(self, "beta")
 
     def build(self) -> Mix:
-        def mix(key: Key[Array, ""], images: Float[Array, "b h w c"], valid: Num[Array, " b"]) -> Mixture:
+        def mix(key: Key[Array, ""], images: Float[Array, "b *s"], valid: Num[Array, " b"]) -> Mixture:
+            require_images(images, "RICAP")
             height, width = images.shape[1:3]
             drawn = jax.random.beta(stream(key, "point"), self.beta, self.beta, (2,))
             h, w = jnp.round(drawn * jnp.array([height, width])).astype(jnp.int32)

@@ -1,0 +1,47 @@
+"""AutoNovel on any folder of features in the xlsa17 layout: the unseen classes of its split are to be discovered.
+
+jzsl run configs/features_discovery.py --data.data.root DIR --data.data.features effnetlite0 \
+    --data.data.splits att_splits
+
+On caltech101 one seed after 30 epochs has ACC_new_pool 47.7 %, less than k-means on the same features, 60.7 %, and on
+those of the first stage, 64.0 %. Its minibatches hold few samples of each new class; larger ones were not tried.
+
+Rivals on the same classes: `--method UNO`, `LSDC` and `DTC`, each with `--method.network MLP --method.augment
+EntryDropout --method.learned None`, LSDC with `--method.mix MixUp` as well; `--method KMeans --method.network MLP`.
+The network is a perceptron of one hidden layer, trained on labelled classes first; a view of a vector drops a fifth of
+its entries. Optimizer, consistency and k are those of the thesis for vectors (Reuters). Nothing was chosen by the
+labels of unlabelled samples.
+"""
+
+from jzsl.config import Experiment, Stage, Train
+from jzsl.data.new_classes import NewClasses
+from jzsl.data.xlsa17 import Xlsa17
+from jzsl.methods.autonovel import AutoNovel
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.mlp import MLP
+from jzsl.tasks.discovery import Discovery
+from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
+from jzsl.training.augment.entry_dropout import EntryDropout
+from jzsl.training.optimizers.adam import Adam
+from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
+
+NETWORK = MLP((512,))
+AUGMENT = EntryDropout(0.2)
+
+CONFIG = Experiment(
+    data=NewClasses(Xlsa17()),
+    method=AutoNovel(
+        NETWORK,
+        AUGMENT,
+        augment_first=False,
+        similarity=NearestNeighbours(5),
+        consistency_weight=25.0,
+        incremental=True,
+        optimizer=Adam(1e-3),
+        learned=None,
+        batch_size=256,
+    ),
+    tasks=(Discovery(), DiscoveryHeldOut()),
+    train=Train(epochs=75, chunk=25),
+    stages=(Stage("supervised", ImageClassifier(NETWORK, augment=AUGMENT, optimizer=Adam(1e-3), batch_size=128), 20),),
+)

@@ -1,0 +1,1 @@
+"""Consistency: the predictions for two views of a sample should be the same."""

@@ -1,0 +1,1 @@
+"""Losses of pairs of predictions, given which pairs are of the same class."""

@@ -1,0 +1,1 @@
+"""Similarities: which samples of a minibatch are taken to be of the same class."""
