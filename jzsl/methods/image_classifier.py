@@ -93,7 +93,8 @@ def image_classifier(hyper: ImageClassifier) -> Method:
 
     Training normalises by each minibatch's statistics, padding left out; predictions by the running ones, with AdaBN
     by those of the target domain. These are estimated before the first epoch, too, for blocks that do not learn.
-    `adopt` takes the network over from the stage before, running statistics included; class weights start anew.
+    `adopt` takes the network over from the stage before, running statistics included, and the class weights where that
+    was an image classifier, too.
     """
     network = hyper.network.build()
     optimizer = hyper.optimizer.build()
@@ -194,7 +195,8 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         target = state.target
         if target is not None:
             target = target._replace(statistics=earlier.variables[STATISTICS])
-        return state._replace(variables=earlier.variables, target=target)
+        weights = earlier.weights if isinstance(earlier, ImageClassifierState) else state.weights
+        return state._replace(variables=earlier.variables, weights=weights, target=target)
 
     return Method(
         init,

@@ -9,6 +9,7 @@ import pytest
 
 from jzsl.errors import InputError
 from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.methods.rotnet import RotNet
 from jzsl.nets.network import BatchNormPolicy
 from jzsl.nets.normalised import Normalised
 from jzsl.nets.resnet import ResNet
@@ -182,8 +183,10 @@ def test_adopted_variables_are_where_training_begins(pool):
     assert method.adopt is not None
     adopted = method.adopt(jax.random.key(7), fresh, earlier)
     jax.tree.map(np.testing.assert_array_equal, adopted.variables, earlier.variables)
-    np.testing.assert_array_equal(adopted.weights, fresh.weights)
+    np.testing.assert_array_equal(adopted.weights, earlier.weights)
     assert int(adopted.epoch) == 0
+    of_turns = RotNet(SmallCNN((4,))).build(Adaptation()).init(jax.random.key(3), pool, CLASSES)
+    np.testing.assert_array_equal(method.adopt(jax.random.key(7), fresh, of_turns).weights, fresh.weights)
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
