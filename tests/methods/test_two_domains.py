@@ -80,6 +80,7 @@ def test_training_normalises_each_domain_by_itself(pool):
 def test_a_stage_hands_its_statistics_to_both_domains(pool):
     earlier = started(pool)
     moved = {**earlier.variables, STATISTICS: jax.tree.map(lambda leaf: leaf + 1, earlier.variables[STATISTICS])}
+    assert METHOD.adopt is not None
     state = METHOD.adopt(jax.random.key(1), started(pool), earlier._replace(variables=moved))
     for statistics in (state.variables[STATISTICS], state.target.statistics):
         np.testing.assert_array_equal(first_block(statistics), first_block(moved[STATISTICS]))
