@@ -95,6 +95,16 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         setup.progress(f"{name}: {_UPPER}")
         bound = _inductive(labelled_target, bare)
         rows.append({"base": name, "selection": _UPPER, **_columns(bound, sources[name])})
+    return StudyResult(
+        _answer(setup, curves, sources),
+        rows,
+        lambda figure: _draw(figure, setup, curves, sources),
+        _notes(setup, training),
+        ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
+    )
+
+
+def _answer(setup: StudySetup, curves: _Curves, sources: dict[str, float]) -> str:
     differences = compare(
         {
             (name, baseline): (curves[name, "CBST+AVH"][:, -1].tolist(), curves[name, baseline][:, -1].tolist())
@@ -107,27 +117,23 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         f"({'; '.join(f'{name}: {differences[name, baseline]}' for name in setup.bases)})"
         for baseline in _BASELINES
     )
-    above = ", ".join(f"{_above(curves, name, only)} of {len(_VARIANTS)} ({name})" for name, only in sources.items())
-    first = next(iter(sources.values()))
-    schedule: Any = training.schedule
-    return StudyResult(
-        f"Of CBST+AVH: {claims}. Source only {first:.1f} %; selections that end above it: {above}.",
-        rows,
-        lambda figure: _draw(figure, setup, curves, sources),
-        (
-            f"{setup.rounds} rounds of {setup.epochs} epochs, each "
-            + ("continuing with the model of the one before, as in CBST" if training.warm else "from scratch")
-            + f"; {_words(schedule)}; refinement: {name_of(training.refinement)}",
-            "right labels, AVH, confidence, norm: means over the samples of the first round, by the model before it",
-            f"{_UPPER}: no adaptation; trained on half of the target's samples with labels, tested on the others",
-            *(
-                f"{name}: AdaBN; {_SOURCE} and {_UPPER} are without it"
-                for name, base in setup.bases.items()
-                if has_adabn(base)
-            ),
-            *setup.problem.provenance.notes,
-        ),
-        ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
+    above = ", ".join(
+        f"{_above(curves, name, only)} of {len(_VARIANTS)} ({name}, source only {only:.1f} %)"
+        for name, only in sources.items()
+    )
+    return f"Of CBST+AVH: {claims}. Selections that end above the source model: {above}."
+
+
+def _notes(setup: StudySetup, training: STHS) -> tuple[str, ...]:
+    adapted = [name for name, base in setup.bases.items() if has_adabn(base)]
+    return (
+        f"{setup.rounds} rounds of {setup.epochs} epochs, each "
+        + ("continuing with the model of the one before, as in CBST" if training.warm else "from scratch")
+        + f"; {_words(training.schedule)}; refinement: {name_of(training.refinement)}",
+        "right labels, AVH, confidence, norm: means over the samples of the first round, by the model before it",
+        f"{_UPPER}: no adaptation; trained on half of the target's samples with labels, tested on the others",
+        *(f"{name}: AdaBN; {_SOURCE} and {_UPPER} are without it" for name in adapted),
+        *setup.problem.provenance.notes,
     )
 
 
