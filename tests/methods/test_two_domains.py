@@ -52,7 +52,7 @@ def test_absent_samples_are_in_no_domain(pool):
 
 
 def test_statistics_of_frozen_blocks_are_the_targets_from_the_first_epoch_on(pool):
-    """Before it they are those of a new network, 0 and 1; after that of one epoch they stay."""
+    """Before it they are those of a new network; then they stay, and those of blocks that learn follow minibatches."""
     start = started(pool)
     pseudo = pool._replace(y=(np.arange(12) % 2).astype(np.int32))
     state, _ = FIT(start, pseudo, CLASSES, 1, 2)
@@ -60,6 +60,9 @@ def test_statistics_of_frozen_blocks_are_the_targets_from_the_first_epoch_on(poo
     np.testing.assert_allclose(first_block(state.target.statistics), first_block(expected), rtol=1e-4)
     after, _ = FIT(state, pseudo, CLASSES, 1, 2)
     np.testing.assert_array_equal(first_block(after.target.statistics), first_block(state.target.statistics))
+    moved = 0.9 * state.target.statistics["stage2_block1"]["norm"]["var"]
+    moved += 0.1 * 54 / 53 * expected["stage2_block1"]["norm"]["var"]  # six images, 3 x 3 pixels
+    np.testing.assert_allclose(after.target.statistics["stage2_block1"]["norm"]["var"], moved, rtol=3e-4)
     np.testing.assert_array_equal(first_block(after.variables[STATISTICS]), first_block(start.variables[STATISTICS]))
 
 

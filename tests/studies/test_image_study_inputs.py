@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +30,9 @@ from jzsl.problem.transforms import Unscaled
 from jzsl.studies.better_models import better_models
 from jzsl.studies.catalogue import study_named
 from jzsl.studies.domain_generalization import domain_generalization
-from jzsl.studies.image_dynamics import AGREEMENT, DEGRADATIONS, Bin, _answer, image_dynamics
+from jzsl.studies.image_dynamics import AGREEMENT, DEGRADATIONS, Bin, _answer, agreement, image_dynamics
 from jzsl.studies.study import StudySetup
+from jzsl.types import Pool
 from jzsl.verbs.study import StudyOptions, as_read_by, setup_of
 
 SMALL = ImageClassifier(SmallCNN((4,)), batch_size=32)
@@ -118,6 +121,27 @@ def test_easy_images_are_those_that_every_network_and_seed_recognises(monkeypatc
     assert [row["AVH hard"] for row in result.rows] == pytest.approx([0.6, 0.59, 0.58, 0.57])
     assert "2 of 3 test images are recognised by every network and seed" in result.notes
     assert result.answer.count("it holds here (slope -0.1000") == 3
+
+
+def test_voters_are_other_models_on_halves_of_the_training_images():
+    """Their seeds are none of the measured ones; two of four voters recognise the first image, all the second."""
+    calls = []
+
+    def trained(seed, pool):
+        calls.append((seed, np.asarray(pool.w)))
+        return len(calls)
+
+    def scores(number, pool):
+        return np.array([[number % 2, 0.5], [0.0, 1.0]])
+
+    pool = Pool(np.zeros((400, 1)), np.zeros(400, np.int32), np.ones(400, np.int32))
+    harness: Any = SimpleNamespace(pool=pool, truth=np.array([0, 1]), trained=trained, scores=scores)
+    frequency, note = agreement(setup_with(SHIFTED, seeds=3), {"one": harness, "two": harness})
+    assert [seed for seed, _ in calls] == [3, 4, 3, 4]
+    assert all(150 < w.sum() < 250 for _, w in calls)
+    assert (calls[0][1] != calls[1][1]).any()
+    np.testing.assert_array_equal(frequency, [0.5, 1])
+    assert "4 other models" in note
 
 
 def test_observations_of_one_network_one_epoch_or_one_bin_are_undefined():
