@@ -29,9 +29,9 @@ def read_frequency(path: Path, problem: Problem) -> Float[np.ndarray, " n"]:
     shapes = {"one": (len(problem.samples),), "votes": (len(test), len(problem.class_names))}
     values = np.asarray(read_entries(path)["features"]) if path.suffix.lower() == ".npy" else None
     if values is None or values.shape not in shapes.values() or values.dtype.kind not in "iuf":
-        found = "another kind of file" if values is None else f"{values.dtype} of shape {values.shape}"
+        shown = "another kind of file" if values is None else f"{values.dtype} of shape {values.shape}"
         raise InputError(
-            f"{path}: {found} found, expected a .npy file of {shapes['one'][0]} numbers from 0 to 1, one per sample, "
+            f"{path}: {shown} found, expected a .npy file of {shapes['one'][0]} numbers from 0 to 1, one per sample, "
             f"or of votes, {shapes['votes'][0]} test samples x {shapes['votes'][1]} classes"
         )
     values = values.astype(np.float64)

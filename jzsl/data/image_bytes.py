@@ -72,6 +72,8 @@ class ImageBytes:
         domains, domain_names = None, ()
         if "domains" in entries:
             domains = _integers(self.path, entries, "domains")
+            if domains.shape != labels.shape:
+                raise InputError(f"{self.path}: domains: shape {domains.shape} found for {len(labels)} pictures")
             domain_names = texts_of(self.path, "domain_names", _required(self.path, entries, "domain_names"))
         published, splits, notes = self._splits(entries, labels, class_names, domains, domain_names)
         return EncodedProblem(

@@ -58,7 +58,10 @@ class FrozenMaps:
             notes.append(f"pre-trained weights: {pretraining.network}, SHA-256 {pretraining.weights}")
             provenance = provenance._replace(backbone=pretraining.backbone)
         if self.adabn is not None:
-            notes.append("AdaBN: statistics of the training samples for these, of the test samples for those")
+            notes.append(
+                "AdaBN in the frozen blocks, for all models alike: training samples and test samples by statistics of "
+                "their own"
+            )
         provenance = provenance._replace(
             features=f"maps of {end}, of {provenance.features}", notes=tuple(notes), extraction=None
         )
@@ -74,11 +77,11 @@ class FrozenMaps:
             if not len(group):
                 continue
             part_of = images[group]
-            own = variables
+            of_group = variables
             if self.adabn is not None:
                 every = np.ones(len(group), bool)
-                own = {**variables, STATISTICS: _statistics(frozen, variables, part_of, every, self.adabn.images)}
-            made = np.asarray(_computed(frozen, own, part_of))
+                of_group = {**variables, STATISTICS: _statistics(frozen, variables, part_of, every, self.adabn.images)}
+            made = np.asarray(_computed(frozen, of_group, part_of))
             maps = np.zeros((len(images), *made.shape[1:]), np.float16) if maps is None else maps
             maps[group] = made
         assert maps is not None  # no problem is without training and unlabelled samples

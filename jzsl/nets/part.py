@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 
 from jzsl.errors import InputError
 from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
-from jzsl.nets.network import HEAD, Network, NetworkConfig, Outputs, Variables
+from jzsl.nets.network import HEAD, BatchNormPolicy, Network, NetworkConfig, Outputs, Variables
 
 _IMAGE = (1, 64, 64, 3)
 """Of the initial variables; those after the first block do not depend on it."""
@@ -44,8 +45,23 @@ def part(network: Network, blocks: tuple[str, ...]) -> Network:
     whole, ends = blocks[0] == network.blocks[0], blocks[-1] == network.blocks[-1]
     kept = (*blocks, HEAD) if ends else blocks
 
+    def require_maps(variables, x):
+        before = network.blocks[network.blocks.index(blocks[0]) - 1]
+
+        def maps(variables):
+            return network.run(variables, jnp.zeros(_IMAGE), network.blocks[0], before, BatchNormPolicy.running, None)
+
+        channels = jax.eval_shape(maps, variables)[0].shape[-1]
+        if x.shape[-1] != channels:
+            raise InputError(
+                f"samples: {x.shape[-1]} channels found, expected the {channels} of the maps after block {before}, for "
+                f"{blocks[0]} is the first block here"
+            )
+
     def init(key, x, /) -> Variables:
         variables = network.init(key, x if whole else jnp.zeros(_IMAGE))
+        if not whole:
+            require_maps(variables, x)
         return {
             collection: {name: values[name] for name in values if name in kept}
             for collection, values in variables.items()

@@ -57,9 +57,11 @@ class Regression(NamedTuple):
 
 def better_models(setup: StudySetup) -> StudyResult:
     """Mean AVH against accuracy over all bases and lengths of training."""
-    if len(setup.bases) * len(LENGTHS) < FEWEST:
-        raise InputError(f"base: {len(setup.bases)} found, expected {FEWEST // len(LENGTHS)} or more")
-    lengths = [max(1, round(length * setup.epochs)) for length in LENGTHS]
+    lengths = list(dict.fromkeys(max(1, round(length * setup.epochs)) for length in LENGTHS))
+    if len(setup.bases) * len(lengths) < FEWEST:
+        raise InputError(
+            f"base: {len(setup.bases)} found, expected {FEWEST // len(lengths)} or more for {setup.epochs} epochs"
+        )
     networks = [network for name, base in setup.bases.items() for network in _trained(setup, name, base, lengths)]
     easy = np.all([network.right.all(0) for network in networks], 0)
     accuracy = np.array([np.mean(network.accuracy) for network in networks])

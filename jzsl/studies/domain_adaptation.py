@@ -4,8 +4,9 @@ Columns: base, selection, source only and A (target accuracy before and after th
 (of A), right labels, AVH, confidence, norm (means over the samples selected in the first round, by the source model),
 values (A, one per seed), rounds (A after each round, means over seeds), and the accuracy of each class after the last.
 
-Two rows of each base are no self-training: the source model, without statistics of the target domain, and an upper
-bound that no adaptation is: the base trained on labelled target samples, and tested on the others.
+Two rows of each base are no self-training: the source model, and an upper bound that no adaptation is: the base trained
+on labelled target samples, and tested on the others. Both are without AdaBN; but maps of frozen blocks that were made
+with it (`FrozenMaps`) are the same for all rows.
 """
 
 from dataclasses import replace
@@ -58,11 +59,11 @@ _Curves = dict[tuple[str, str], Float[np.ndarray, "seeds rounds"]]
 
 
 class _Trained(NamedTuple):
-    """Accuracy after every round (%), that of each class after the last (%, means over seeds), and for each seed the
-    means over the samples that the first round selects; empty where the base has no class weights."""
+    """Accuracy after every round (%), that of each class after the last by its name (%, means over seeds), and for each
+    seed the means over the samples that the first round selects; empty where the base has no class weights."""
 
     curve: Float[np.ndarray, "seeds rounds"]
-    classes: Float[np.ndarray, " k"]
+    classes: dict[str, float]
     first: list[list[float]]
 
 
@@ -74,6 +75,7 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
             f"{origin}: splits.test_unseen: {len(splits.test_unseen)} samples, expected none: both domains have the "
             "same classes"
         )
+    labelled_target = replace(setup, problem=target_supervised(setup.problem))
     curves: _Curves = {}
     rows: list[dict[str, Any]] = []
     sources: dict[str, float] = {}
@@ -83,16 +85,26 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         bare = without_adabn(base)
         alone = _train(setup, bare, replace(training, rounds=0, refinement=None))
         sources[name] = float(alone.curve[:, 0].mean())
-        rows.append({"base": name, "selection": _SOURCE, **_columns(setup, alone, sources[name])})
+        rows.append({"base": name, "selection": _SOURCE, **_columns(alone, sources[name])})
         for variant, selection in _VARIANTS.items():
             setup.progress(f"{name}: {variant}")
             selection = with_hard_classes(selection, setup.hard_class_fraction)
             trained = _train(setup, base, replace(training, rounds=setup.rounds, selection=selection))
             curves[name, variant] = trained.curve
-            rows.append({"base": name, "selection": variant, **_columns(setup, trained, sources[name])})
+            rows.append({"base": name, "selection": variant, **_columns(trained, sources[name])})
         setup.progress(f"{name}: {_UPPER}")
-        bound = _inductive(replace(setup, problem=target_supervised(setup.problem)), bare)
-        rows.append({"base": name, "selection": _UPPER, **_columns(setup, bound, sources[name])})
+        bound = _inductive(labelled_target, bare)
+        rows.append({"base": name, "selection": _UPPER, **_columns(bound, sources[name])})
+    return StudyResult(
+        _answer(setup, curves, sources),
+        rows,
+        lambda figure: _draw(figure, setup, curves, sources),
+        _notes(setup, training),
+        ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
+    )
+
+
+def _answer(setup: StudySetup, curves: _Curves, sources: dict[str, float]) -> str:
     differences = compare(
         {
             (name, baseline): (curves[name, "CBST+AVH"][:, -1].tolist(), curves[name, baseline][:, -1].tolist())
@@ -105,22 +117,23 @@ def domain_adaptation(setup: StudySetup) -> StudyResult:
         f"({'; '.join(f'{name}: {differences[name, baseline]}' for name in setup.bases)})"
         for baseline in _BASELINES
     )
-    above = ", ".join(f"{_above(curves, name, only)} of {len(_VARIANTS)} ({name})" for name, only in sources.items())
-    first = next(iter(sources.values()))
-    schedule: Any = training.schedule
-    return StudyResult(
-        f"Of CBST+AVH: {claims}. Source only {first:.1f} %; selections that end above it: {above}.",
-        rows,
-        lambda figure: _draw(figure, setup, curves, sources),
-        (
-            f"{setup.rounds} rounds of {setup.epochs} epochs, each "
-            + ("continuing with the model of the one before, as in CBST" if training.warm else "from scratch")
-            + f"; {_words(schedule)}; refinement: {name_of(training.refinement)}",
-            "right labels, AVH, confidence, norm: means over the samples of the first round, by the model before it",
-            f"{_UPPER}: no adaptation; trained on half of the target's samples with labels, tested on the others",
-            *(f"{name}: AdaBN; {_SOURCE} is without it" for name, base in setup.bases.items() if has_adabn(base)),
-        ),
-        ("base", "selection", "A", "std", "right labels", "AVH", "confidence", "norm"),
+    above = ", ".join(
+        f"{_above(curves, name, only)} of {len(_VARIANTS)} ({name}, source only {only:.1f} %)"
+        for name, only in sources.items()
+    )
+    return f"Of CBST+AVH: {claims}. Selections that end above the source model: {above}."
+
+
+def _notes(setup: StudySetup, training: STHS) -> tuple[str, ...]:
+    adapted = [name for name, base in setup.bases.items() if has_adabn(base)]
+    return (
+        f"{setup.rounds} rounds of {setup.epochs} epochs, each "
+        + ("continuing with the model of the one before, as in CBST" if training.warm else "from scratch")
+        + f"; {_words(training.schedule)}; refinement: {name_of(training.refinement)}",
+        "right labels, AVH, confidence, norm: means over the samples of the first round, by the model before it",
+        f"{_UPPER}: no adaptation; trained on half of the target's samples with labels, tested on the others",
+        *(f"{name}: AdaBN; {_SOURCE} and {_UPPER} are without it" for name in adapted),
+        *setup.problem.provenance.notes,
     )
 
 
@@ -157,7 +170,7 @@ def _inductive(setup: StudySetup, base: MethodConfig) -> _Trained:
         *_, state = runs.states(seed)
         curve.append([runs.metrics(state)["A"]])
         classes.append(runs.accuracies(state))
-    return _Trained(np.array(curve), np.mean(classes, 0), [])
+    return _Trained(np.array(curve), _by_name(setup, runs, classes), [])
 
 
 def _train(setup: StudySetup, base: MethodConfig, sths: STHS) -> _Trained:
@@ -178,7 +191,13 @@ def _train(setup: StudySetup, base: MethodConfig, sths: STHS) -> _Trained:
             last = runs.accuracies(state) if t == sths.rounds else last
         curves.append(accuracies)
         classes.append(last)
-    return _Trained(np.array(curves), np.mean(classes, 0), first)
+    return _Trained(np.array(curves), _by_name(setup, runs, classes), first)
+
+
+def _by_name(setup: StudySetup, runs: Runs, classes: list[Float[np.ndarray, " k"]]) -> dict[str, float]:
+    """The accuracy of each class, means over seeds."""
+    names = [setup.problem.class_names[index] for index in runs.candidates]
+    return dict(zip(names, np.mean(classes, 0).tolist(), strict=True))
 
 
 def _selected(runs: Runs, state: Any, by_source: Hardness) -> list[float]:
@@ -189,10 +208,9 @@ def _selected(runs: Runs, state: Any, by_source: Hardness) -> list[float]:
     return [float(np.average(np.asarray(column), weights=multiplicity.astype(float))) for column in columns]
 
 
-def _columns(setup: StudySetup, trained: _Trained, source: float) -> dict[str, Any]:
+def _columns(trained: _Trained, source: float) -> dict[str, Any]:
     last, first = trained.curve[:, -1], trained.first
     right, avh, confidence, norm = (float(mean) for mean in (np.mean(first, 0) if first else [np.nan] * 4))
-    names = [setup.problem.class_names[index] for index in setup.problem.seen_classes]
     return {
         "source only": round(source, 2),
         "A": round(float(last.mean()), 2),
@@ -203,7 +221,7 @@ def _columns(setup: StudySetup, trained: _Trained, source: float) -> dict[str, A
         "norm": round(norm, 2),
         "values": " ".join(f"{value:.2f}" for value in last),
         "rounds": " ".join(f"{value:.2f}" for value in trained.curve.mean(0)),
-        **{f"A of {name}": round(float(value), 1) for name, value in zip(names, trained.classes, strict=True)},
+        **{f"A of {name}": round(value, 1) for name, value in trained.classes.items()},
     }
 
 

@@ -27,7 +27,7 @@ from jzsl.training.augment.colour import ColourJitter
 from jzsl.training.augment.grey import RandomGrey
 from jzsl.types import UNLABELLED
 
-SCALES = (4.0, 8.0, 16.0, 32.0)
+SCALES = (4.0, 8.0, 16.0, 32.0, 64.0)
 """Values of s among which held-out source images choose."""
 HELD_OUT = 0.2
 """Share of each class's source images that chooses s."""
@@ -150,19 +150,26 @@ def _bases(setup: StudySetup) -> dict[str, ImageClassifier]:
         InputError: naming a base that is none, data that are no images, have one domain or unseen classes.
     """
     problem, origin = setup.problem, setup.problem.provenance.origin
-    if len(problem.sample_shape) != 3:
-        raise InputError(f"{origin}: samples of shape {problem.sample_shape}, expected images, such as digits_domains")
+    if problem.samples.dtype != np.uint8:
+        raise InputError(
+            f"{origin}: {problem.samples.dtype} samples of shape {problem.sample_shape}, expected images, such as "
+            "digits_domains"
+        )
     if problem.domains is None or len(problem.domain_names) < 2:
-        found = "none" if problem.domains is None else "only one"
-        raise InputError(f"{origin}: domains: {found} found, expected two or more, each of which is left out once")
+        number = "none" if problem.domains is None else "only one"
+        raise InputError(f"{origin}: domains: {number} found, expected two or more, each of which is left out once")
     if len(problem.splits.test_unseen):
         raise InputError(f"{origin}: splits.test_unseen: samples found, expected none: domains share their classes")
-    for target in problem.domain_names:
-        splits = leave_one_out(problem, target).splits
-        if not len(splits.train) or not len(splits.test_seen):
+    training = _domains(problem)[problem.splits.train]
+    for number, name in enumerate(problem.domain_names):
+        if number not in training:
             raise InputError(
-                f"{origin}: domains: training and test samples must be in {target!r} and in another domain"
+                f"{origin}: domains: no training samples in {name!r}, expected some in every domain: data that name "
+                "a target or sources leave domains out already"
             )
+    for target in problem.domain_names:
+        if not len(leave_one_out(problem, target).splits.test_seen):
+            raise InputError(f"{origin}: domains: no class of {target!r} has training samples in another domain")
     bases = {}
     for name, base in setup.bases.items():
         if not isinstance(base, ImageClassifier):

@@ -66,9 +66,11 @@ def image_dynamics(setup: StudySetup) -> StudyResult:
     for name, base in setup.bases.items():
         if not isinstance(base, ImageClassifier):
             raise InputError(f"base: {name} ({type(base).__name__}) found, expected an ImageClassifier")
-    if len(setup.problem.sample_shape) != 3:
-        origin, shape = setup.problem.provenance.origin, setup.problem.sample_shape
-        raise InputError(f"{origin}: samples of shape {shape}, expected images, such as digits_images")
+    samples, origin = setup.problem.samples, setup.problem.provenance.origin
+    if samples.dtype != np.uint8:
+        raise InputError(
+            f"{origin}: {samples.dtype} samples of shape {samples.shape[1:]}, expected images, such as digits_images"
+        )
     harnesses = {name: Harness(setup, base, Adaptation()) for name, base in setup.bases.items()}
     first = next(iter(harnesses.values()))
     frequency, source = agreement(setup, harnesses)
@@ -149,7 +151,6 @@ def _answer(curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> str:
         of_base, sentence = observations(mean, agreed[0], agreed[-1])
         held &= of_base
         words.append(f"{name}: accuracy {100 * _overall(mean.accuracy, bins):.1f} %, {sentence}")
-    grows, settles, gap = (verdict(bool(each)) for each in held)
     harder = []
     for by in DEGRADATIONS:
         index = _indices(bins, by)
@@ -157,7 +158,9 @@ def _answer(curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> str:
         above = np.mean([mean.avh[:, index[-1]] > mean.avh[:, index[0]] for mean in curves.values()])
         harder.append(f"{by} {'at every level' if rises else 'not at every level'} ({above:.0%} of the epochs)")
     ranked = sorted(curves.values(), key=lambda mean: _overall(mean.accuracy, bins))
-    better = bool((np.diff([_overall(mean.avh, bins) for mean in ranked]) < 0).all())
+    better = bool((np.diff([_overall(mean.avh, bins) for mean in ranked]) < 0).all()) if len(ranked) > 1 else None
+    several = len(ranked[0].norm) > 1, len(ranked[0].norm) > 1, len(agreed) > 1
+    grows, settles, gap = (verdict(bool(each) if many else None) for each, many in zip(held, several, strict=True))
     return (
         f"That the norm of easy images grows in every epoch (observation 1) {grows}; that AVH settles before it "
         f"(observation 2) {settles}; that hard images have the larger AVH in every epoch (observation 3) {gap}; that "

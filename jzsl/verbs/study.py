@@ -142,15 +142,16 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
 
 
 def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
-    """A source of pictures with the size, splits and semantics of a config's, and with as many of each class."""
-    if isinstance(configured, PerClass) and isinstance(source, ImageBytes | ImageFolder):
-        return replace(configured, data=as_read_by(configured.data, source))
+    """A source of pictures with the size, splits and semantics of a config's, in the sources that the config wraps
+    around its: as many of each class, maps of a network, an upper bound. Of other sources the maps alone are taken."""
+    inner: SourceConfig | None = getattr(configured, "data", None)
+    if inner is not None and (isinstance(source, ImageBytes | ImageFolder) or isinstance(configured, FrozenMaps)):
+        wrapper: Any = configured
+        return replace(wrapper, data=as_read_by(inner, source))
     if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):
         return replace(configured, path=source.path)
     if isinstance(source, ImageFolder) and isinstance(configured, ImageFolder):
         return replace(configured, root=source.root)
-    if isinstance(configured, FrozenMaps):
-        return replace(configured, data=as_read_by(configured.data, source))
     return source
 
 

@@ -33,6 +33,15 @@ def test_votes_are_shares_of_the_true_class(tmp_path, votes, shares):
     assert np.isnan(np.delete(found, TEST)).all()
 
 
+def test_votes_are_in_the_order_of_samples_where_classes_are_unseen(tmp_path):
+    problem = DigitImages(unseen=(1, 2)).load()
+    test = np.sort(np.concatenate([problem.splits.test_seen, problem.splits.test_unseen]))
+    assert (np.diff(np.concatenate([problem.splits.test_seen, problem.splits.test_unseen])) < 0).any()
+    counts = 99 * np.eye(10, dtype=int)[problem.labels[test]] + (np.arange(len(test)) % 50)[:, None]
+    frequency = read_frequency(saved(tmp_path, counts), problem)
+    np.testing.assert_allclose(frequency[test], (99 + np.arange(len(test)) % 50) / counts.sum(1))
+
+
 def test_one_number_per_sample_stays(tmp_path, random):
     values = random.uniform(size=len(PROBLEM.samples))
     np.testing.assert_array_equal(read_frequency(saved(tmp_path, values), PROBLEM), values)

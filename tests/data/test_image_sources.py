@@ -289,6 +289,9 @@ def test_bytes_of_pictures(tmp_path):
     np.testing.assert_array_equal(adapted.splits.test_seen, np.arange(1, 30, 2))
     assert adapted.domain_names == ("photo", "sketch")
     assert ImageBytes(path, target="sketch", sources=("photo",)).load().hash == adapted.hash
+    np.savez(tmp_path / "short.npz", allow_pickle=False, **entries, **domains | {"domains": np.arange(29) % 2})
+    with pytest.raises(InputError, match=r"short\.npz: domains: shape \(29,\) found for 30 pictures"):
+        ImageBytes(tmp_path / "short.npz", target="sketch").load()
     _, splits = mat_files()
     scipy.io.savemat(tmp_path / "att_splits.mat", splits)
     zero_shot = ImageBytes(path).load()

@@ -1,6 +1,6 @@
 """Maps of frozen blocks as samples: those of the network, of each domain by its own statistics."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jzsl.nets.adabn import AdaBN
 from jzsl.nets.network import BatchNormPolicy, as_float
 from jzsl.nets.part import FromBlock
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.problem.splits import NONE
 from jzsl.tasks.adaptation import Adaptation
 
 SOURCE = PerClass(DigitShiftImages(), train=2, test=3)
@@ -52,6 +53,26 @@ def test_each_domain_by_its_own_statistics():
             variables, images.samples[split], "stage1_block1", "stage1_block1", BatchNormPolicy.train, None
         )
         np.testing.assert_allclose(problem.samples[split], expected, rtol=2e-3, atol=2e-3)
+
+
+@dataclass(frozen=True)
+class WithUnlabelled:
+    """One training sample of each class, the others without labels."""
+
+    def load(self):
+        problem = SOURCE.load()
+        train = problem.splits.train
+        first = train[np.unique(problem.labels[train], return_index=True)[1]]
+        splits = problem.splits._replace(
+            train=first, validation_seen=NONE, validation_classes=NONE, unlabelled=np.setdiff1d(train, first)
+        )
+        return replace(problem, splits=splits)
+
+
+def test_samples_without_labels_have_maps():
+    maps, few = MAPS.load(), replace(MAPS, data=WithUnlabelled()).load()
+    assert maps.samples[few.splits.unlabelled].any()
+    np.testing.assert_allclose(few.samples, maps.samples, rtol=1e-3, atol=1e-4)
 
 
 def test_mistakes():

@@ -21,7 +21,8 @@ def test_the_last_blocks_on_maps_of_the_first_ones_are_the_network():
     first = part(whole, whole.blocks[:-1])
     images = jax.random.uniform(jax.random.key(1), (5, 8, 8, 3))
     variables = jax.jit(whole.init)(jax.random.key(0), images)
-    early, late = first.init(jax.random.key(0), images), jax.jit(rest.init)(jax.random.key(0), images)
+    early = first.init(jax.random.key(0), images)
+    late = jax.jit(rest.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 4)))
     assert set(early["params"]) | set(late["params"]) == set(variables["params"])
     assert not set(early["params"]) & set(late["params"])
     maps, _ = first.apply(early, images, BatchNormPolicy.running, None)
@@ -29,6 +30,8 @@ def test_the_last_blocks_on_maps_of_the_first_ones_are_the_network():
     found, _ = rest.apply(late, maps.maps, BatchNormPolicy.running, None)
     expected, _ = whole.apply(variables, images, BatchNormPolicy.running, None)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)
+    with pytest.raises(InputError, match="samples: 6 channels found, expected the 4 of the maps after block stage1"):
+        rest.init(jax.random.key(0), jnp.zeros((1, 8, 8, 6)))
     with pytest.raises(InputError, match="first: 'stage9' found, expected the start of a block's name: stage1_block1"):
         FromBlock(CONFIG, "stage9").build()
 

@@ -197,6 +197,8 @@ def test_hypotheses_by_planted_scores(random):
     assert associations_answer({"base": found}).count("holds here") == 3
     opposite = associations_answer({"base": found | {"confidence": association(-scores["confidence"], frequency)}})
     assert "(hypothesis 2) does NOT hold here" in opposite
+    opposite = associations_answer({"base": found | {"AVH": association(-scores["AVH"], frequency)}})
+    assert "(hypothesis 1) does NOT hold here" in opposite
     constant = associations_answer({"base": found | {"norm": association(np.ones((2, 300)), frequency)}})
     assert "(hypothesis 4) is undefined here" in constant
 
@@ -225,9 +227,6 @@ def test_better_models_has_a_row_per_network():
     harness = Harness(setup, LARGER, Adaptation())
     expected = np.mean([harness.metrics(harness.trained(seed))["A"] for seed in range(2)])
     assert result.rows[-1]["A"] == pytest.approx(expected, abs=0.01)
-    for row in result.rows:
-        if row["AVH easy"] is not None:
-            assert min(row["AVH easy"], row["AVH hard"]) <= row["AVH"] <= max(row["AVH easy"], row["AVH hard"])
     assert "Over 4 networks" in result.answer
     assert len(drawn(result)) in (2, 3)
 
@@ -272,10 +271,12 @@ def test_a_config_reads_and_a_base_is_named(tmp_path):
     config.write_text(
         "from jzsl.config import *\nfrom jzsl.data.digits_images import DigitImages\n"
         "from jzsl.methods.image_classifier import ImageClassifier\nfrom jzsl.tasks.adaptation import Adaptation\n"
-        "CONFIG = Experiment(DigitImages(), ImageClassifier(), Train(epochs=1), (Adaptation(),))\n"
+        "CONFIG = Experiment(DigitImages(), ImageClassifier(), Train(epochs=2), (Adaptation(),))\n"
     )
     arguments = ["study", "better-models", "--data", "digits_images", "--config", str(config), "--seeds", "1"]
     assert main([*arguments, "--base", "cnn_narrow", "cnn", "--out", str(tmp_path / "out")]) == 0
     table = (tmp_path / "out" / "table.csv").read_text().splitlines()
-    assert [line.split(",")[:2] for line in table[1:]] == [["cnn_narrow", "1"]] * 2 + [["cnn", "1"]] * 2
+    assert [line.split(",")[:2] for line in table[1:]] == [
+        ["cnn_narrow", "1"], ["cnn_narrow", "2"], ["cnn", "1"], ["cnn", "2"],
+    ]  # fmt: skip
     assert (tmp_path / "out" / "figure.png").stat().st_size > 10_000
