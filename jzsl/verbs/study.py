@@ -9,10 +9,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jzsl.data.clustered import Clustered
 from jzsl.data.frequency import read_frequency
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
 from jzsl.data.locate import locate
+from jzsl.data.new_classes import NewClasses
 from jzsl.data.per_class import PerClass
 from jzsl.data.source import SourceConfig
 from jzsl.driver.lengths import fixed_epochs
@@ -52,8 +54,8 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method (where no base is named), epochs or learning steps, self-training and scaling are studied
-    instead; pictures are read as it reads them, and as many of each class"""
+    """a config whose method (where no base is named), epochs or learning steps, stages, self-training and scaling
+    are studied instead; pictures are read as it reads them, and as many of each class"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -114,6 +116,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     if options.config is not None and experiment is not None:
         bases = bases if options.base else {options.config.stem: experiment.method}
         values |= {"transform": experiment.transform, "tasks": experiment.tasks, "calibration": experiment.calibration}
+        values |= {"stages": experiment.stages}
         if experiment.train.epochs is not None:
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
@@ -142,8 +145,11 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
 
 
 def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
-    """A source of pictures with the size, splits and semantics of a config's, and with as many of each class."""
+    """A source of pictures with the size, splits and semantics of a config's, and with as many of each class; with its
+    new classes, or without labels, where the config's is so."""
     if isinstance(configured, PerClass) and isinstance(source, ImageBytes | ImageFolder):
+        return replace(configured, data=as_read_by(configured.data, source))
+    if isinstance(configured, NewClasses | Clustered):
         return replace(configured, data=as_read_by(configured.data, source))
     if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):
         return replace(configured, path=source.path)
