@@ -109,6 +109,13 @@ def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bo
     return _inductive(problem, experiment, Programs(experiment), problem, tunes_offset)
 
 
+def stage_trainers(problem: Problem, experiment: Experiment) -> list[Trainer]:
+    """The trainers of an experiment's stages on a problem, in their order; none of them scores."""
+    programs = Programs(experiment)
+    staged = [_stage_programs(experiment, stage, programs) for stage in experiment.stages]
+    return [_inductive(problem, experiment, each, problem, scored=False) for each in staged]
+
+
 def self_trainer(problem: Problem, experiment: Experiment) -> Trainer:
     """A trainer of the experiment's self-training."""
     sths = experiment.self_training

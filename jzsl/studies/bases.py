@@ -14,13 +14,16 @@ from jzsl.generators.wgan import WGAN
 from jzsl.interfaces import MethodConfig
 from jzsl.methods.adversarial_samples import AdversarialSamples
 from jzsl.methods.apn import APN
+from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.committee import Committee
 from jzsl.methods.generative import Generative
 from jzsl.methods.has import HAS
 from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.methods.lsd_c import LSDC
 from jzsl.methods.rotnet import RotNet
 from jzsl.methods.s2v import S2V
 from jzsl.methods.supervised import Supervised
+from jzsl.nets.mlp import MLP
 from jzsl.nets.normalised import Normalised
 from jzsl.nets.resnet import ResNet
 from jzsl.nets.small_cnn import SmallCNN
@@ -28,7 +31,10 @@ from jzsl.nets.vgg import VGG
 from jzsl.studies.runs import method_of_config
 from jzsl.training.augment.augment import Sequence
 from jzsl.training.augment.crop import PaddedCrop, ReflectedTranslation
+from jzsl.training.augment.mixup import MixUp
 from jzsl.training.optimizers.adam import Adam
+from jzsl.training.rates.step_decay import StepDecay
+from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
 
 GENERATORS = ("abp", "cvae", "wgan")
 NAMED: dict[str, MethodConfig] = {
@@ -43,6 +49,24 @@ NAMED: dict[str, MethodConfig] = {
     "cnn_deep": ImageClassifier(VGG((16, 32, 64), (2, 2, 2)), batch_size=32),
     "resnet": ImageClassifier(ResNet((1, 1, 1), 0.25), batch_size=32),
     "rotnet": RotNet(Normalised(ResNet((1, 1), 0.5)), PaddedCrop(1)),
+    "autonovel": AutoNovel(
+        MLP((512, 512)),
+        PaddedCrop(1),
+        augment_first=False,
+        similarity=NearestNeighbours(10),
+        optimizer=Adam(1e-3, rate=StepDecay((0.85,), 0.1)),
+        learned=None,
+        batch_size=512,
+    ),
+    "lsd_c": LSDC(
+        MLP((512, 512)),
+        PaddedCrop(1),
+        augment_first=False,
+        similarity=NearestNeighbours(10),
+        mix=MixUp(),
+        optimizer=Adam(1e-3),
+        learned=None,
+    ),
     "has": HAS(
         APN(SmallCNN((32, 64)), optimizer=Adam(1e-2, beta1=0.5), augment=Sequence((ReflectedTranslation(1),))),
         AdversarialSamples(steps=3, step_size=8),

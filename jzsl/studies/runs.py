@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jzsl.config import Experiment, Train
+from jzsl.config import Experiment, Stage, Train
 from jzsl.driver.load import load_config
-from jzsl.driver.plan import inductive_trainer, self_trainer
+from jzsl.driver.plan import inductive_trainer, self_trainer, stage_trainers
 from jzsl.evaluation.protocol import Protocol
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.problem.problem import Problem
@@ -31,6 +32,49 @@ class LoadedData:
         return self.problem
 
 
+class TrainedStages:
+    """The stages before a method, trained as `jzsl run` trains them, once for each seed: variants of the method share
+    their variables.
+
+    Args:
+        setup: the study's.
+        method: one of those that take the variables over.
+        tasks: that these are scored by.
+        stages: to train, in their order; at least one.
+
+    Attributes:
+        name: of the last stage.
+        trainer: that of the last stage.
+    """
+
+    def __init__(self, setup: StudySetup, method: MethodConfig, tasks: tuple[Task, ...], stages: tuple[Stage, ...]):
+        experiment = Experiment(
+            LoadedData(setup.problem),
+            method,
+            Train(epochs=setup.epochs),
+            tasks,
+            transform=setup.transform,
+            seeds=setup.seeds,
+            parallel_seeds=1,
+            stages=stages,
+        )
+        self._trainers = stage_trainers(setup.problem, experiment)
+        for stage, (earlier, later) in zip(stages, pairwise(self._trainers), strict=False):
+            later.require_fitting(earlier, stage.name)
+        self.name, self.trainer = stages[-1].name, self._trainers[-1]
+        self._epochs = [stage.epochs for stage in stages]
+        self._states: dict[int, Any] = {}
+
+    def state(self, seed: int) -> Any:
+        """The last stage's state at its end; a copy, which may be used up."""
+        if seed not in self._states:
+            state = None
+            for trainer, epochs in zip(self._trainers, self._epochs, strict=True):
+                state, _ = trainer.fit(trainer.init((seed,), state), 0, epochs, epochs)
+            self._states[seed] = state
+        return jax.tree.map(lambda leaf: leaf.copy(), self._states[seed])
+
+
 class Runs:
     """An experiment, trained as `jzsl run` trains it, on the problem of a study.
 
@@ -41,6 +85,7 @@ class Runs:
         sths: rounds of self-training; None is inductive.
         offset: calibration offset on the scores of unseen classes.
         validation: whether validation classes are treated as the unseen ones; metrics then include the best offset.
+        stages: whose variables the method takes over, as from an experiment's stages; None: it starts afresh.
 
     Attributes:
         method: what the base builds for the first task.
@@ -55,6 +100,7 @@ class Runs:
         sths: STHS | None = None,
         offset: float = 0.0,
         validation: bool = False,
+        stages: TrainedStages | None = None,
     ):
         problem = setup.problem.validation() if validation else setup.problem
         experiment = Experiment(
@@ -73,6 +119,9 @@ class Runs:
             inductive_trainer(problem, experiment, validation) if sths is None else self_trainer(problem, experiment)
         )
         self._trainer.offset = offset
+        if stages is not None:
+            self._trainer.require_fitting(stages.trainer, stages.name)
+        self._stages = stages
         self.method = self._trainer.programs.methods[self._task]
         self._logits: Any = jax.jit(self.method.logits)
         scoring = self._trainer.scoring
@@ -84,7 +133,7 @@ class Runs:
     def states(self, seed: int) -> Iterator[Any]:
         """The trainer's state after training, or after each round, round 0 first. The next one uses it up."""
         trainer, epochs = self._trainer, self._epochs
-        state = trainer.init((seed,))
+        state = trainer.init((seed,), None if self._stages is None else self._stages.state(seed))
         for done in range(0, trainer.total(epochs), epochs):
             state, _ = trainer.fit(state, done, epochs, epochs)
             yield state

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import ttest_rel
 
+from jzsl.config import Stage
 from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.methods.generative import Generative
@@ -65,6 +66,7 @@ class StudySetup:
         frequency: how often each sample of the problem is recognised, by people or by other means, in [0, 1]; None
             where it was not measured.
         self_training: that of a config, where a study compares selections; None: the study's.
+        stages: those of a config before its method, where a study trains them.
     """
 
     problem: Problem
@@ -79,6 +81,7 @@ class StudySetup:
     progress: Callable[[str], None] = field(default=lambda text: None)
     frequency: Float[np.ndarray, " n"] | None = None
     self_training: STHS | None = None
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True)

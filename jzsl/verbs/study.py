@@ -9,10 +9,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jzsl.data.clustered import Clustered
 from jzsl.data.frequency import read_frequency
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
 from jzsl.data.locate import locate
+from jzsl.data.new_classes import NewClasses
 from jzsl.data.per_class import PerClass
 from jzsl.data.source import SourceConfig
 from jzsl.driver.lengths import fixed_epochs
@@ -52,8 +54,8 @@ class StudyOptions:
     hidden: int | None = None
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
-    """a config whose method (where no base is named), epochs or learning steps, self-training and scaling are studied
-    instead; pictures are read as it reads them, and as many of each class"""
+    """a config whose method (where no base is named), epochs or learning steps, stages, self-training and scaling
+    are studied instead; pictures are read as it reads them, and as many of each class"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -114,6 +116,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
     if options.config is not None and experiment is not None:
         bases = bases if options.base else {options.config.stem: experiment.method}
         values |= {"transform": experiment.transform, "tasks": experiment.tasks, "calibration": experiment.calibration}
+        values |= {"stages": experiment.stages}
         if experiment.train.epochs is not None:
             values |= {"epochs": experiment.train.epochs}
         if experiment.self_training is not None:
@@ -143,9 +146,11 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
 
 def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:
     """A source of pictures with the size, splits and semantics of a config's, in the sources that the config wraps
-    around its: as many of each class, maps of a network, an upper bound. Of other sources the maps alone are taken."""
+    around its: as many of each class, maps of a network, an upper bound. Of other sources the maps, new classes or
+    missing labels alone are taken."""
     inner: SourceConfig | None = getattr(configured, "data", None)
-    if inner is not None and (isinstance(source, ImageBytes | ImageFolder) or isinstance(configured, FrozenMaps)):
+    wraps_any = isinstance(configured, FrozenMaps | NewClasses | Clustered)
+    if inner is not None and (isinstance(source, ImageBytes | ImageFolder) or wraps_any):
         wrapper: Any = configured
         return replace(wrapper, data=as_read_by(inner, source))
     if isinstance(source, ImageBytes) and isinstance(configured, ImageBytes):

@@ -1,0 +1,149 @@
+"""The studies of AutoNovel: their variants, their stages against those of a run, their tables."""
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from jzsl.cli import main
+from jzsl.config import Experiment, Stage, Train
+from jzsl.data.clustered import Clustered
+from jzsl.data.digits_images import DigitImages
+from jzsl.data.new_classes import NewClasses
+from jzsl.data.per_class import PerClass
+from jzsl.driver.runner import run
+from jzsl.errors import InputError
+from jzsl.methods.autonovel import AutoNovel
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.methods.k_means import KMeans
+from jzsl.methods.rotnet import RotNet
+from jzsl.nets.mlp import MLP
+from jzsl.problem.transforms import Unscaled
+from jzsl.studies.clusters import Trials, Variant
+from jzsl.studies.discovery_ablation import FULL, INCREMENTAL, discovery_ablation, variants
+from jzsl.studies.ranking_k import ranking_k, similarities
+from jzsl.studies.study import StudySetup
+from jzsl.tasks.discovery import Discovery
+from jzsl.training.augment.crop import PaddedCrop
+from jzsl.training.optimizers.adam import Adam
+from jzsl.training.similarities.cosine import Cosine
+from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
+from jzsl.training.similarities.ranking_statistics import RankingStatistics
+
+IMAGES = PerClass(DigitImages(unseen=()), train=12, test=4)
+DATA = NewClasses(IMAGES, new=("7", "8", "9"))
+PROBLEM = DATA.load()
+NETWORK = MLP((16,))
+METHOD = AutoNovel(
+    NETWORK, PaddedCrop(1), similarity=RankingStatistics(2), optimizer=Adam(1e-2), learned=("layer1",), batch_size=64
+)
+TURNS = Stage("turns", RotNet(NETWORK, PaddedCrop(1), Adam(1e-2), 64), 1)
+CLASSIFIER = ImageClassifier(NETWORK, optimizer=Adam(1e-2), learned=("layer1",), batch_size=64)
+LABELS = Stage("labels", CLASSIFIER, 2)
+SETUP = StudySetup(PROBLEM, {"small": METHOD}, Unscaled(), 2, 2, stages=(LABELS,))
+
+
+def test_a_method_after_the_stages_of_a_study_has_the_scores_of_a_run(tmp_path):
+    stages = (LABELS, replace(LABELS, name="again"))
+    of_features = KMeans(NETWORK, restarts=2)
+    experiment = Experiment(
+        DATA, of_features, Train(epochs=2), (Discovery(),), transform=Unscaled(), seeds=1, stages=stages
+    )
+    result = run(experiment, tmp_path / "run", False, Console(quiet=True))
+    trials = Trials(replace(SETUP, seeds=1), Discovery())
+    (first,) = trials.metrics(Variant(replace(of_features, restarts=1, iterations=1), stages))
+    (metrics,) = trials.metrics(Variant(of_features, stages))
+    for name in Discovery.numbers:
+        assert [metrics[name]] == result[name]["values"]
+    assert first != metrics
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Trials that train nothing: ACC_new_pool is what a function of the variant says, in the second seed 2 more."""
+
+    def of(accuracy):
+        def metrics(trials, variant):
+            return [{"ACC_new_pool": accuracy(variant) + 2 * seed, "NMI_new_pool": 50.0} for seed in range(2)]
+
+        monkeypatch.setattr(Trials, "metrics", metrics)
+
+    return of
+
+
+def test_each_variant_differs_in_one_part():
+    of = variants(replace(METHOD, incremental=True), (TURNS, LABELS))
+    full = of[FULL].method
+    assert list(of) == [
+        "without consistency", "without cross-entropy", "without pairs (BCE)", "without turns", "without labels",
+        "without any stage", FULL, INCREMENTAL,
+    ]  # fmt: skip
+    assert full == METHOD
+    assert of[INCREMENTAL] == (replace(METHOD, incremental=True), (TURNS, LABELS))
+    assert of["without consistency"] == (replace(METHOD, consistency_weight=0.0), (TURNS, LABELS))
+    assert of["without cross-entropy"] == (replace(METHOD, labelled_weight=0.0), (TURNS, LABELS))
+    assert of["without pairs (BCE)"] == (replace(METHOD, pair_weight=0.0), (TURNS, LABELS))
+    assert of["without labels"] == (METHOD, (TURNS,))
+    assert of["without turns"] == (METHOD, (Stage("labels", replace(CLASSIFIER, learned=None), 2),))
+    assert of["without any stage"] == (replace(METHOD, learned=None), ())
+    assert variants(METHOD, (LABELS,))["without labels"] == (replace(METHOD, learned=None), ())
+
+
+def test_the_table_of_the_ablation(untrained):
+    untrained(lambda variant: 90.0 + variant.method.incremental - 8 * (not variant.method.consistency_weight))
+    result = discovery_ablation(SETUP)
+    rows = {row["variant"]: row for row in result.rows}
+    assert list(rows) == list(variants(METHOD, (LABELS,)))
+    assert rows["without consistency"] == {
+        "base": "small", "variant": "without consistency", "ACC_new_pool": 83.0, "std": 1.41, "values": "82.00 84.00",
+        "NMI_new_pool": 50.0, "vs full": -8.0, "p": None,
+    }  # fmt: skip
+    assert (rows[FULL]["ACC_new_pool"], rows[FULL]["vs full"]) == (91.0, None)
+    assert "That ACC_new_pool is lower without consistency holds here in the mean only" in result.answer
+    assert "That ACC_new_pool is lower without labels does NOT hold here (small: +0.0 points)" in result.answer
+    assert "That it is higher with the incremental head holds here in the mean only" in result.answer
+    assert "2 epochs after labels (2 epochs)" in result.notes[0]
+
+
+def test_the_k_that_a_similarity_can_have():
+    shape = PROBLEM.sample_shape
+    assert list(similarities("a", METHOD, shape)) == [1, 2, 3, 5, 7, 10, 15]  # of 16 features
+    neighbours = replace(METHOD, similarity=NearestNeighbours(4))
+    assert list(similarities("a", neighbours, shape)) == [3, 4, 5, 7, 10, 15, 20, 50]
+    others = replace(METHOD, similarity=NearestNeighbours(1, counts_itself=False), batch_size=3)
+    assert list(similarities("a", others, shape)) == [1, 2, 3]
+    with pytest.raises(InputError, match="base: a: similarity Cosine found, expected one with a k"):
+        similarities("a", replace(METHOD, similarity=Cosine()), shape)
+
+
+def test_the_table_of_k(untrained):
+    untrained(lambda variant: 80.0 - abs(variant.method.similarity.k - 5))
+    result = ranking_k(SETUP)
+    assert [(row["k"], row["ACC_new_pool"]) for row in result.rows] == [
+        (1, 77.0), (2, 78.0), (3, 79.0), (5, 81.0), (7, 79.0), (10, 76.0), (15, 71.0),
+    ]  # fmt: skip
+    assert [row["vs config"] for row in result.rows] == [-1.0, None, 1.0, 3.0, 1.0, -2.0, -7.0]
+    assert "from 71.0 at k = 15 to 81.0 at k = 5, 78.0 at the config's k = 2; 0 of 6 others" in result.answer
+
+
+def test_from_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("jzsl.studies.ranking_k.K", (3,))
+    config = tmp_path / "small.py"
+    config.write_text(
+        "from jzsl.config import *\nfrom tests.studies.test_discovery_studies import DATA, LABELS, METHOD\n"
+        "from jzsl.tasks.discovery import Discovery\n"
+        "CONFIG = Experiment(DATA, METHOD, Train(epochs=1), (Discovery(),), stages=(LABELS,))\n"
+    )
+    arguments = ["study", "ranking-k", "--config", str(config), "--seeds", "1", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    saved = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert [row["k"] for row in saved["rows"]] == [2, 3]
+    assert all(100 / 3 <= row["ACC_new_pool"] <= 100 for row in saved["rows"])
+    assert (tmp_path / "out" / "figure.svg").exists()
+
+
+def test_other_methods_and_data_are_refused():
+    with pytest.raises(InputError, match=r"base: turns \(RotNet\) found, expected a config whose method is AutoNovel"):
+        discovery_ablation(replace(SETUP, bases={"turns": TURNS.method}))
+    with pytest.raises(InputError, match="no labelled samples found, expected some of old classes"):
+        discovery_ablation(replace(SETUP, problem=Clustered(IMAGES).load()))
