@@ -13,6 +13,7 @@ from jzsl.data.image_bytes import ImageBytes, holds_pictures
 from jzsl.data.image_folder import ImageFolder
 from jzsl.data.source import SourceConfig
 from jzsl.data.synthetic import LinearGaussian
+from jzsl.data.two_moons import TwoMoons
 from jzsl.data.xlsa17 import Xlsa17
 from jzsl.data.xlsa17_images import Xlsa17Images
 from jzsl.errors import InputError
@@ -40,6 +41,7 @@ def locate(
         "digits_domains": DigitsDomains,
         "digits_shift_images": DigitShiftImages,
         "synthetic": LinearGaussian,
+        "two_moons": TwoMoons,
     }
     if source in embedded:
         return embedded[source]()

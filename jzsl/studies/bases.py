@@ -32,6 +32,7 @@ from jzsl.studies.runs import method_of_config
 from jzsl.training.augment.augment import Sequence
 from jzsl.training.augment.crop import PaddedCrop, ReflectedTranslation
 from jzsl.training.augment.mixup import MixUp
+from jzsl.training.augment.noise import GaussianNoise
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.rates.step_decay import StepDecay
 from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
@@ -64,6 +65,15 @@ NAMED: dict[str, MethodConfig] = {
         augment_first=False,
         similarity=NearestNeighbours(10),
         mix=MixUp(),
+        optimizer=Adam(1e-3),
+        learned=None,
+    ),
+    "lsd_c_plane": LSDC(
+        MLP((64, 64)),
+        GaussianNoise(0.02),
+        augment_first=False,
+        similarity=NearestNeighbours(50),
+        mix=None,
         optimizer=Adam(1e-3),
         learned=None,
     ),

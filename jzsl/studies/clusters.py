@@ -113,3 +113,8 @@ def difference_columns(difference: Difference | None, name: str) -> dict[str, An
         return {name: None, "p": None}
     p = None if difference.p is None else round(difference.p, 4)
     return {name: round(difference.mean, 2), "p": p}
+
+
+def shown_columns(rows: list[dict[str, Any]], bases: int) -> tuple[str, ...]:
+    """The columns that a terminal shows: the base's name where there are several."""
+    return tuple(name for name in rows[0] if name != "values" and (name != "base" or bases > 1))

@@ -23,6 +23,7 @@ from jzsl.studies.clusters import (
     Variant,
     difference_columns,
     only,
+    shown_columns,
     with_new_classes,
 )
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, seed_columns
@@ -104,6 +105,7 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
             f"{setup.epochs} epochs after {_words(setup.stages)}; {LAST}; {ON_POOL}",
             f"{len(setup.problem.splits.unlabelled)} unlabelled samples, {setup.problem.clusters} clusters",
         ),
+        shown_columns(rows, len(setup.bases)),
     )
 
 
@@ -112,7 +114,7 @@ def _words(stages: tuple[Stage, ...]) -> str:
 
 
 STUDY = Study(
-    "Which parts of AutoNovel does the discovery of new classes need? (low-supervision thesis, ch. 6, table 1)",
+    "Which parts of AutoNovel does the discovery of new classes need? (Han et al., 2020, table 1)",
     discovery_ablation,
     ("autonovel",),
     150,

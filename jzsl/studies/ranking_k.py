@@ -23,6 +23,7 @@ from jzsl.studies.clusters import (
     difference_columns,
     feature_size,
     only,
+    shown_columns,
     with_new_classes,
 )
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, compare, seed_columns
@@ -104,6 +105,7 @@ def _result(setup: StudySetup, values: dict[tuple[str, int], Seeds], centres: di
         rows,
         lambda figure: _draw(figure, values, centres),
         (f"{setup.epochs} epochs; {LAST}; {ON_POOL}", "bands: one standard deviation over seeds"),
+        shown_columns(rows, len(setup.bases)),
     )
 
 
@@ -129,7 +131,7 @@ def _draw(figure: Any, values: dict[tuple[str, int], Seeds], centres: dict[str, 
 
 
 STUDY = Study(
-    "How does the discovery of new classes depend on the k of its similarity? (low-supervision thesis, ch. 6, fig. 4)",
+    "How does the discovery of new classes depend on the k of its similarity? (Han et al., 2020, fig. 4)",
     ranking_k,
     ("autonovel",),
     150,

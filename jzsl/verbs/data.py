@@ -25,8 +25,8 @@ class DataOptions:
     action: tyro.conf.Positional[Literal["info", "check"]]
     """info: a table; check: the table, or everything that is wrong and exit status 2"""
     source: tyro.conf.Positional[str]
-    """digits, digits_images, digits_shift, digits_shift_images, digits_domains, synthetic; an .npz or .h5 file; or a
-    folder of .npy files, of the xlsa17 layout, or of class folders of pictures"""
+    """digits, digits_images, digits_shift, digits_shift_images, digits_domains, synthetic, two_moons; an .npz or .h5
+    file; or a folder of .npy files, of the xlsa17 layout, or of class folders of pictures"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""
     splits: str | None = None

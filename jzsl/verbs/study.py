@@ -42,7 +42,8 @@ class StudyOptions:
     out: Path
     """folder for table.csv, table.json, figure.png and figure.svg"""
     data: str | None = None
-    """digits, digits_images, digits_shift, digits_shift_images, digits_domains, synthetic, a file or a folder, as for
+    """digits, digits_images, digits_shift, digits_shift_images, digits_domains, synthetic, two_moons, a file or a
+    folder, as for
     `jzsl data`; by default those of --config, else the study's"""
     features: str | None = None
     """xlsa17: the file of features, without .mat"""

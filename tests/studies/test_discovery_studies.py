@@ -1,5 +1,6 @@
 """The studies of AutoNovel: their variants, their stages against those of a run, their tables."""
 
+import json
 from dataclasses import replace
 
 import pytest
