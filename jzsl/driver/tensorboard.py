@@ -46,10 +46,10 @@ class EventFiles:
         seed, step = values["seed"], values.get("epoch", values.get("round", 0))
         if seed not in self._writers:
             self._writers[seed] = SummaryWriter(str(self._folder / f"seed-{seed}"))
-        place = "/".join(values[name] for name in ("phase", "stage") if name in values)
+        prefix = "/".join(values[name] for name in ("phase", "stage") if name in values)
         for name, value in values.items():
             if name not in _POSITION and not isinstance(value, list):
-                self._writers[seed].add_scalar(f"{place}/{name}", value, step)
+                self._writers[seed].add_scalar(f"{prefix}/{name}", value, step)
 
     def close(self) -> None:
         for writer in self._writers.values():

@@ -149,8 +149,8 @@ class TrainingLoop:
         """The metrics of a stage, which nothing is scored after."""
         for seed, of_seed in losses.items():
             self.record.lines += 1
-            place = {"phase": item.phase, "stage": item.stage, "seed": seed, "epoch": self.record.epoch}
-            yield Evaluated(self.experiment, place | of_seed)
+            position = {"phase": item.phase, "stage": item.stage, "seed": seed, "epoch": self.record.epoch}
+            yield Evaluated(self.experiment, position | of_seed)
 
     def _evaluated(
         self,

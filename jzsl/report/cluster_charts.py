@@ -23,7 +23,7 @@ _BLOCK = 256
 """Samples that are embedded at a time."""
 
 
-class Found(NamedTuple):
+class DiscoveredCluster(NamedTuple):
     """A cluster of the first seed in the first task.
 
     Attributes:
@@ -37,27 +37,27 @@ class Found(NamedTuple):
     members: Int[np.ndarray, " m"]
 
 
-def found_clusters(run: RunArtifacts) -> list[Found]:
+def discovered_clusters(run: RunArtifacts) -> list[DiscoveredCluster]:
     """In the order of the true classes that they are assigned to; those without one last."""
     predictions = run.of_task(run.task)[0]
     clusters = np.setdiff1d(predictions.candidates, np.flatnonzero(run.model.classes.seen))
     new = np.setdiff1d(predictions.truth, np.flatnonzero(run.model.classes.seen))
     partner, predicted = assignment(predictions.truth, predictions.predicted, new, clusters), predictions.predicted
     confidence = np.asarray(jax.nn.softmax(predictions.scores, 1)).max(1)
-    found = []
+    discovered = []
     for number in clusters:
         members = np.flatnonzero(predicted == number)
         order = np.argsort(-confidence[members], kind="stable")
-        found.append(Found(int(number), partner.get(int(number)), members[order]))
-    return sorted(found, key=lambda one: (one.partner is None, one.partner or 0, one.number))
+        discovered.append(DiscoveredCluster(int(number), partner.get(int(number)), members[order]))
+    return sorted(discovered, key=lambda one: (one.partner is None, one.partner or 0, one.number))
 
 
 def cluster_charts(run: RunArtifacts) -> list[Chart]:
     """Of the first seed, for each seed has clusters of its own; pictures where the samples are some."""
-    found = found_clusters(run)
-    charts = [_confusion(run, found)]
+    discovered = discovered_clusters(run)
+    charts = [_confusion(run, discovered)]
     if run.problem is not None and picture_shape(run.problem) is not None:
-        charts += [_gallery(run, run.problem, found), _neighbours(run, run.problem, found)]
+        charts += [_gallery(run, run.problem, discovered), _neighbours(run, run.problem, discovered)]
     return charts
 
 
@@ -66,7 +66,7 @@ def cluster_table(run: RunArtifacts) -> tuple[list[str], list[list[str | float]]
     predictions = run.of_task(run.task)[0]
     headings = ["cluster", "samples", "assigned to", "of this class", "share of the class", "most confident samples"]
     rows: list[list[str | float]] = []
-    for one in found_clusters(run):
+    for one in discovered_clusters(run):
         right = int(np.sum(predictions.truth[one.members] == one.partner)) if one.partner is not None else 0
         of_class = int(np.sum(predictions.truth == one.partner)) if one.partner is not None else 0
         rows.append(
@@ -82,10 +82,10 @@ def cluster_table(run: RunArtifacts) -> tuple[list[str], list[list[str | float]]
     return headings, rows
 
 
-def _confusion(run: RunArtifacts, found: list[Found]) -> Chart:
+def _confusion(run: RunArtifacts, discovered: list[DiscoveredCluster]) -> Chart:
     predictions = run.of_task(run.task)[0]
     classes, old = np.unique(predictions.truth), np.flatnonzero(run.model.classes.seen)
-    columns = [*np.intersect1d(predictions.candidates, old).tolist(), *(one.number for one in found)]
+    columns = [*np.intersect1d(predictions.candidates, old).tolist(), *(one.number for one in discovered)]
     counts = contingency(predictions.truth, predictions.predicted, classes, np.sort(np.array(columns)))
     table = counts[np.searchsorted(np.sort(columns), columns)].T
     shares = 100 * table / np.maximum(table.sum(1, keepdims=True), 1)
@@ -115,16 +115,16 @@ def _confusion(run: RunArtifacts, found: list[Found]) -> Chart:
     return Chart("clusters-confusion", "Clusters and true classes", caption, draw, (4.6 if side < 5 else 5.4, side))
 
 
-def _gallery(run: RunArtifacts, problem: Problem, found: list[Found]) -> Chart:
-    rows = _largest(found)
+def _gallery(run: RunArtifacts, problem: Problem, discovered: list[DiscoveredCluster]) -> Chart:
+    rows = _largest(discovered)
     pictures = {one.number: one.members[:_SHOWN] for one in rows}
-    caption = f"Seed {run.result['seeds'][0]}, confidence by the softmax of the scores. {_frames(rows, found)}"
+    caption = f"Seed {run.result['seeds'][0]}, confidence by the softmax of the scores. {_frames(rows, discovered)}"
     return _pictures(run, problem, rows, pictures, "cluster-gallery", "Most confident samples per cluster", caption, ())
 
 
-def _neighbours(run: RunArtifacts, problem: Problem, found: list[Found]) -> Chart:
+def _neighbours(run: RunArtifacts, problem: Problem, discovered: list[DiscoveredCluster]) -> Chart:
     predictions = run.of_task(run.task)[0]
-    rows = _largest(found)
+    rows = _largest(discovered)
     points = embedded(run, problem, predictions)
     pictures = {}
     for one in rows:
@@ -133,7 +133,7 @@ def _neighbours(run: RunArtifacts, problem: Problem, found: list[Found]) -> Char
         pictures[one.number] = np.argsort(distance, kind="stable")[:_SHOWN]
     caption = (
         "On the left the most confident sample of each cluster, then the samples that are nearest to it, of any "
-        f"cluster. Seed {run.result['seeds'][0]}. {_frames(rows, found)}"
+        f"cluster. Seed {run.result['seeds'][0]}. {_frames(rows, discovered)}"
     )
     title = "Nearest neighbours of the most confident sample"
     return _pictures(run, problem, rows, pictures, "cluster-neighbours", title, caption, ("sample", "nearest"))
@@ -152,14 +152,14 @@ def embedded(run: RunArtifacts, problem: Problem, predictions: TaskPredictions) 
     return np.concatenate([np.asarray(of_block(x[start : start + _BLOCK])) for start in range(0, len(x), _BLOCK)])
 
 
-def _largest(found: list[Found]) -> list[Found]:
+def _largest(discovered: list[DiscoveredCluster]) -> list[DiscoveredCluster]:
     """The clusters with samples, of many the largest ones, in the same order."""
-    kept = {one.number for one in sorted(found, key=lambda one: -len(one.members))[:_CLUSTERS]}
-    return [one for one in found if one.number in kept and len(one.members)]
+    kept = {one.number for one in sorted(discovered, key=lambda one: -len(one.members))[:_CLUSTERS]}
+    return [one for one in discovered if one.number in kept and len(one.members)]
 
 
-def _frames(rows: list[Found], found: list[Found]) -> str:
-    left_out = f" The {len(rows)} largest of {len(found)} clusters." if len(rows) < len(found) else ""
+def _frames(rows: list[DiscoveredCluster], discovered: list[DiscoveredCluster]) -> str:
+    left_out = f" The {len(rows)} largest of {len(discovered)} clusters." if len(rows) < len(discovered) else ""
     return (
         "Below each cluster's name the class that it is assigned to. Frame: blue for samples of this class, orange for "
         f"others.{left_out}"
@@ -169,7 +169,7 @@ def _frames(rows: list[Found], found: list[Found]) -> str:
 def _pictures(
     run: RunArtifacts,
     problem: Problem,
-    rows: list[Found],
+    rows: list[DiscoveredCluster],
     pictures: dict[int, Int[np.ndarray, " s"]],
     name: str,
     title: str,

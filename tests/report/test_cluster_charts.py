@@ -11,7 +11,7 @@ from jzsl.data.per_class import PerClass
 from jzsl.driver.cluster_names import give_names
 from jzsl.driver.runner import run
 from jzsl.methods.k_means import KMeans
-from jzsl.report.cluster_charts import cluster_table, embedded, found_clusters
+from jzsl.report.cluster_charts import cluster_table, discovered_clusters, embedded
 from jzsl.report.page import write_report
 from jzsl.report.run_artifacts import read
 from jzsl.tasks.discovery import Discovery
@@ -38,14 +38,14 @@ def test_clusters_are_those_of_the_predictions(run_dir):
     artifacts = read(run_dir)
     assert artifacts.problem is not None
     predictions = artifacts.of_task(artifacts.task)[0]
-    found = found_clusters(artifacts)
-    assert sorted(one.number for one in found) == [10, 11, 12, 13]
-    assert [one.partner for one in found] == [7, 8, 9, None]
-    right = sum(np.sum(predictions.truth[one.members] == one.partner) for one in found if one.partner is not None)
+    discovered = discovered_clusters(artifacts)
+    assert sorted(one.number for one in discovered) == [10, 11, 12, 13]
+    assert [one.partner for one in discovered] == [7, 8, 9, None]
+    right = sum(np.sum(predictions.truth[one.members] == one.partner) for one in discovered if one.partner is not None)
     assert 100 * right / len(predictions.truth) == pytest.approx(artifacts.result["ACC_new_pool"]["mean"])
     share = np.exp(predictions.scores - predictions.scores.max(1, keepdims=True))
     confidence = 1 / share.sum(1)
-    for one in found:
+    for one in discovered:
         assert set(one.members) == set(np.flatnonzero(predictions.predicted == one.number))
         assert (np.diff(confidence[one.members]) <= 1e-6).all()
     pixels = artifacts.problem.samples[predictions.samples].reshape(len(predictions.samples), -1) / 255
@@ -59,7 +59,7 @@ def test_the_table_counts(run_dir):
     names = [row[0] for row in rows]
     assert sorted(map(str, names)) == ["new-1", "new-3", "new-4", "otter"]
     assert sum(int(row[1]) for row in rows) == len(predictions.truth)
-    for row, one in zip(rows, found_clusters(artifacts), strict=True):
+    for row, one in zip(rows, discovered_clusters(artifacts), strict=True):
         of_class = predictions.truth[one.members] == one.partner
         assert row[3] == pytest.approx(100 * of_class.mean())
         assert row[4] == pytest.approx(100 * of_class.sum() / max(1, np.sum(predictions.truth == one.partner)))

@@ -57,8 +57,8 @@ class RandomResizedCrop:
         whole = ~fits.any()
         tall = jnp.where(whole, height, heights[first])
         wide = jnp.where(whole, width, widths[first])
-        place = jax.random.uniform(stream(key, "place"), (2,))
-        return jnp.stack([place[0] * (height - tall), place[1] * (width - wide), tall, wide])
+        corner = jax.random.uniform(stream(key, "place"), (2,))
+        return jnp.stack([corner[0] * (height - tall), corner[1] * (width - wide), tall, wide])
 
 
 def resized(
