@@ -170,7 +170,7 @@ def _result(
 
 
 STUDY = Study(
-    "Which parts of LSD-C does clustering need? (Rebuffi et al., 2020, tables 4 and 6)",
+    "Which parts of LSD-C does clustering need? (Rebuffi et al., 2020, tables 4, 6)",
     clustering_ablation,
     ("lsd_c",),
     100,

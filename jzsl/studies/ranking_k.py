@@ -131,7 +131,7 @@ def _draw(figure: Any, values: dict[tuple[str, int], Seeds], centres: dict[str, 
 
 
 STUDY = Study(
-    "How does the discovery of new classes depend on the k of its similarity? (Han et al., 2020, fig. 4)",
+    "How does discovery depend on the k of its similarity? (Han et al., 2020, fig. 4)",
     ranking_k,
     ("autonovel",),
     150,

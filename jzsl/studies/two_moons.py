@@ -30,7 +30,7 @@ from jzsl.training.similarities.similarity import SimilarityConfig
 
 K_MEANS = "k-means"
 NEIGHBOURS = NearestNeighbours(4, counts_itself=False)
-"""Drawn: about 650 edges between 240 points, the figure's number. Training has the base's own similarity."""
+"""Drawn: 598 edges between 240 points, where the figure has 650. Training has the base's own similarity."""
 Edges = Float[np.ndarray, "n n"]
 Clusters = Int[np.ndarray, " n"]
 
@@ -131,7 +131,7 @@ def _draw(
 ) -> None:
     """Two rows of panels for each base: classes, k-means, and each similarity."""
     bases = list(dict.fromkeys(name for name, _ in values))
-    figure.set_size_inches(8.5, 0.6 + 3.6 * len(bases))
+    figure.set_size_inches(8.5, 0.6 + 3.2 * len(bases))
     panels = figure.subplots(2 * len(bases), 3, squeeze=False, sharex=True, sharey=True).reshape(len(bases), 6)
     for of_base, name in zip(panels, bases, strict=True):
         _panel(of_base[0], points, truth, None, "classes" if len(bases) == 1 else f"{name}: classes")
