@@ -83,16 +83,16 @@ def variants(base: LSDC, samples: int, shape: tuple[int, ...]) -> dict[Part, LSD
         del compositions["RICAP"]
     if base.mix is not None:
         compositions |= {type(base.mix).__name__: base.mix}
-    found = {WHOLE: base}
+    variants = {WHOLE: base}
     for space, on_predictions in SPACES.items():
         for name, similarity in of_kind.items():
-            found[space, name] = replace(base, similarity=similarity, on_predictions=on_predictions)
+            variants[space, name] = replace(base, similarity=similarity, on_predictions=on_predictions)
     for name, mix in compositions.items():
-        found["composition", name] = replace(base, mix=mix)
-    found[NO_CONSISTENCY] = replace(base, consistency_weight=0.0)
-    found["head", "linear"] = replace(base, hidden=None)
-    found["head", "hidden layer"] = replace(base, hidden=base.hidden or feature_size(base.network, shape))
-    return found
+        variants["composition", name] = replace(base, mix=mix)
+    variants[NO_CONSISTENCY] = replace(base, consistency_weight=0.0)
+    variants["head", "linear"] = replace(base, hidden=None)
+    variants["head", "hidden layer"] = replace(base, hidden=base.hidden or feature_size(base.network, shape))
+    return variants
 
 
 def clustering_ablation(setup: StudySetup) -> StudyResult:
