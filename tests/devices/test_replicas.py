@@ -141,7 +141,7 @@ def test_eight_host_devices():
     """
     environment = {
         **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
     }
     found = subprocess.run(

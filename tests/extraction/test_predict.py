@@ -182,7 +182,8 @@ def test_several_devices_share_a_batch(photos, tmp_path):
     from jzsl.extraction.extract import extracted
 
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=3", "PYTHONPATH": str(root)}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=3"
+    environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(root)}
     command = [sys.executable, "-c", DEVICES, str(photos), str(tmp_path / "x.npy")]
     subprocess.run(command, env=environment, check=True, cwd=root)
     alone = np.concatenate(list(extracted(pictures_in(photos), quarters(None), range(42), 8)))
