@@ -2,7 +2,7 @@
 
 jzsl run configs/digits_rotnet.py
 
-Expect A 93.3 ± 2.0 % over five seeds, 165 s on two cores with compilation: features that say no more about digits
+Expect A 94.1 ± 0.9 % over five seeds, 156 s on two cores with compilation: features that say no more about digits
 than those of random weights do (benchmarks/RESULTS.md). Settings are the papers' but for the size of network and crop.
 """
 
