@@ -56,8 +56,8 @@ def similarities(base: LSDC, samples: int) -> dict[str, SimilarityConfig]:
         base: the config's method.
         samples: of a minibatch.
     """
-    own = base.similarity
-    neighbours = own if isinstance(own, NearestNeighbours) else NearestNeighbours(20)
+    chosen = base.similarity
+    neighbours = chosen if isinstance(chosen, NearestNeighbours) else NearestNeighbours(20)
     nearest = neighbours.k - 2 if neighbours.counts_itself else neighbours.k
     share = min(1.0, nearest / max(1, samples - 1))
     named: dict[str, SimilarityConfig] = {
@@ -66,7 +66,7 @@ def similarities(base: LSDC, samples: int) -> dict[str, SimilarityConfig]:
         "kNN": neighbours,
         "SNE": SymmetricSNE(threshold=None, density=share),
     }
-    return {name: own if type(own) is type(similarity) else similarity for name, similarity in named.items()}
+    return {name: chosen if type(chosen) is type(similarity) else similarity for name, similarity in named.items()}
 
 
 def variants(base: LSDC, samples: int, shape: tuple[int, ...]) -> dict[Part, LSDC]:

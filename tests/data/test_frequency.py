@@ -27,10 +27,10 @@ def saved(folder, values):
 @pytest.mark.parametrize("shares", [False, True])
 def test_votes_are_shares_of_the_true_class(tmp_path, votes, shares):
     values = votes / votes.sum(1, keepdims=True) if shares else votes
-    found = read_frequency(saved(tmp_path, values), PROBLEM)
+    frequencies = read_frequency(saved(tmp_path, values), PROBLEM)
     for row, sample in enumerate(TEST):
-        assert found[sample] == pytest.approx(votes[row, PROBLEM.labels[sample]] / sum(votes[row]))
-    assert np.isnan(np.delete(found, TEST)).all()
+        assert frequencies[sample] == pytest.approx(votes[row, PROBLEM.labels[sample]] / sum(votes[row]))
+    assert np.isnan(np.delete(frequencies, TEST)).all()
 
 
 def test_votes_are_in_the_order_of_samples_where_classes_are_unseen(tmp_path):
@@ -61,7 +61,7 @@ def test_other_files_are_refused(tmp_path, votes):
     for message, values in wrong.items():
         with pytest.raises(InputError, match=message):
             read_frequency(saved(tmp_path, values), PROBLEM)
-    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
     with pytest.raises(InputError, match="not a readable"):
         read_frequency(tmp_path / "objects.npy", PROBLEM)
     (tmp_path / "f.txt").write_text("1")

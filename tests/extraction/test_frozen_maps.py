@@ -30,9 +30,9 @@ def test_maps_are_those_of_the_network():
     some = as_float(images.samples[images.splits.train[:4]])
     variables = network.init(jax.random.key(0), some)
     expected, _ = network.run(variables, some, "stage1_block1", "stage1_block1", BatchNormPolicy.running, None)
-    found = problem.samples[images.splits.train[:4]]
-    assert (found.dtype, found.shape) == (np.float16, (4, 8, 8, 4))
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    maps_of_first = problem.samples[images.splits.train[:4]]
+    assert (maps_of_first.dtype, maps_of_first.shape) == (np.float16, (4, 8, 8, 4))
+    np.testing.assert_allclose(maps_of_first, expected, rtol=1e-3, atol=1e-4)
     used = np.concatenate([images.splits.train, images.splits.test_seen])
     assert not problem.samples[np.setdiff1d(np.arange(len(images.samples)), used)].any()
     assert "stage1_block1" in problem.provenance.features

@@ -308,11 +308,11 @@ def test_dtc_sharpens_the_assignments_of_dec(random):
     z, centres, w = random.normal(size=(6, 2)), random.normal(size=(3, 2)), np.array([1, 2, 0, 1, 1, 1])
     closeness = np.array([[1 / (1 + np.sum((a - b) ** 2)) for b in centres] for a in z])
     p = closeness / closeness.sum(1, keepdims=True)
-    found = student_t(jnp.asarray(z, jnp.float32), jnp.asarray(centres, jnp.float32))
-    np.testing.assert_allclose(found, p, rtol=1e-4)
+    computed = student_t(jnp.asarray(z, jnp.float32), jnp.asarray(centres, jnp.float32))
+    np.testing.assert_allclose(computed, p, rtol=1e-4)
     sizes = sum(count * row for count, row in zip(w, p, strict=True))
     sharp = np.array([row**2 / sizes for row in p])
-    targets = np.asarray(target_distribution(found, jnp.asarray(w)))
+    targets = np.asarray(target_distribution(computed, jnp.asarray(w)))
     np.testing.assert_allclose(targets, sharp / sharp.sum(1, keepdims=True), rtol=1e-4)
 
 

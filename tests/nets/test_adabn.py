@@ -63,14 +63,14 @@ def test_parts_merge_to_the_first_layers_whole(variables, images):
 
 def test_union_of_two_samples(random):
     one, two = random.normal(size=(7, 3)), random.normal(2.0, 3.0, size=(5, 3))
-    found = merged(
+    union = merged(
         {"a": {"mean": one.mean(0), "var": one.var(0)}},
         {"a": {"mean": two.mean(0), "var": two.var(0)}},
         jnp.float32(5 / 12),
     )
     both = np.concatenate([one, two])
-    np.testing.assert_allclose(found["a"]["mean"], both.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(found["a"]["var"], both.var(0), rtol=1e-5)
+    np.testing.assert_allclose(union["a"]["mean"], both.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(union["a"]["var"], both.var(0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("policy", [BatchNormPolicy.train, BatchNormPolicy.running])

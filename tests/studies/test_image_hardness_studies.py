@@ -91,11 +91,11 @@ def test_padding_changes_no_accuracy():
     setup = setup_with(OF_DOMAINS, {"small": SMALL})
     problem = leave_one_out(OF_DOMAINS, "noisy")
     alone = Harness(setup, SMALL, Adaptation(), problem=problem)
-    found = generalization._Programs(setup).accuracies(SMALL, problem, 1)
+    computed = generalization._Programs(setup).accuracies(SMALL, problem, 1)
     absent = np.arange(len(OF_DOMAINS.splits.train)) >= len(alone.pool.w)
     repeated = jax.tree.map(lambda values: np.resize(values, (len(absent), *values.shape[1:])), alone.pool)
     padded = repeated._replace(w=np.where(absent, 0, repeated.w))
-    assert found == [alone.metrics(alone.trained(0, padded))["A"]]
+    assert computed == [alone.metrics(alone.trained(0, padded))["A"]]
 
 
 def test_generalization_has_a_row_per_loss_and_domain(monkeypatch):
@@ -189,32 +189,32 @@ def test_hypotheses_by_planted_scores(random):
         "confidence": -frequency + random.normal(size=(2, 300)),
         "norm": random.normal(size=(2, 300)),
     }
-    found = {name: association(score, frequency) for name, score in scores.items()}
-    assert found["AVH"].coefficient > 0.9
+    computed = {name: association(score, frequency) for name, score in scores.items()}
+    assert computed["AVH"].coefficient > 0.9
     ranks = (stats.rankdata(values, axis=1) for values in (scores["norm"], frequency))
     expected = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(*ranks, strict=True)])
-    assert found["norm"].coefficient == pytest.approx(-expected)
-    assert associations_answer({"base": found}).count("holds here") == 3
-    opposite = associations_answer({"base": found | {"confidence": association(-scores["confidence"], frequency)}})
+    assert computed["norm"].coefficient == pytest.approx(-expected)
+    assert associations_answer({"base": computed}).count("holds here") == 3
+    opposite = associations_answer({"base": computed | {"confidence": association(-scores["confidence"], frequency)}})
     assert "(hypothesis 2) does NOT hold here" in opposite
-    opposite = associations_answer({"base": found | {"AVH": association(-scores["AVH"], frequency)}})
+    opposite = associations_answer({"base": computed | {"AVH": association(-scores["AVH"], frequency)}})
     assert "(hypothesis 1) does NOT hold here" in opposite
-    constant = associations_answer({"base": found | {"norm": association(np.ones((2, 300)), frequency)}})
+    constant = associations_answer({"base": computed | {"norm": association(np.ones((2, 300)), frequency)}})
     assert "(hypothesis 4) is undefined here" in constant
 
 
 def test_a_regression_is_statsmodels_by_hand():
     """Four networks: slope, interval and p by the formulas of least squares."""
     accuracy, avh = np.array([40.0, 50.0, 60.0, 80.0]), np.array([0.1, 0.09, 0.085, 0.06])
-    found = regression(accuracy, avh)
+    computed = regression(accuracy, avh)
     x = accuracy / 10 - accuracy.mean() / 10
     slope = (x @ avh) / (x @ x)
     error = np.sqrt(((avh - avh.mean() - slope * x) ** 2).sum() / 2 / (x @ x))
     half = stats.t.ppf(0.975, 2) * error
-    assert found.slope == pytest.approx(slope)
-    assert (found.low, found.high) == pytest.approx((slope - half, slope + half))
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(slope / error), 2))
-    assert found.spearman == pytest.approx(-1)
+    assert computed.slope == pytest.approx(slope)
+    assert (computed.low, computed.high) == pytest.approx((slope - half, slope + half))
+    assert computed.p == pytest.approx(2 * stats.t.sf(abs(slope / error), 2))
+    assert computed.spearman == pytest.approx(-1)
     assert np.isnan(regression(accuracy, np.ones(4)).p)
 
 

@@ -47,8 +47,8 @@ def test_the_loss_is_the_mean_over_all_ordered_pairs_with_themselves(views, rand
     same = random.uniform(size=(7, 7))
     [chosen] = np.nonzero(UNLABELLED)
     expected = np.mean([one(left[i], right[j], same[i, j]) for i in chosen for j in chosen])
-    found = jax.jit(config.build())(views[2], views[3], jnp.float32(same), pairs_of(UNLABELLED))
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    computed = jax.jit(config.build())(views[2], views[3], jnp.float32(same), pairs_of(UNLABELLED))
+    assert float(computed) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("config", [BinaryCrossEntropy(), KCL()])
@@ -79,20 +79,20 @@ def test_kcl_holds_one_side_constant(views):
 
 def test_every_head_sees_every_sample_and_averages_over_classes(views):
     old, new = heads(views)
-    found = EverySample().build()(old, new, jnp.asarray(LABELLED), jnp.asarray(UNLABELLED))
+    computed = EverySample().build()(old, new, jnp.asarray(LABELLED), jnp.asarray(UNLABELLED))
     counts = (LABELLED + UNLABELLED) > 0
     expected = sum(np.mean((a[counts] - b[counts]) ** 2) for a, b in (views[:2], views[2:]))
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(computed) == pytest.approx(expected, rel=1e-5)
 
 
 def test_equation_4_gives_each_head_its_own_samples_and_sums_over_classes(views):
     old, new = heads(views)
-    found = OwnSamples().build()(old, new, jnp.asarray(LABELLED), jnp.asarray(UNLABELLED))
+    computed = OwnSamples().build()(old, new, jnp.asarray(LABELLED), jnp.asarray(UNLABELLED))
     expected = sum(
         np.mean([np.sum((a[i] - b[i]) ** 2) for i in np.flatnonzero(kind)])
         for (a, b), kind in ((views[:2], LABELLED), (views[2:], UNLABELLED))
     )
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(computed) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["pairs", "kcl", "every", "own", "sinkhorn"])
@@ -121,9 +121,9 @@ def test_sinkhorn_is_that_of_a_loop_and_balances_clusters(random):
     for _ in range(3):
         expected /= expected.sum(0) * 4
         expected /= expected.sum(1, keepdims=True) * len(expected)
-    found = np.asarray(sinkhorn(jnp.asarray(scores), jnp.asarray(valid)))
-    np.testing.assert_allclose(found[valid], expected * len(expected), rtol=1e-3, atol=1e-6)
-    assert found[~valid].sum() == 0
+    computed = np.asarray(sinkhorn(jnp.asarray(scores), jnp.asarray(valid)))
+    np.testing.assert_allclose(computed[valid], expected * len(expected), rtol=1e-3, atol=1e-6)
+    assert computed[~valid].sum() == 0
     many = np.asarray(sinkhorn(jnp.asarray(scores), jnp.asarray(valid), iterations=200))
     np.testing.assert_allclose(many[valid].sum(0), valid.sum() / 4, rtol=1e-2)
 

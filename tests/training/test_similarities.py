@@ -74,11 +74,11 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_adjacency_is_that_of_a_loop_over_pairs(features, name):
     config, edges = CASES[name]
-    found = np.asarray(jax.jit(config.build())(jnp.asarray(features), jnp.asarray(VALID)))
+    computed = np.asarray(jax.jit(config.build())(jnp.asarray(features), jnp.asarray(VALID)))
     counts = VALID > 0
     expected = edges(features[counts]) | np.eye(COUNT, dtype=bool)
-    np.testing.assert_array_equal(found[np.ix_(counts, counts)], expected)
-    assert found[~counts].sum() == found[:, ~counts].sum() == 0
+    np.testing.assert_array_equal(computed[np.ix_(counts, counts)], expected)
+    assert computed[~counts].sum() == computed[:, ~counts].sum() == 0
     share = (expected.sum() - COUNT) / (COUNT * (COUNT - 1))
     assert 0.05 < share < 0.95
 
@@ -101,22 +101,22 @@ def test_no_sample_and_a_single_one(features, name, valid):
 @pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("make", [Euclidean, Cosine, SymmetricSNE])
 def test_a_density_gives_the_number_of_edges(features, make, density):
-    found = np.asarray(make(threshold=None, density=density).build()(jnp.asarray(features), jnp.asarray(VALID)))
-    assert (found.sum() - COUNT) / 2 == round(density * COUNT * (COUNT - 1) / 2)
+    computed = np.asarray(make(threshold=None, density=density).build()(jnp.asarray(features), jnp.asarray(VALID)))
+    assert (computed.sum() - COUNT) / 2 == round(density * COUNT * (COUNT - 1) / 2)
 
 
 def test_the_densest_distances_are_the_smallest(features):
-    found = np.asarray(Euclidean(density=0.3).build()(jnp.asarray(features), jnp.ones(12)))
+    computed = np.asarray(Euclidean(density=0.3).build()(jnp.asarray(features), jnp.ones(12)))
     distances = squared(features)
-    assert distances[found > 0].max() < distances[found == 0].min()
+    assert distances[computed > 0].max() < distances[computed == 0].min()
 
 
 def test_equal_samples_are_connected():
     """Of six samples twice each, every similarity finds the double."""
     features = jnp.asarray(np.repeat(np.random.default_rng(1).uniform(0, 9, (6, 6)).astype(np.float32), 2, 0))
     for config, _ in CASES.values():
-        found = np.asarray(config.build()(features, jnp.ones(12)))
-        assert found[np.arange(0, 12, 2), np.arange(1, 12, 2)].all()
+        computed = np.asarray(config.build()(features, jnp.ones(12)))
+        assert computed[np.arange(0, 12, 2), np.arange(1, 12, 2)].all()
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ def test_it_is_a_function_of_its_key(degrade, images):
 
 def test_images_of_eight_bits_are_rounded(degrade, images):
     eight = jnp.rint(255 * images).astype(jnp.uint8)
-    found = degraded(degrade, KEY, eight, 0.4)
-    assert found.dtype == jnp.uint8
+    several = degraded(degrade, KEY, eight, 0.4)
+    assert several.dtype == jnp.uint8
     expected = 255 * np.asarray(degrade(KEY, jnp.asarray(eight, jnp.float32) / 255, 0.4))
-    np.testing.assert_allclose(found, expected, atol=0.51)
+    np.testing.assert_allclose(several, expected, atol=0.51)
     np.testing.assert_array_equal(degraded(degrade, KEY, eight, 0.0), eight)
 
 

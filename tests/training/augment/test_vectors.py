@@ -21,9 +21,9 @@ def test_noise_has_its_deviation_on_each_entry():
 
 def test_dropped_entries_are_zero_and_the_mean_stays():
     x = jnp.full((200, 50), 2.0)
-    found = np.asarray(EntryDropout(0.2).build()(jax.random.key(0), x))
-    assert set(np.unique(found).round(4)) == {0.0, 2.5}
-    assert np.mean(found == 0) == pytest.approx(0.2, abs=0.02)
+    dropped = np.asarray(EntryDropout(0.2).build()(jax.random.key(0), x))
+    assert set(np.unique(dropped).round(4)) == {0.0, 2.5}
+    assert np.mean(dropped == 0) == pytest.approx(0.2, abs=0.02)
 
 
 def test_several_change_vectors_one_after_another():
