@@ -11,14 +11,23 @@ from jaxtyping import Array, Float, Int, Key, Num
 from jzsl.errors import InputError, require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
-from jzsl.methods.losses import LossConfig, SoftmaxLoss
+from jzsl.methods.losses import LogitsOf, LossConfig, SoftmaxLoss
 from jzsl.nets.adabn import STATISTICS, AdaBN, by_domain, membership, of_domain, target_statistics
 from jzsl.nets.in_blocks import in_blocks
-from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, policies, split
+from jzsl.nets.network import (
+    BatchNormPolicy,
+    Network,
+    NetworkConfig,
+    Policy,
+    Variables,
+    learned_blocks,
+    policies,
+    split,
+)
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.packages import PartsIn
-from jzsl.training.augment.augment import AugmentConfig, Sequence
-from jzsl.training.augment.mixture import MixConfig
+from jzsl.training.augment.augment import Augment, AugmentConfig, Sequence
+from jzsl.training.augment.mixture import Mix, MixConfig
 from jzsl.training.minibatch import first_sample, labelled, minibatch, scaled
 from jzsl.training.network_descent import Learning, descend_network
 from jzsl.training.optimizers.adam import Adam
@@ -88,6 +97,71 @@ class ImageClassifierPredictor(NamedTuple):
     weights: Float[Array, "e c"]
 
 
+class Parts(NamedTuple):
+    """What an image classifier trains with.
+
+    Attributes:
+        network: images to features.
+        logits_of: features and class weights to logits.
+        augment: changes images at random.
+        mix: composes images; None: they stay single.
+        policy: of batch normalisation, block by block.
+        batch_size: samples of a minibatch.
+    """
+
+    network: Network
+    logits_of: LogitsOf
+    augment: Augment
+    mix: Mix | None
+    policy: Policy
+    batch_size: int
+
+
+class Objective(NamedTuple):
+    """What is minimised on the minibatches of a pool.
+
+    Attributes:
+        parts: of the classifier.
+        pool: labelled samples.
+        classes: their number.
+        domain: the target domain of AdaBN; None: there is none.
+    """
+
+    parts: Parts
+    pool: Pool
+    classes: int
+    domain: TargetDomain | None
+
+    def loss(
+        self,
+        learnable: tuple[Variables, Float[Array, "e c"]],
+        variables: Variables,
+        key: Key[Array, ""],
+        samples: Int[Array, " b"],
+        valid: Float[Array, " b"],
+    ) -> tuple[Float[Array, ""], tuple[Variables, Metrics]]:
+        """The cross-entropy, summed over a minibatch and divided by its size."""
+        params, weights = learnable
+        parts, pool = self.parts, self.pool
+        x, _, y = minibatch(pool, samples)
+        target = jax.nn.one_hot(y, self.classes) if pool.soft is None else jnp.asarray(pool.soft)[samples]
+        x = parts.augment(stream(key, "augmentation"), x)
+        if parts.mix is not None:
+            mixture = parts.mix(stream(key, "mixture"), x, valid)
+            x, target = mixture.images, mixture.mixed(target)
+        variables = {**variables, "params": variables["params"] | params}
+        counted = valid if self.domain is None else membership(valid, self.domain.samples.values[samples])
+        outputs, variables = parts.network.apply(variables, x, parts.policy, counted, key=stream(key, "dropout"))
+        logits = parts.logits_of(Embedding(outputs.features, weights.T))
+        entropy = -jnp.sum(target * jax.nn.log_softmax(logits), 1)
+        right = valid * (jnp.argmax(logits, 1) == jnp.argmax(target, 1))
+        metrics = {
+            "loss": jnp.sum(valid * entropy) / jnp.sum(valid),
+            "training_accuracy": jnp.sum(right) / jnp.sum(valid),
+        }
+        return jnp.sum(valid * entropy) / parts.batch_size, (variables, metrics)
+
+
 def image_classifier(hyper: ImageClassifier) -> Method:
     """Minimises -sum_k y_k log p(k | x) over the labelled samples, y one-hot, soft labels or a mixture of either.
 
@@ -98,10 +172,16 @@ def image_classifier(hyper: ImageClassifier) -> Method:
     """
     network = hyper.network.build()
     optimizer = hyper.optimizer.build()
-    logits_of, augment = hyper.loss.build(), hyper.augment.build()
-    mix = None if hyper.mix is None else hyper.mix.build()
+    logits_of = hyper.loss.build()
     learned = learned_blocks(network, hyper.learned)
-    policy = policies(network.blocks, learned, hyper.others)
+    parts = Parts(
+        network,
+        logits_of,
+        hyper.augment.build(),
+        None if hyper.mix is None else hyper.mix.build(),
+        policies(network.blocks, learned, hyper.others),
+        hyper.batch_size,
+    )
 
     def embed(variables, x):
         return network.apply(variables, x, BatchNormPolicy.running, None)
@@ -131,38 +211,19 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         epochs: int | Int[Array, ""],
         total: int | Int[Array, ""],
     ) -> tuple[ImageClassifierState, Metrics]:
-        pool, count, domain, rest = labelled(pool), classes.count, state.target, state.variables
+        pool, domain, rest = labelled(pool), state.target, state.variables
         if domain is not None and hyper.adabn is not None:
             known = domain.statistics
             estimate = partial(adapted, hyper.adabn, state.variables, pool, domain)
             statistics = jax.lax.cond(state.epoch == 0, estimate, lambda: known)
             rest = {**rest, STATISTICS: by_domain(rest[STATISTICS], statistics)}
 
-        def loss(learnable, variables, key, samples, valid):
-            params, weights = learnable
-            x, _, y = minibatch(pool, samples)
-            target = jax.nn.one_hot(y, count) if pool.soft is None else jnp.asarray(pool.soft)[samples]
-            x = augment(stream(key, "augmentation"), x)
-            if mix is not None:
-                mixture = mix(stream(key, "mixture"), x, valid)
-                x, target = mixture.images, mixture.mixed(target)
-            variables = {**variables, "params": variables["params"] | params}
-            counted = valid if domain is None else membership(valid, domain.samples.values[samples])
-            outputs, variables = network.apply(variables, x, policy, counted, key=stream(key, "dropout"))
-            logits = logits_of(Embedding(outputs.features, weights.T))
-            entropy = -jnp.sum(target * jax.nn.log_softmax(logits), 1)
-            right = valid * (jnp.argmax(logits, 1) == jnp.argmax(target, 1))
-            metrics = {
-                "loss": jnp.sum(valid * entropy) / jnp.sum(valid),
-                "training_accuracy": jnp.sum(right) / jnp.sum(valid),
-            }
-            return jnp.sum(valid * entropy) / hyper.batch_size, (variables, metrics)
-
         params, _ = split(state.variables["params"], learned)
         learning = Learning((params, state.weights), rest, state.optimizer)
+        objective = Objective(parts, pool, classes.count, domain)
         key = stream(state.key, "training")
         learning, metrics = descend_network(
-            loss, optimizer, learning, key, pool.w, state.epoch, epochs, total, hyper.batch_size
+            objective.loss, optimizer, learning, key, pool.w, state.epoch, epochs, total, hyper.batch_size
         )
         params, weights = learning.params
         variables = {**learning.rest, "params": learning.rest["params"] | params}
