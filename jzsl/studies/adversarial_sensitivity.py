@@ -128,8 +128,8 @@ def _draw(
             of_seeds = [values[name, setting, value] for value in numbers]
             means, position = np.mean(of_seeds, 1), np.arange(len(numbers))
             axes.plot(position, means, marker="o", markerfacecolor="white", color=colour, label=name)
-            own = numbers.index(centres[name, setting])
-            axes.plot(own, means[own], "o", color=colour)
+            configured = numbers.index(centres[name, setting])
+            axes.plot(configured, means[configured], "o", color=colour)
             if len(of_seeds[0]) > 1:
                 spread = np.std(of_seeds, 1, ddof=1)
                 axes.fill_between(position, means - spread, means + spread, color=colour, alpha=0.2, linewidth=0)

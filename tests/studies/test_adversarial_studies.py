@@ -232,9 +232,9 @@ def test_the_sensitivity_from_the_command_line(tmp_path, monkeypatch):
     assert [(row["setting"], row["value"]) for row in saved["rows"]] == [
         ("APN", None), ("step_size", 1), ("steps", 1), ("steps", 2), ("robustness", 0), ("robustness", 1),
     ]  # fmt: skip
-    own = [row for row in saved["rows"] if row["setting"] != "APN" and row["value"] == 1]
-    assert len({row["T1"] for row in own}) == 1  # the config's own values are one training
-    assert [row["vs config"] for row in own] == [None] * 3
+    of_config = [row for row in saved["rows"] if row["setting"] != "APN" and row["value"] == 1]
+    assert len({row["T1"] for row in of_config}) == 1  # the config's own values are one training
+    assert [row["vs config"] for row in of_config] == [None] * 3
     assert saved["data"]["name"] == "digits as images"  # the study's own, without --data
 
 

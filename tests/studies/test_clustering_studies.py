@@ -47,9 +47,9 @@ def test_similarities_have_about_as_many_edges():
         "kNN": METHOD.similarity,
         "SNE": SymmetricSNE(threshold=None, density=0.05),
     }
-    own = similarities(replace(METHOD, similarity=Cosine(0.8)), 181)
-    assert own["cosine"] == Cosine(0.8)
-    assert (own["kNN"], own["L2"]) == (NearestNeighbours(20), Euclidean(density=0.1))
+    of_config = similarities(replace(METHOD, similarity=Cosine(0.8)), 181)
+    assert of_config["cosine"] == Cosine(0.8)
+    assert (of_config["kNN"], of_config["L2"]) == (NearestNeighbours(20), Euclidean(density=0.1))
 
 
 def test_each_variant_differs_in_one_part():
