@@ -129,6 +129,7 @@ def committee(members: tuple[Method, ...], sharpness: float) -> Method:
         whole_pool=True,
         batch_size=max((member.batch_size for member in members if member.batch_size is not None), default=None),
         closed_form=all(member.closed_form for member in members),
+        needs_unlabelled=next((each.needs_unlabelled for each in members if each.needs_unlabelled is not None), None),
         pretraining=next((member.pretraining for member in members if member.pretraining is not None), None),
     )
 

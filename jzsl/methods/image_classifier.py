@@ -54,7 +54,8 @@ class ImageClassifier:
     others: BatchNormPolicy = BatchNormPolicy.running
     """batch normalisation in the other blocks"""
     adabn: AdaBN | None = None
-    """statistics of their own for the samples that have no label when training begins; None: no sample has"""
+    """statistics of their own for the samples that have no label when training begins, some of which there must be;
+    None: no sample has"""
     batch_size: int = 64
     """samples of a minibatch"""
 
@@ -270,5 +271,6 @@ def image_classifier(hyper: ImageClassifier) -> Method:
         takes_images=True,
         whole_pool=hyper.adabn is not None,
         batch_size=hyper.batch_size,
+        needs_unlabelled=None if hyper.adabn is None else "adabn",
         pretraining=network.pretraining,
     )
