@@ -46,7 +46,8 @@ class ImageClassifier:
     augment: AugmentConfig = Sequence()
     """changes each training image at random; Sequence(parts=(...)) does several things in turn"""
     mix: Annotated[MixConfig | None, PartsIn("jzsl.training.augment")] = None
-    """composes training images and their labels: MixUp, CutMix, RICAP; None: they stay single"""
+    """composes training images and their labels: MixUp, CutMix, RICAP; not with AdaBN, whose domains they would mix.
+    None: they stay single"""
     optimizer: OptimizerConfig = Adam()
     """Adam, SGD, with a schedule of the learning rate"""
     learned: tuple[str, ...] | None = None
@@ -61,6 +62,11 @@ class ImageClassifier:
 
     def __post_init__(self):
         require_positive(self, "batch_size")
+        if self.mix is not None and self.adabn is not None:
+            raise InputError(
+                f"mix: {type(self.mix).__name__} found beside adabn, expected one of the two: an image composed of "
+                "both domains is in none of them, so neither has statistics for it"
+            )
 
     def build(self, task: Task) -> Method:
         if task.unseen:

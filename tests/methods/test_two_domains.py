@@ -21,6 +21,8 @@ from jzsl.self_training.sths import STHS
 from jzsl.studies.harness import Harness
 from jzsl.studies.study import StudySetup
 from jzsl.tasks.adaptation import Adaptation
+from jzsl.training.augment.cutmix import CutMix
+from jzsl.training.augment.mixup import MixUp
 from jzsl.training.optimizers.sgd import SGD
 from jzsl.types import UNLABELLED, ClassTable, Pool
 
@@ -111,3 +113,9 @@ def test_a_training_without_unlabelled_samples_is_refused():
     with pytest.raises(InputError, match=message):
         Harness(StudySetup(problem, {}, Unscaled(), 1, 1), FROZEN, Adaptation())
     assert plan_of(problem, replace(experiment, self_training=STHS(rounds=1))).final.view.unlabelled
+
+
+@pytest.mark.parametrize("mix", [MixUp(), CutMix()])
+def test_images_of_two_domains_are_not_composed(mix):
+    with pytest.raises(InputError, match=f"mix: {type(mix).__name__} found beside adabn, expected one of the two"):
+        replace(FROZEN, mix=mix)
