@@ -23,7 +23,7 @@ class Train:
     """How long to train, and how often to evaluate and to save.
 
     Without `epochs` and `steps` the length is chosen on validation classes, then all training classes are trained for
-    at least as many learning steps. A closed form has no length: it takes one epoch.
+    at least as many learning steps. A closed form has no length: it takes one epoch, whatever is given.
     """
 
     epochs: int | None = None

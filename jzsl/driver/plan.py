@@ -52,7 +52,9 @@ class Plan(NamedTuple):
     def epochs(self, item: Item, record: ProgressRecord) -> int:
         """Epochs of an item, in self-training of each round; the most, where a choice may end it earlier."""
         if item.stage is not None:
-            return next(stage.epochs for stage in self.stages if stage.name == item.stage)
+            method = next(iter(self.trainer(item).programs.methods.values()))
+            epochs = next(stage.epochs for stage in self.stages if stage.name == item.stage)
+            return 1 if method.closed_form else epochs
         return self.lengths.validation() if item.phase == VALIDATION else self.lengths.final(record)
 
     @property
