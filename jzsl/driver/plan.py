@@ -106,6 +106,13 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     return Plan(items, trainers, experiment.stages, Lengths.of(experiment, method, problem, phases.get(VALIDATION)))
 
 
+def pretraining_of(experiment: Experiment) -> Pretraining | None:
+    """Of the network that the first method with one starts from, in the order of stages, as its file is now."""
+    task = experiment.validated[0]
+    methods = (each.build(task) for each in (*(stage.method for stage in experiment.stages), experiment.method))
+    return next((method.pretraining() for method in methods if method.pretraining is not None), None)
+
+
 def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bool = False) -> Trainer:
     """A trainer of the experiment's method on a problem's labelled samples alone; see `Trainer` for `tunes_offset`."""
     return _inductive(problem, experiment, Programs(experiment), problem, tunes_offset)
