@@ -93,7 +93,7 @@ class Experiment:
     the one whose samples are the unlabelled ones"""
     calibration: bool = False
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
-    best H on validation classes after inductive training"""
+    best H on validation classes after inductive training; in self-training the scores of every round get it"""
     transform: TransformConfig = MinMax()
     """of the samples, fitted on those of the view, in self-training unlabelled ones too; labels are of training ones"""
     seeds: int = 5
