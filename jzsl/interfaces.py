@@ -31,8 +31,7 @@ class Task(Protocol):
         headline: the one of `numbers` by which settings are chosen on validation classes.
         seen: whether samples may be predicted as seen classes; `queries` then include samples of these.
         unseen: whether samples may be predicted as unseen classes; `queries` then include samples of these.
-        clusters: whether samples may be predicted as clusters to be discovered; `queries` then include samples of
-            classes without labelled samples.
+        clusters: whether samples may be predicted as clusters to be discovered.
     """
 
     name: ClassVar[str]

@@ -20,13 +20,18 @@ from jzsl.tasks.clustering_held_out import ClusteringHeldOut
 from jzsl.tasks.discovery import Discovery
 from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.old_held_out import OldHeldOut
+from jzsl.tasks.unlabelled_pool import UnlabelledPool
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import UNLABELLED, Candidates, ClassTable, Pool, Setting
 
 _SETTINGS = {(False, True): Setting.transductive, (True, True): Setting.strict, (True, False): Setting.adaptation}
 """(seen classes, unseen classes) among the candidates of the unlabelled samples -> the setting."""
 
-_TASKS = (ZSL(), GZSL(), Adaptation(), Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut())
+_TASKS = (
+    ZSL(), GZSL(), Adaptation(), Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut(), UnlabelledPool(),
+    OldHeldOut(),
+)  # fmt: skip
 
 
 class Queries(NamedTuple):
@@ -193,13 +198,15 @@ def _obstacles(problem: Problem, task: Task) -> Iterator[str]:
         labelled, clustering = len(problem.splits.train), isinstance(task, Clustering | ClusteringHeldOut)
         if labelled and clustering:
             yield f"splits.train: {labelled} labelled samples, expected none for {task.name}, or the task discovery"
-        if not labelled and isinstance(task, Discovery | DiscoveryHeldOut):
+        if not labelled and isinstance(task, Discovery | DiscoveryHeldOut | OldHeldOut):
             yield f"splits.train: no samples, so there are no old classes for {task.name}; expected the task clustering"
     for split, needed in (("test_unseen", task.unseen), ("test_seen", task.seen)):
         if needed and not len(getattr(problem.splits, split)):
             yield f"splits.{split}: no samples, so the task {task.name} has no score"
     if task.clusters and not len(task.queries(problem)):
-        yield f"the task {task.name} has no samples of new classes to score"
+        others = " and OldHeldOut" if len(problem.splits.test_seen) else ""
+        hint = f"; without labels there is UnlabelledPool{others}" if len(problem.unknown_samples) else ""
+        yield f"the task {task.name} has no samples of new classes to score{hint}"
 
 
 def _setting(problem: Problem) -> Setting:
