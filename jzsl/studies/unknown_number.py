@@ -164,4 +164,5 @@ STUDY = Study(
     ("autonovel",),
     150,
     "digits_images",
+    stages=True,
 )

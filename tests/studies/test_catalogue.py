@@ -1,6 +1,7 @@
 """How studies and base methods are found: modules of the folder, a user's file, classes by name, configs."""
 
 import ast
+import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -178,3 +179,11 @@ def test_a_study_without_rounds_says_that_it_leaves_self_training_out(tmp_path):
     assert main(["study", "uneven-prediction", *arguments]) == 0
     notes = json.loads((tmp_path / "out" / "table.json").read_text())["notes"]
     assert notes[-1].endswith("of.py plays no part: this study does not self-train")
+
+
+def test_a_study_says_what_it_carries_out():
+    """Where its code reads the stages or the rounds of a setup, it does not refuse a config for them."""
+    for name, study in studies().items():
+        source = Path(inspect.getfile(study.run)).read_text()
+        assert study.stages or "setup.stages" not in source, name
+        assert ("setup.rounds" in source) == (study.self_training is not None), name
