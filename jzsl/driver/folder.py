@@ -37,7 +37,8 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
 
 def header_of(experiment: Experiment, problem: Problem) -> dict[str, Any]:
     """What the config.json of a run holds: the experiment, the data, the weights that it starts from, the versions."""
-    origin, pretraining = problem.provenance, pretraining_of(experiment)
+    methods = [*(stage.method for stage in experiment.stages), experiment.method]
+    origin, pretraining = problem.provenance, pretraining_of(methods, experiment.validated[0])
     return {
         "experiment": encode(experiment),
         "parallel_seeds": experiment.replicas,

@@ -1,5 +1,6 @@
 """The plan of a run: which trainings it is made of, in which order, and the trainer of each."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jzsl.config import Experiment, Stage
@@ -10,7 +11,7 @@ from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.evaluation.views import View, require_unlabelled, view_of
-from jzsl.interfaces import Method
+from jzsl.interfaces import Method, MethodConfig, Task
 from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
 
@@ -106,11 +107,10 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
     return Plan(items, trainers, experiment.stages, Lengths.of(experiment, method, problem, phases.get(VALIDATION)))
 
 
-def pretraining_of(experiment: Experiment) -> Pretraining | None:
-    """Of the network that the first method with one starts from, in the order of stages, as its file is now."""
-    task = experiment.validated[0]
-    methods = (each.build(task) for each in (*(stage.method for stage in experiment.stages), experiment.method))
-    return next((method.pretraining() for method in methods if method.pretraining is not None), None)
+def pretraining_of(methods: Sequence[MethodConfig], task: Task) -> Pretraining | None:
+    """Of the network that the first of these methods with one starts from, as its file is now."""
+    built = (method.build(task) for method in methods)
+    return next((method.pretraining() for method in built if method.pretraining is not None), None)
 
 
 def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bool = False) -> Trainer:
