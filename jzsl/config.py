@@ -23,7 +23,7 @@ class Train:
     """How long to train, and how often to evaluate and to save.
 
     Without `epochs` and `steps` the length is chosen on validation classes, then all training classes are trained for
-    at least as many learning steps. A closed form has no length: it takes one epoch.
+    at least as many learning steps. A closed form has no length: it takes one epoch, whatever is given.
     """
 
     epochs: int | None = None
@@ -89,11 +89,12 @@ class Experiment:
     tasks: tuple[Task, ...] = (ZSL(),)
     """ZSL: unseen classes only (T1); GZSL: all classes (U, S, H, AUSUC); Adaptation: seen classes in another domain
     (A); Discovery, DiscoveryHeldOut: new classes as clusters (ACC_new_pool; ACC_old, ACC_new, ACC_all); Clustering,
-    ClusteringHeldOut: clusters without any labels (ACC_pool; ACC). The first one chooses the epochs, in self-training
-    the one whose samples are the unlabelled ones"""
+    ClusteringHeldOut: clusters without any labels (ACC_pool; ACC); UnlabelledPool, OldHeldOut: where nobody knows the
+    new classes (sizes of clusters; ACC_old). The first one chooses the epochs, in self-training the one whose samples
+    are the unlabelled ones"""
     calibration: bool = False
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
-    best H on validation classes after inductive training"""
+    best H on validation classes after inductive training; in self-training the scores of every round get it"""
     transform: TransformConfig = MinMax()
     """of the samples, fitted on those of the view, in self-training unlabelled ones too; labels are of training ones"""
     seeds: int = 5

@@ -36,7 +36,7 @@ WITHOUT_GENERATOR = (
     "configs/digits_apn.py", "configs/digits_has.py", "configs/digits_has_transductive.py",
     "configs/digits_supervised.py", "configs/digits_image_adaptation.py", "configs/digits_transductive.py",
     "configs/xlsa17_transductive.py", "configs/digits_k_means.py",
-    "configs/digits_autonovel.py", "configs/digits_lsd_c.py",
+    "configs/digits_autonovel.py", "configs/digits_lsd_c.py", "configs/unlabelled_discovery.py",
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def workplace(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         exec(compile(mine, "mine.py", "exec"), names)
-        for file in ("eight.npy", "images.npz", "unseen.txt"):
+        for file in ("eight.npy", "images.npz", "unseen.txt", "unlabelled.npz"):
             exec(compile(example(file), "README.md", "exec"), {})
     (folder / "mine.py").write_text(re.sub(r"np.savez.*\n", "", mine))
     (folder / "ridge.py").write_text(example("class Ridge"))

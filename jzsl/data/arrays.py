@@ -3,12 +3,14 @@
 features        float[n, *s], usually float[n, d]; or
 images          uint8[n, h, w, c]
 labels          int[n], index into the class table, from 0; -1 for samples of `unlabelled` whose class is unknown
+                (optional: without it, and any index below but `unlabelled`, no sample has a label)
 semantics       float[c, a] (optional where no class is unseen, for images, and with `unlabelled`)
-train           int, indices of samples from 0
+train           int, indices of samples from 0 (optional where no sample has a label)
 test_unseen     int, indices (optional where test_seen has samples: these are then of another domain; or with
                 `unlabelled`)
 test_seen       int, indices (optional: without it there is no generalized task)
-unlabelled      int, indices of further samples to learn from without labels (optional)
+unlabelled      int, indices of further samples to learn from without labels (optional: without it, those that have no
+                label and are in no other split)
 class_names     strings (optional)
 observed        bool[n, *s], or numbers 0 and 1 (optional)
 domains, domain_names                 int[n], strings (optional)
@@ -25,6 +27,7 @@ from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.errors import InputError
 from jzsl.problem.problem import Backbone, Problem, Provenance
 from jzsl.problem.splits import NONE, Splits
+from jzsl.types import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,14 @@ class Arrays:
         def optional(key: str) -> np.ndarray:
             return index(key) if key in entries else NONE
 
-        samples, labels, train, notes = samples_of(entries, self.path), index("labels"), index("train"), []
+        samples, notes = samples_of(entries, self.path), []
+        labelled = {"labels", "train", "test_seen", "test_unseen"} & set(entries)
+        labels = index("labels") if labelled else np.full(len(samples), UNLABELLED)
+        train = index("train") if (labels != UNLABELLED).any() else optional("train")
         test_seen, unlabelled = optional("test_seen"), optional("unlabelled")
+        if "unlabelled" not in entries:
+            listed = np.concatenate([train, test_seen, optional("test_unseen")])
+            unlabelled = np.setdiff1d(np.flatnonzero(labels == UNLABELLED), listed)
         has_others = len(test_seen) > 0 or len(unlabelled) > 0
         test_unseen = optional("test_unseen") if has_others else index("test_unseen")
         classes = int(labels.max(initial=-1)) + 1
@@ -77,7 +86,8 @@ class Arrays:
             names = texts_of(self.path, "class_names", entries["class_names"])
         else:
             names = tuple(f"class {number}" for number in range(classes))
-            notes.append("no class_names: classes are numbered")
+            if classes:
+                notes.append("no class_names: classes are numbered")
         _check_index(self.path, "train", train, len(labels))
         if "validation_classes" in entries:
             validation = index("validation_classes")

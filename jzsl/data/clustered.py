@@ -16,15 +16,17 @@ from jzsl.problem.splits import NONE, Splits
 
 @dataclass(frozen=True)
 class Clustered:
-    """All samples unlabelled, to be discovered as clusters cluster-1, cluster-2, ...; the labels are for evaluation.
+    """All samples unlabelled, to be discovered as clusters cluster-1, cluster-2, ...; labels, where there are some, are
+    for evaluation.
 
-    Test samples stay apart. There are no class semantics and no validation classes.
+    Test samples stay apart; samples that have no label in the source are none of them. There are no class semantics and
+    no validation classes.
     """
 
     data: SourceConfig = DigitImages(unseen=())
     """the source"""
     clusters: int | Literal["estimated"] | None = None
-    """how many clusters to discover; None: as many as there are classes"""
+    """how many clusters to discover; None: as many as there are classes, where every sample has a label"""
     estimator: CountEstimator = Silhouette()
     """of the number of clusters, where that is to be estimated"""
     held_out: float = 0.2
@@ -39,6 +41,7 @@ class Clustered:
         splits = problem.splits
         classes = np.unique(problem.labels[np.concatenate([splits.train, splits.test_seen, splits.test_unseen])])
         unlabelled, test = divided(problem, classes, self.held_out)
+        unlabelled = np.sort(np.concatenate([unlabelled, problem.unknown_samples]))
         count, how = counted(problem, NONE, unlabelled, self.clusters, self.estimator)
         provenance = problem.provenance._replace(
             name=f"{problem.provenance.name} (clustering)", semantics="none", attributes=(), clusters=how

@@ -1,5 +1,6 @@
 """What sources of clusters to be discovered share: samples to learn from and held-out ones, and the clusters' names."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from jzsl.data.holdout import holdout_samples
 from jzsl.errors import InputError
 from jzsl.problem.problem import Problem
 from jzsl.problem.splits import NONE
+from jzsl.types import UNLABELLED
 
 
 def require_share(held_out: float) -> None:
@@ -53,7 +55,16 @@ def counted(
         unlabelled: in which clusters are to be discovered.
         clusters: as the source's option; None: as many as the unlabelled samples have classes.
         estimator: used where it says so, on samples as they are.
+
+    Raises:
+        InputError: if there is neither a number nor a label of each unlabelled sample to count classes by.
     """
+    unknown = int(np.sum(problem.labels[unlabelled] == UNLABELLED))
+    if clusters is None and unknown:
+        raise InputError(
+            f"{problem.provenance.origin}: clusters: None found, expected a number or estimated: {unknown} samples "
+            "have no label, so that their classes cannot be counted"
+        )
     if clusters is None:
         return len(np.unique(problem.labels[unlabelled])), "given"
     if clusters != "estimated":
@@ -68,3 +79,14 @@ def with_cluster_names(names: tuple[str, ...], word: str, count: int) -> tuple[s
     if count < 1:
         raise InputError(f"clusters: {count} found, expected at least 1")
     return (*names, *(f"{word}-{number}" for number in range(1, count + 1)))
+
+
+def with_number(problem: Problem, count: int) -> Problem:
+    """A problem with clusters to be discovered, with another number of them.
+
+    Raises:
+        InputError: if that is below 1.
+    """
+    classes = problem.class_names[: len(problem.class_names) - problem.clusters]
+    word = problem.class_names[-1].rpartition("-")[0]
+    return replace(problem, class_names=with_cluster_names(classes, word, count), clusters=count)

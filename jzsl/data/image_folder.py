@@ -3,9 +3,11 @@
     ROOT/CLASS/.../NAME.jpg
     ROOT/train/CLASS/..., ROOT/val/CLASS/..., ROOT/test/CLASS/...     where these folders are there and no others
     ROOT/DOMAIN/CLASS/...                                             with `domains`
+    ROOT/unlabelled/...                                               beside these, but for domains
 
 A class is seen if some of its pictures are training samples. One that has pictures in `test` alone is unseen, and so
-are the classes that a file names. With a target, domains may be called train and validation, as in VisDA-2017.
+are the classes that a file names. With a target, domains may be called train and validation, as in VisDA-2017. Pictures
+in a folder `unlabelled` have no label; there may be no others.
 """
 
 from collections.abc import Iterator
@@ -21,9 +23,11 @@ from jzsl.data.formats.picture import SUFFIXES, Reading, read_bytes
 from jzsl.data.image_splits import domain_split, image_splits
 from jzsl.errors import InputError
 from jzsl.problem.problem import Backbone, Problem, Provenance
+from jzsl.types import UNLABELLED
 
 TRAIN, VALIDATION, TEST = ("train",), ("val", "valid", "validation"), ("test",)
 _SPLITS = (*TRAIN, *VALIDATION, *TEST)
+UNLABELLED_FOLDER = "unlabelled"
 
 
 @dataclass(frozen=True)
@@ -57,33 +61,40 @@ class ImageFolder:
             if getattr(self, name) is not None and not self.domains:
                 raise InputError(f"{name}: given, but without --data.domains there are none")
         tops = _folders(self.root)
+        apart = [] if self.domains else [top for top in tops if top.name == UNLABELLED_FOLDER]
+        tops = [top for top in tops if top not in apart]
         split = {top.name for top in tops} <= set(_SPLITS) and any(_folders(top) for top in tops if top.name in TRAIN)
         if self.target is not None:
             split = False
         elif split and self.domains:
             raise InputError(f"{self.root}: folders of domains expected, found {', '.join(top.name for top in tops)}")
         nested = split or self.domains
+        folders = [folder for top in tops for folder in _folders(top)] if nested else tops
         entries, ignored = [], []
+        for folder in folders:
+            entries += [Entry(path, folder.name, folder.parent.name) for path in _pictures(folder, ignored)]
         for top in tops if nested else [self.root]:
-            for folder in _folders(top):
-                entries += [Entry(path, folder.name, top.name) for path in _pictures(folder, ignored)]
             ignored += _loose(top)
+        for folder in apart:
+            entries += [Entry(path, None, folder.name) for path in _pictures(folder, ignored)]
         if not entries:
             inside = "a folder with class folders in it" if nested else "a folder per class"
             raise InputError(f"{self.root}: no pictures in class folders found, expected {inside}, of {_KINDS}")
-        class_names = _class_names(tops if nested else [self.root])
-        number = {name: position for position, name in enumerate(class_names)}
+        class_names = _class_names(folders)
+        number = {None: UNLABELLED} | {name: position for position, name in enumerate(class_names)}
         labels = np.array([number[entry.label] for entry in entries], np.int64)
         top_names = np.array([entry.top for entry in entries])
         domain_names = tuple(top.name for top in tops) if self.domains else ()
         domains = np.array([domain_names.index(name) for name in top_names], np.int64) if self.domains else None
-        test = validation = used = None
+        test = validation = None
+        used = labels != UNLABELLED if apart else None
         if split:
             test, validation = _folder_splits(top_names)
         elif domains is not None:
             test, used = domain_split(domains, domain_names, self.target, self.sources)
         listed = _listed(self.unseen, class_names)
         splits, notes = image_splits(labels, listed, test, validation, self.test, used)
+        splits = splits._replace(unlabelled=np.flatnonzero(labels == UNLABELLED))
         names = tuple(entry.path.relative_to(self.root).as_posix() for entry in entries)
         return EncodedProblem(
             encoded_files(self.root, names),
@@ -113,10 +124,10 @@ class ImageFolder:
 
 
 class Entry(NamedTuple):
-    """A picture, the folder of its class, and the folder that this lies in."""
+    """A picture, the folder of its class, where it has one, and the folder that this lies in."""
 
     path: Path
-    label: str
+    label: str | None
     top: str
 
 
@@ -154,9 +165,9 @@ def encoded_files(folder: Path, names: tuple[str, ...]) -> Encoded:
     return Encoded(names, lambda number: read_bytes(folder / names[number]), tuple(marks))
 
 
-def _class_names(tops: list[Path]) -> tuple[str, ...]:
-    """Of the class folders in these folders, each once."""
-    names = sorted({folder.name for top in tops for folder in _folders(top)})
+def _class_names(folders: list[Path]) -> tuple[str, ...]:
+    """Of these class folders, each once."""
+    names = sorted({folder.name for folder in folders})
     for name in names:
         if not name.isprintable():
             raise InputError(f"class folder {name!r}: expected a name of printable characters in UTF-8")

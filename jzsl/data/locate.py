@@ -11,6 +11,7 @@ from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.formats.mat import MatFile
 from jzsl.data.image_bytes import ImageBytes, holds_pictures
 from jzsl.data.image_folder import ImageFolder
+from jzsl.data.omniglot import Omniglot, holds_omniglot
 from jzsl.data.source import SourceConfig
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.data.two_moons import TwoMoons
@@ -23,7 +24,7 @@ def locate(
     source: str, features: str | None = None, splits: str | None = None, images: Path | None = None
 ) -> SourceConfig:
     """The source for the name of an embedded one, a file of arrays or of pictures, or a folder of .npy files, of the
-    xlsa17 layout, or of class folders of pictures.
+    xlsa17 layout, of Omniglot's zip files, or of class folders of pictures.
 
     Args:
         source: what the user typed.
@@ -52,6 +53,8 @@ def locate(
         return Xlsa17(path, features, splits) if images is None else Xlsa17Images(path, images, features, splits)
     if images is not None:
         raise InputError(f"images: given, but {source} is no folder of the xlsa17 layout")
+    if path.is_dir() and holds_omniglot(path):
+        return Omniglot(path)
     if path.is_dir() and not any(path.glob("*.npy")) and any(part.is_dir() for part in path.iterdir()):
         return ImageFolder(path)
     if path.suffix.lower() == ".npz" and holds_pictures(path):

@@ -20,16 +20,17 @@ class NewClasses:
     """Old classes with labels, and samples of new classes without, to be discovered as clusters new-1, new-2, ...
 
     Old classes are the source's seen ones. Test samples of both stay apart, those of the source where it has some of a
-    class; other seen samples than these, and classes that are neither old nor new, are left out. There are no class
-    semantics and no validation classes.
+    class; other seen samples than these, and classes that are neither old nor new, are left out. Samples that have no
+    label in the source are taken to be of new classes; none of them is a test sample. There are no class semantics and
+    no validation classes.
     """
 
     data: SourceConfig = DigitImages(unseen=())
-    """the source, with a label for every sample"""
+    """the source; some of its unlabelled samples, or all, may have no label"""
     new: tuple[str, ...] | None = None
     """names of the new classes; None: the source's unseen ones"""
     clusters: int | Literal["estimated"] | None = None
-    """how many clusters to discover; None: as many as there are new classes"""
+    """how many clusters to discover; None: as many as there are new classes, where every sample has a label"""
     estimator: CountEstimator = Compactness()
     """of the number of clusters, where that is to be estimated"""
     held_out: float = 0.2
@@ -48,22 +49,26 @@ class NewClasses:
         origin = problem.provenance.origin
         new = problem.unseen_classes if self.new is None else named(problem, self.new)
         old = np.setdiff1d(problem.seen_classes, new)
-        if not len(new):
+        unknown = problem.unknown_samples
+        if not len(new) and not len(unknown):
             raise InputError(f"{origin}: no unseen classes found, so the option `new` must name the new classes")
         if not len(old):
-            raise InputError(f"{origin}: every class with labelled samples is new, expected some old ones")
+            which = "every class with labelled samples is new" if len(new) else "no sample has a label"
+            raise InputError(f"{origin}: {which}, expected some old classes; the source Clustered needs none")
         train, test_seen = divided(problem, old, self.held_out)
         unlabelled, test_unseen = divided(problem, new, self.held_out)
+        unlabelled = np.sort(np.concatenate([unlabelled, unknown]))
         count, how = counted(problem, train, unlabelled, self.clusters, self.estimator)
         listed = ", ".join(problem.class_names[number] for number in new)
         provenance = problem.provenance._replace(
-            name=f"{problem.provenance.name} ({len(new)} new classes)",
+            name=f"{problem.provenance.name} ({f'{len(new)} new' if len(new) else 'unknown new'} classes)",
             semantics="none",
             attributes=(),
             clusters=how,
             notes=(
                 *problem.provenance.notes,
-                f"new classes: {listed}",
+                *([f"new classes: {listed}"] if len(new) else []),
+                *([f"{len(unknown)} samples without a label are of new classes"] if len(unknown) else []),
             ),
         )
         return replace(

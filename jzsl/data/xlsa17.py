@@ -2,7 +2,8 @@
 
 FEATURES.mat holds `features` (d x n) and `labels` (n x 1, from 1); SPLITS.mat holds the class semantics
 `att` (a x c), names and indices of samples from 1. In the published files `train_loc` and `val_loc` together also
-contain every test sample of seen classes, so both are intersected with `trainval_loc` (protocol, rule 3).
+contain every test sample of seen classes, so both are intersected with `trainval_loc` (protocol, rule 3). A label of 0
+or -1 says that the sample has none: those in no split are samples to learn from without labels.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from jzsl.data.formats.mat import MatFile
 from jzsl.data.holdout import holdout_samples, validation_classes
 from jzsl.errors import InputError
 from jzsl.problem.problem import Backbone, Problem, Provenance, Splits
+from jzsl.types import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def read_splits(path: Path, semantics: str = "att") -> PublishedSplits:
 
 
 def read_labels(file: MatFile, published: PublishedSplits, split_path: Path) -> Int[np.ndarray, " n"]:
-    """The labels of FEATURES.mat, from 0.
+    """The labels of FEATURES.mat, from 0; UNLABELLED for a sample that has none.
 
     Args:
         file: FEATURES.mat.
@@ -155,12 +157,12 @@ def read_labels(file: MatFile, published: PublishedSplits, split_path: Path) -> 
     labels = file.numeric("labels").ravel()
     if not np.array_equal(labels, np.round(labels)):
         raise InputError(f"{file.path}: labels: found fractions, expected integers from 1")
-    labels = labels.astype(np.int64) - 1
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(published.semantics)))
+    labels = np.where((labels == 0) | (labels == -1), UNLABELLED, labels - 1).astype(np.int64)
+    wrong = np.flatnonzero((labels != UNLABELLED) & ((labels < 0) | (labels >= len(published.semantics))))
     if len(wrong):
         raise InputError(
             f"{file.path}: labels: sample {wrong[0] + 1} has label {labels[wrong[0]] + 1}, "
-            f"expected 1 to {len(published.semantics)}, the classes of {split_path}"
+            f"expected 1 to {len(published.semantics)}, the classes of {split_path}, or 0 for none"
         )
     return labels
 
@@ -169,7 +171,7 @@ def splits_of(published: PublishedSplits, labels: Int[np.ndarray, " n"], path: P
     """The splits of a problem with these labels, and notes on them.
 
     Raises:
-        InputError: naming `path`, the file of the splits, if they have more samples than there are labels.
+        InputError: naming `path`, the file of the splits, if they have samples without labels.
     """
     for key, index in (
         ("trainval_loc", published.trainval),
@@ -178,14 +180,19 @@ def splits_of(published: PublishedSplits, labels: Int[np.ndarray, " n"], path: P
     ):
         if len(index) and index.max() >= len(labels):
             raise InputError(f"{path}: {key}: sample {index.max() + 1} found, but there are {len(labels)} samples")
+        unknown = index[labels[index] == UNLABELLED]
+        if len(unknown):
+            raise InputError(f"{path}: {key}: sample {unknown[0] + 1} found, which has no label")
     classes, notes = _validation_classes(published, labels)
     rest = published.trainval[~np.isin(labels[published.trainval], classes)]
+    listed = np.concatenate([published.trainval, published.test_seen, published.test_unseen])
     splits = Splits(
         train=published.trainval,
         test_seen=published.test_seen,
         test_unseen=published.test_unseen,
         validation_classes=classes,
         validation_seen=holdout_samples(rest, labels, 0.2),
+        unlabelled=np.setdiff1d(np.flatnonzero(labels == UNLABELLED), listed),
     )
     return splits, (*published.notes, *notes)
 

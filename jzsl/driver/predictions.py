@@ -12,6 +12,7 @@ from jzsl.devices.processes import is_first
 from jzsl.driver.scoring import Scoring
 from jzsl.errors import InputError, writing
 from jzsl.interfaces import Task
+from jzsl.types import UNLABELLED
 
 
 class TaskPredictions(NamedTuple):
@@ -21,7 +22,7 @@ class TaskPredictions(NamedTuple):
         scores: of each test sample, one column per candidate class; the largest is the prediction. Where a run keeps
             the best columns only, these, best first.
         samples: indices of the problem's samples.
-        truth: their classes.
+        truth: their classes, UNLABELLED where nobody knows them.
         candidates: the class of each column.
     """
 
@@ -83,9 +84,8 @@ def load(out: Path, seed: int, tasks: Sequence[Task]) -> dict[str, TaskPredictio
             shapes = (scores.ndim, len(scores), len(samples), candidates.ndim)
             if shapes != (2, len(truth), len(truth), 1) or not np.issubdtype(scores.dtype, np.number):
                 raise ValueError(f"{name}: shapes that disagree")
-            if not all(
-                np.issubdtype(part.dtype, np.integer) and (part >= 0).all() for part in (samples, truth, candidates)
-            ):
+            least = (samples, 0), (truth, UNLABELLED), (candidates, 0)
+            if not all(np.issubdtype(part.dtype, np.integer) and (part >= first).all() for part, first in least):
                 raise ValueError(f"{name}: samples and classes expected as numbers from 0")
         return saved
     except Exception as error:  # foreign bytes raise many kinds

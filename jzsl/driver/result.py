@@ -56,10 +56,10 @@ def _require_choice(choice: Any, where: str) -> None:
 
 def _clusters(problem: Problem) -> dict[str, Any] | None:
     """How many clusters a problem has, whether that number was given or estimated, how many classes its new samples are
-    of where their labels say so, and the difference; None for a problem without clusters."""
+    of where each has a label, and the difference; None for a problem without clusters."""
     if not problem.clusters:
         return None
-    classes = len(np.unique(problem.labels[problem.new_samples])) or None
+    classes = None if len(problem.unknown_samples) else len(np.unique(problem.labels[problem.new_samples])) or None
     return {
         "number": problem.clusters,
         "how": problem.provenance.clusters,

@@ -11,6 +11,7 @@ from jzsl.devices.memory import available
 from jzsl.devices.processes import from_first, is_first, require_same
 from jzsl.driver import folder
 from jzsl.driver.checkpoints import write_json
+from jzsl.driver.cluster_validity import cluster_validity
 from jzsl.driver.events import Sink
 from jzsl.driver.interrupt import InterruptFlag
 from jzsl.driver.journal import Journal
@@ -116,10 +117,12 @@ def _written(
     out: Path,
     warn: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The result with the names of its groups judged, in result.json: without them first, for a diagnosis that fails
-    costs no result."""
+    """The result with the names of its groups judged and its clusters measured, in result.json: without these first,
+    for a diagnosis that fails costs no result."""
     write_json(out / "result.json", result)
     result = result | judged_names(experiment, problem, plan.final.view, out)
+    if problem.clusters:
+        result["clusters"] |= cluster_validity(experiment, problem, out)
     if (doubt := doubts(result)) is not None:
         warn(doubt)
     write_json(out / "result.json", result)

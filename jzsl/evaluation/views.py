@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
-from jzsl.interfaces import Task
+from jzsl.interfaces import Method, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import CHUNK, MinMax, Transform, TransformConfig
 from jzsl.tasks.adaptation import Adaptation
@@ -20,13 +20,18 @@ from jzsl.tasks.clustering_held_out import ClusteringHeldOut
 from jzsl.tasks.discovery import Discovery
 from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.old_held_out import OldHeldOut
+from jzsl.tasks.unlabelled_pool import UnlabelledPool
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import UNLABELLED, Candidates, ClassTable, Pool, Setting
 
 _SETTINGS = {(False, True): Setting.transductive, (True, True): Setting.strict, (True, False): Setting.adaptation}
 """(seen classes, unseen classes) among the candidates of the unlabelled samples -> the setting."""
 
-_TASKS = (ZSL(), GZSL(), Adaptation(), Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut())
+_TASKS = (
+    ZSL(), GZSL(), Adaptation(), Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut(), UnlabelledPool(),
+    OldHeldOut(),
+)  # fmt: skip
 
 
 class Queries(NamedTuple):
@@ -154,6 +159,16 @@ def domain_adaptation(problem: Problem, transform: TransformConfig = MinMax()) -
     return view_of(problem, transform, Adaptation())
 
 
+def require_unlabelled(view: View, method: Method, origin: str) -> None:
+    """Raises an InputError, naming the origin of the data, if a method needs samples without labels and a view has
+    none."""
+    if method.needs_unlabelled is not None and not view.unlabelled:
+        raise InputError(
+            f"{method.needs_unlabelled}: given, but it changes samples without labels alone, and {origin} has none in "
+            f"this training; expected self_training, or {method.needs_unlabelled} None"
+        )
+
+
 def queries_of(problem: Problem, task: Task) -> Queries:
     """The queries of a task.
 
@@ -183,13 +198,15 @@ def _obstacles(problem: Problem, task: Task) -> Iterator[str]:
         labelled, clustering = len(problem.splits.train), isinstance(task, Clustering | ClusteringHeldOut)
         if labelled and clustering:
             yield f"splits.train: {labelled} labelled samples, expected none for {task.name}, or the task discovery"
-        if not labelled and isinstance(task, Discovery | DiscoveryHeldOut):
+        if not labelled and isinstance(task, Discovery | DiscoveryHeldOut | OldHeldOut):
             yield f"splits.train: no samples, so there are no old classes for {task.name}; expected the task clustering"
     for split, needed in (("test_unseen", task.unseen), ("test_seen", task.seen)):
         if needed and not len(getattr(problem.splits, split)):
             yield f"splits.{split}: no samples, so the task {task.name} has no score"
     if task.clusters and not len(task.queries(problem)):
-        yield f"the task {task.name} has no samples of new classes to score"
+        others = " and OldHeldOut" if len(problem.splits.test_seen) else ""
+        hint = f"; without labels there is UnlabelledPool{others}" if len(problem.unknown_samples) else ""
+        yield f"the task {task.name} has no samples of new classes to score{hint}"
 
 
 def _setting(problem: Problem) -> Setting:

@@ -21,7 +21,8 @@ def write_feature_folder(
     problem: EncodedProblem | None,
     record: FeatureRecord,
 ) -> list[str]:
-    """Writes NETWORK.mat, NETWORK.extraction.json, and the splits where there are labels; returns the files' names.
+    """Writes NETWORK.mat, NETWORK.extraction.json, and the splits where there are labels; returns the files' names. A
+    sample without a label has the label 0.
 
     Where the problem has no class semantics, `att` has one dimension per class, so that the folder is complete;
     `--semantics` of a run replaces them.
@@ -41,7 +42,7 @@ def write_feature_folder(
     path = folder / f"{name}.mat"
     files = [path.name, record_path(path).name]
     entries: dict[str, np.ndarray | Sequence[str]] = {"features": features.T, "image_files": image_files}
-    if problem is not None:
+    if problem is not None and problem.class_names:
         entries["labels"] = problem.labels[:, None] + 1.0
         write_mat(folder / f"{SPLITS}.mat", split_entries(problem))
         files.insert(1, f"{SPLITS}.mat")

@@ -44,13 +44,14 @@ def sample_errors(
         yield f"image: {image} found, but a sample has shape {samples.shape[1:]}"
 
 
-def class_errors(names: tuple[str, ...], semantics: np.ndarray | None) -> Iterator[str]:
-    """Class names differ, and there is one per row of the semantics, where there are any."""
+def class_errors(names: tuple[str, ...], semantics: np.ndarray | None, labels: np.ndarray) -> Iterator[str]:
+    """Class names differ, and there is one per row of the semantics, where there are any; without any label there need
+    be no class."""
     if semantics is not None and semantics.ndim and len(semantics) != len(names):
         yield f"class_names: {len(names)} names for {len(semantics)} classes"
-    elif not names:
+    elif not names and (labels != UNLABELLED).any():
         yield "class_names: none"
-    else:
+    elif names:
         name, times = Counter(names).most_common(1)[0]
         if times > 1:
             yield f"class_names: {name!r} occurs {times} times, expected different names"
@@ -98,12 +99,13 @@ def attribute_errors(semantics: np.ndarray | None, names: tuple[str, ...]) -> It
 
 
 def cluster_errors(clusters: int, labels: np.ndarray, names: tuple[str, ...], unlabelled: int) -> Iterator[str]:
-    """The last classes are clusters to be discovered in `unlabelled` samples: none of them has a sample, and other
-    classes come before them."""
+    """The last classes are clusters to be discovered in `unlabelled` samples: none of them has a sample, and where
+    samples have labels other classes come before them."""
     if not clusters:
         return
-    if not 0 < clusters < len(names):
-        yield f"clusters: {clusters} found among {len(names)} classes, expected 1 to {len(names) - 1} of them"
+    most = len(names) - int((labels != UNLABELLED).any())
+    if not 0 < clusters <= most:
+        yield f"clusters: {clusters} found among {len(names)} classes, expected 1 to {most} of them"
         return
     member = np.flatnonzero(labels >= len(names) - clusters)
     if len(member):

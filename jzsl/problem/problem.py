@@ -98,7 +98,7 @@ class Problem:
         count = len(self.samples) if self.samples.ndim else 0
         structural = [
             *sample_errors(self.samples, self.observed, self.image),
-            *class_errors(self.class_names, self.semantics),
+            *class_errors(self.class_names, self.semantics, self.labels),
             *label_errors(self.labels, count, len(self.class_names)),
             *semantics_errors(self.semantics, self.class_names, self.clusters),
             *attribute_errors(self.semantics, self.provenance.attributes),
@@ -128,6 +128,11 @@ class Problem:
         """Indices of the unlabelled samples whose class is known to be none of the seen ones; for evaluation only."""
         unlabelled = self.splits.unlabelled
         return unlabelled[~np.isin(self.labels[unlabelled], [UNLABELLED, *self.seen_classes])]
+
+    @property
+    def unknown_samples(self) -> np.ndarray:
+        """Indices of the unlabelled samples whose class is not known."""
+        return self.splits.unlabelled[self.labels[self.splits.unlabelled] == UNLABELLED]
 
     @property
     def required_semantics(self) -> np.ndarray:

@@ -61,8 +61,7 @@ def split_errors(splits: Splits, labels: np.ndarray, names: tuple[str, ...]) -> 
     if not len(splits.train) and not len(splits.unlabelled):
         yield "splits.train: no samples"
         return
-    known = splits.unlabelled[labels[splits.unlabelled] != UNLABELLED]
-    if not len(splits.test_unseen) and not len(splits.test_seen) and not len(known):
+    if not len(splits.test_unseen) and not len(splits.test_seen) and not len(splits.unlabelled):
         yield "splits.test_unseen: no samples; none in test_seen either"
         return
     disjoint = ("train", "test_seen", "test_unseen", "unlabelled")

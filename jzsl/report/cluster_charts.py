@@ -1,4 +1,5 @@
-"""Charts of discovered clusters: their confusion with the true classes, their most confident samples, neighbours."""
+"""Charts of discovered clusters: their confusion with the true classes, or their sizes where nobody knows these, their
+most confident samples, neighbours."""
 
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from jzsl.problem.problem import Problem
 from jzsl.report.chart import Chart
 from jzsl.report.pictures import RIGHT, WRONG, draw_picture, picture_shape, without_axes
 from jzsl.report.run_artifacts import RunArtifacts
+from jzsl.types import UNLABELLED
 
 _SHOWN = 8
 """Samples of a cluster."""
@@ -41,7 +43,7 @@ def discovered_clusters(run: RunArtifacts) -> list[DiscoveredCluster]:
     """In the order of the true classes that they are assigned to; those without one last."""
     predictions = run.of_task(run.task)[0]
     clusters = np.setdiff1d(predictions.candidates, np.flatnonzero(run.model.classes.seen))
-    new = np.setdiff1d(predictions.truth, np.flatnonzero(run.model.classes.seen))
+    new = np.setdiff1d(_classes(predictions), np.flatnonzero(run.model.classes.seen))
     partner, predicted = assignment(predictions.truth, predictions.predicted, new, clusters), predictions.predicted
     confidence = np.asarray(jax.nn.softmax(predictions.scores, 1)).max(1)
     discovered = []
@@ -55,36 +57,56 @@ def discovered_clusters(run: RunArtifacts) -> list[DiscoveredCluster]:
 def cluster_charts(run: RunArtifacts) -> list[Chart]:
     """Of the first seed, for each seed has clusters of its own; pictures where the samples are some."""
     discovered = discovered_clusters(run)
-    charts = [_confusion(run, discovered)]
+    charts = [_confusion(run, discovered) if len(_classes(run.of_task(run.task)[0])) else _sizes(run, discovered)]
     if run.problem is not None and picture_shape(run.problem) is not None:
         charts += [_gallery(run, run.problem, discovered), _neighbours(run, run.problem, discovered)]
     return charts
 
 
 def cluster_table(run: RunArtifacts) -> tuple[list[str], list[list[str | float]]]:
-    """Headings and rows of the table of clusters; shares in percent."""
+    """Headings and rows of the table of clusters; shares in percent, of the samples whose class is known."""
     predictions = run.of_task(run.task)[0]
-    headings = ["cluster", "samples", "assigned to", "of this class", "share of the class", "most confident samples"]
+    compared = len(_classes(predictions)) > 0
     rows: list[list[str | float]] = []
     for one in discovered_clusters(run):
         right = int(np.sum(predictions.truth[one.members] == one.partner)) if one.partner is not None else 0
         of_class = int(np.sum(predictions.truth == one.partner)) if one.partner is not None else 0
-        rows.append(
-            [
-                run.class_names[one.number],
-                len(one.members),
-                "–" if one.partner is None else run.class_names[one.partner],
-                100 * right / max(1, len(one.members)),
-                100 * right / max(1, of_class),
-                ", ".join(str(sample) for sample in predictions.samples[one.members[:5]]),
-            ]
-        )
-    return headings, rows
+        known = int(np.sum(predictions.truth[one.members] != UNLABELLED))
+        partner: list[str | float] = [
+            "–" if one.partner is None else run.class_names[one.partner],
+            100 * right / max(1, known),
+            100 * right / max(1, of_class),
+        ]
+        confident = ", ".join(str(sample) for sample in predictions.samples[one.members[:5]])
+        rows.append([run.class_names[one.number], len(one.members), *(partner if compared else []), confident])
+    of_partner = ["assigned to", "of this class", "share of the class"] if compared else []
+    return ["cluster", "samples", *of_partner, "most confident samples"], rows
+
+
+def _classes(predictions: TaskPredictions) -> Int[np.ndarray, " c"]:
+    """The true classes of the samples, as far as they are known."""
+    return np.unique(predictions.truth[predictions.truth != UNLABELLED])
+
+
+def _sizes(run: RunArtifacts, discovered: list[DiscoveredCluster]) -> Chart:
+    counts = [len(one.members) for one in discovered]
+    names = [run.class_names[one.number] for one in discovered]
+
+    def draw(figure):
+        axes = figure.subplots()
+        axes.bar(range(len(counts)), counts)
+        if len(names) <= _NAMED:
+            axes.set_xticks(range(len(names)), names, rotation=90)
+        axes.set_xlabel("cluster")
+        axes.set_ylabel("samples")
+
+    caption = f"Samples of each cluster, seed {run.result['seeds'][0]}; their true classes are not known."
+    return Chart("clusters-sizes", "Sizes of clusters", caption, draw, (4.6, 3.0))
 
 
 def _confusion(run: RunArtifacts, discovered: list[DiscoveredCluster]) -> Chart:
     predictions = run.of_task(run.task)[0]
-    classes, old = np.unique(predictions.truth), np.flatnonzero(run.model.classes.seen)
+    classes, old = _classes(predictions), np.flatnonzero(run.model.classes.seen)
     columns = [*np.intersect1d(predictions.candidates, old).tolist(), *(one.number for one in discovered)]
     counts = contingency(predictions.truth, predictions.predicted, classes, np.sort(np.array(columns)))
     table = counts[np.searchsorted(np.sort(columns), columns)].T
@@ -118,7 +140,7 @@ def _confusion(run: RunArtifacts, discovered: list[DiscoveredCluster]) -> Chart:
 def _gallery(run: RunArtifacts, problem: Problem, discovered: list[DiscoveredCluster]) -> Chart:
     rows = _largest(discovered)
     pictures = {one.number: one.members[:_SHOWN] for one in rows}
-    caption = f"Seed {run.result['seeds'][0]}, confidence by the softmax of the scores. {_frames(rows, discovered)}"
+    caption = f"Seed {run.result['seeds'][0]}, confidence by the softmax of the scores.{_frames(run, rows, discovered)}"
     return _pictures(run, problem, rows, pictures, "cluster-gallery", "Most confident samples per cluster", caption, ())
 
 
@@ -133,7 +155,7 @@ def _neighbours(run: RunArtifacts, problem: Problem, discovered: list[Discovered
         pictures[one.number] = np.argsort(distance, kind="stable")[:_SHOWN]
     caption = (
         "On the left the most confident sample of each cluster, then the samples that are nearest to it, of any "
-        f"cluster. Seed {run.result['seeds'][0]}. {_frames(rows, discovered)}"
+        f"cluster. Seed {run.result['seeds'][0]}.{_frames(run, rows, discovered)}"
     )
     title = "Nearest neighbours of the most confident sample"
     return _pictures(run, problem, rows, pictures, "cluster-neighbours", title, caption, ("sample", "nearest"))
@@ -158,11 +180,13 @@ def _largest(discovered: list[DiscoveredCluster]) -> list[DiscoveredCluster]:
     return [one for one in discovered if one.number in kept and len(one.members)]
 
 
-def _frames(rows: list[DiscoveredCluster], discovered: list[DiscoveredCluster]) -> str:
+def _frames(run: RunArtifacts, rows: list[DiscoveredCluster], discovered: list[DiscoveredCluster]) -> str:
     left_out = f" The {len(rows)} largest of {len(discovered)} clusters." if len(rows) < len(discovered) else ""
+    if not len(_classes(run.of_task(run.task)[0])):
+        return left_out
     return (
-        "Below each cluster's name the class that it is assigned to. Frame: blue for samples of this class, orange for "
-        f"others.{left_out}"
+        " Below each cluster's name the class that it is assigned to. Frame: blue for samples of this class, orange "
+        f"for others, none where the class is not known.{left_out}"
     )
 
 
@@ -176,7 +200,7 @@ def _pictures(
     caption: str,
     headings: tuple[str, ...],
 ) -> Chart:
-    """A row of samples per cluster, framed by whether they are of its class."""
+    """A row of samples per cluster, framed by whether they are of its class where that is known."""
     predictions, shape = run.of_task(run.task)[0], picture_shape(problem)
 
     def draw(figure):
@@ -186,6 +210,8 @@ def _pictures(
                 without_axes(axes, framed=False)
             for axes, position in zip(row, pictures[one.number], strict=False):
                 draw_picture(axes, problem.samples[predictions.samples[position]].reshape(shape))
+                if predictions.truth[position] == UNLABELLED:
+                    continue
                 axes.set_frame_on(True)
                 right = predictions.truth[position] == one.partner
                 for spine in axes.spines.values():

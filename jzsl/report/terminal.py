@@ -7,6 +7,7 @@ from rich.table import Table
 
 from jzsl.driver.lengths import in_words
 from jzsl.problem.problem import Problem
+from jzsl.report.words import cluster_words
 
 _SHOWN = 40
 
@@ -27,7 +28,8 @@ def result_table(result: dict[str, Any], numbers: list[str]) -> Table:
     seeds = f"{_count(len(result['seeds']), 'seed')}, {result['duration_s']:.0f} s"
     offset = "" if result["offset"] is None else f", calibration offset {result['offset']:.3g}"
     choice = "" if result["choice"] is None else f"\n{in_words(result['choice'])}"
-    table.caption = f"{_count(result['epochs'], 'epoch')} ({how}){rounds}{offset}, {seeds}{choice}"
+    clusters = "" if result.get("clusters") is None else f", {cluster_words(result['clusters'])}"
+    table.caption = f"{_count(result['epochs'], 'epoch')} ({how}){rounds}{offset}{clusters}, {seeds}{choice}"
     return table
 
 

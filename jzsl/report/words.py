@@ -47,6 +47,9 @@ METRICS = {
     "ACC": "clustering accuracy of test samples: the best one-to-one map of clusters to classes",
     "NMI": "normalised mutual information of clusters and classes on test samples",
     "ARI": "adjusted Rand index of clusters and classes on test samples",
+    "largest_cluster_pool": "share of the unlabelled training samples in the largest cluster; no score, for it needs "
+    "no label",
+    "smallest_cluster_pool": "share of these samples in the smallest cluster",
     "AUROC_test": "out-of-distribution detection: area under the ROC curve of unseen against seen test samples",
     "FPR95_test": "out-of-distribution detection: share of the seen test samples predicted as unseen at the threshold "
     "that detects 95 % of the unseen ones",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jzsl.data.clustered import Clustered
+from jzsl.data.clusters import with_number
 from jzsl.data.digits import Digits
 from jzsl.data.new_classes import NewClasses
 from jzsl.errors import InputError
@@ -52,6 +53,14 @@ def test_all_are_unlabelled_where_there_are_no_labels_to_learn_from():
     assert digits_of(problem, "unlabelled") == digits_of(problem, "test_unseen") == set(range(10))
     assert len(problem.splits.unlabelled) + len(problem.splits.test_unseen) == 1797
     assert problem.class_names[10:] == tuple(f"cluster-{number}" for number in range(1, 13))
+
+
+def test_another_number_of_clusters():
+    problem = NewClasses(ALL, new=("7", "8"), clusters=3).load()
+    assert with_number(problem, 5).hash == NewClasses(ALL, new=("7", "8"), clusters=5).load().hash
+    assert with_number(Clustered(ALL).load(), 1).class_names[10:] == ("cluster-1",)
+    with pytest.raises(InputError, match="clusters: 0 found, expected at least 1"):
+        with_number(problem, 0)
 
 
 def test_clusters_are_part_of_the_hash():

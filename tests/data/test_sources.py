@@ -119,7 +119,7 @@ BAD = {
     "no unseen rows": ({"drop": ("test_unseen_loc",)}, "att_splits.mat: test_unseen_loc: missing"),
     "labels and features disagree": ({"features": {"labels": np.ones((29, 1))}}, "features: shape"),
     "labels of fractions": ({"features": {"labels": np.full((30, 1), 1.5)}}, "labels: found fractions"),
-    "label zero": ({"features": {"labels": np.zeros((30, 1))}}, "labels: sample 1 has label 0, expected 1 to 6"),
+    "label zero": ({"features": {"labels": np.zeros((30, 1))}}, "trainval_loc: sample 1 found, which has no label"),
     "label beyond the classes": ({"features": {"labels": np.full((30, 1), 9)}}, "label 9, expected 1 to 6"),
     "row zero": ({"splits": {"test_seen_loc": np.zeros((1, 1))}}, "test_seen_loc: sample 0"),
     "row beyond the end": ({"splits": {"trainval_loc": np.array([[31]])}}, "trainval_loc: sample 31"),

@@ -7,13 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from rich.console import Console
+from sklearn.decomposition import PCA
+from sklearn.metrics import silhouette_score
 
 from jzsl.config import Experiment, Stage, Train
 from jzsl.data.clustered import Clustered
 from jzsl.data.digits import Digits
 from jzsl.data.new_classes import NewClasses
 from jzsl.data.per_class import PerClass
-from jzsl.driver import saved_model
+from jzsl.driver import predictions, saved_model
+from jzsl.driver.cluster_validity import silhouette
 from jzsl.driver.plan import plan_of
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
@@ -47,7 +50,10 @@ def run_dir(tmp_path_factory):
 def test_the_result_says_how_many_clusters_there_were(run_dir):
     result = json.loads((run_dir / "result.json").read_text())
     assert result["setting"] == "discovery of new classes"
-    assert result["clusters"] == {"number": 4, "how": "given", "classes": 3, "error": 1}
+    clusters = result["clusters"]
+    assert {name: clusters[name] for name in ("number", "how", "classes", "error")} == {
+        "number": 4, "how": "given", "classes": 3, "error": 1,
+    }  # fmt: skip
     for name in (*Discovery.numbers, *DiscoveryHeldOut.numbers):
         assert 0 <= result[name]["mean"] <= 100
     assert result["ACC_old"]["mean"] > 80  # of seven digits
@@ -70,6 +76,23 @@ def test_a_saved_model_predicts_clusters_by_their_names(run_dir):
 def test_a_finished_run_resumes_to_the_same_result(run_dir):
     result = run(DISCOVERY, run_dir, True, Console(quiet=True))
     assert result == json.loads((run_dir / "result.json").read_text())
+
+
+def test_sizes_and_silhouette_are_those_of_the_predictions(run_dir):
+    problem, clusters = DISCOVERY.load(), json.loads((run_dir / "result.json").read_text())["clusters"]
+    for seed in range(2):
+        predicted = predictions.load(run_dir, seed, DISCOVERY.tasks)["discovery"]
+        names = [problem.class_names[number] for number in predicted.predicted]
+        assert clusters["sizes"][seed] == {f"new-{number}": names.count(f"new-{number}") for number in range(1, 5)}
+        x = PCA(50, svd_solver="full").fit_transform(problem.samples[predicted.samples])
+        assert clusters["silhouette"][seed] == pytest.approx(silhouette_score(x, predicted.predicted), abs=1e-3)
+
+
+def test_one_cluster_has_no_silhouette():
+    problem = DISCOVERY.load()
+    samples = problem.splits.unlabelled
+    assert silhouette(problem, samples, np.zeros(len(samples), int)) is None
+    assert silhouette(problem, samples, np.arange(len(samples))) is None
 
 
 def refused(**changes) -> Callable[[], object]:

@@ -18,6 +18,8 @@ from jzsl.tasks.clustering_held_out import ClusteringHeldOut
 from jzsl.tasks.discovery import Discovery
 from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.old_held_out import OldHeldOut
+from jzsl.tasks.unlabelled_pool import UnlabelledPool
 from jzsl.tasks.zsl import ZSL
 from jzsl.types import Setting
 
@@ -44,7 +46,7 @@ def test_a_view_shows_clusters_and_no_class_of_an_unlabelled_sample(discovery):
     assert (view.labelled, view.unlabelled) == (len(discovery.splits.train), len(discovery.splits.unlabelled))
     np.testing.assert_array_equal(view.pool.y[view.unlabelled_samples], -1)
     assert view.setting is Setting.discovery
-    assert set(view.queries) == {"discovery", "discovery_held_out"}
+    assert set(view.queries) == {"discovery", "discovery_held_out", "unlabelled_pool", "old_held_out"}
     np.testing.assert_array_equal(view.queries["discovery"].candidates, np.arange(10, 15))
     held_out = view.queries["discovery_held_out"]
     np.testing.assert_array_equal(held_out.candidates, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14])
@@ -56,7 +58,7 @@ def test_a_view_without_labelled_samples(clustering):
     view = inductive(clustering)
     assert view.setting is Setting.clustering
     assert (view.labelled, len(view.seen)) == (0, 0)
-    assert set(view.queries) == {"clustering", "clustering_held_out"}
+    assert set(view.queries) == {"clustering", "clustering_held_out", "unlabelled_pool"}
     expected = MinMax().fit(clustering.samples[clustering.splits.unlabelled])
     np.testing.assert_array_equal(view.transform.span, expected.span)
     np.testing.assert_array_equal(view.queries["clustering"].candidates, np.arange(10, 14))
@@ -93,8 +95,31 @@ def test_unlabelled_samples_of_old_or_unknown_class_are_not_scored(discovery):
     problem = dataclasses.replace(discovery, labels=labels)
     assert set(queries_of(problem, Discovery()).samples) == set(pool[50:])
     labels[pool] = -1
-    with pytest.raises(InputError, match="the task discovery has no samples of new classes to score"):
-        queries_of(dataclasses.replace(discovery, labels=labels), Discovery())
+    unknown = dataclasses.replace(discovery, labels=labels)
+    with pytest.raises(
+        InputError, match=r"discovery has no samples .*; without labels there is UnlabelledPool and Old"
+    ):
+        queries_of(unknown, Discovery())
+    assert set(queries_of(unknown, UnlabelledPool()).samples) == set(pool)
+    assert set(queries_of(unknown, OldHeldOut()).samples) == set(discovery.splits.test_seen)
+
+
+def test_what_is_known_without_labels(discovery, random):
+    """Sizes do not depend on labels; the accuracy of old classes is that of discovery_held_out."""
+    view = inductive(discovery)
+    protocol = Protocol(discovery, view)
+    queries, held_out = view.queries["old_held_out"], view.queries["discovery_held_out"]
+    scores = random.normal(size=(len(held_out.samples), 10))
+    scores[np.arange(len(scores)), discovery.labels[held_out.samples]] += 2
+    position = {sample: row for row, sample in enumerate(held_out.samples)}
+    of_old = scores[[position[sample] for sample in queries.samples]]
+    expected = protocol.score(DiscoveryHeldOut(), scores)["ACC_old"]
+    assert 20 < expected < 95
+    assert protocol.score(OldHeldOut(), of_old)["ACC_old"] == pytest.approx(expected)
+    scores = np.eye(5)[np.repeat([0, 1, 2], [len(discovery.splits.unlabelled) - 30, 20, 10])]
+    sizes = protocol.score(UnlabelledPool(), scores)
+    assert sizes["largest_cluster_pool"] == pytest.approx(100 * (len(scores) - 30) / len(scores))
+    assert sizes["smallest_cluster_pool"] == 0
 
 
 @pytest.mark.parametrize("task", [ZSL(), GZSL(), Adaptation()])
@@ -103,14 +128,16 @@ def test_other_tasks_refuse_clusters(discovery, task):
         queries_of(discovery, task)
 
 
-@pytest.mark.parametrize("task", [Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut()])
+@pytest.mark.parametrize(
+    "task", [Discovery(), DiscoveryHeldOut(), Clustering(), ClusteringHeldOut(), UnlabelledPool(), OldHeldOut()]
+)
 def test_tasks_of_clusters_refuse_problems_without(problem, task):
     with pytest.raises(InputError, match=f"no clusters to be discovered, which the task {task.name} scores"):
         queries_of(problem, task)
 
 
 def test_discovery_has_old_classes_and_clustering_none(discovery, clustering):
-    for task in (Discovery(), DiscoveryHeldOut()):
+    for task in (Discovery(), DiscoveryHeldOut(), OldHeldOut()):
         with pytest.raises(InputError, match=f"no samples, so there are no old classes for {task.name}"):
             queries_of(clustering, task)
     for task in (Clustering(), ClusteringHeldOut()):

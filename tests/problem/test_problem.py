@@ -188,8 +188,11 @@ def test_unlabelled_samples_alone_make_a_problem():
     none = np.zeros(0, int)
     splits = Splits(none, none, none, none, none, np.arange(24))
     assert len(Problem(**{**arrays(), "splits": splits}).seen_classes) == 0
-    with pytest.raises(InputError, match="no samples"):
-        Problem(**{**arrays(), "splits": splits, "labels": np.full(24, UNLABELLED)})
+    unknown = {**arrays(), "splits": splits, "labels": np.full(24, UNLABELLED)}
+    np.testing.assert_array_equal(Problem(**unknown).unknown_samples, np.arange(24))
+    assert len(Problem(**unknown).new_samples) == 0
+    nothing_known = Problem(**{**unknown, "semantics": None, "class_names": ()})
+    assert dataclasses.replace(nothing_known, class_names=("a", "b"), clusters=2).cluster_classes.tolist() == [0, 1]
 
 
 def test_class_without_samples_is_a_distractor_with_a_warning():

@@ -1,13 +1,15 @@
 """The studies of AutoNovel: their variants, their stages against those of a run, their tables."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from rich.console import Console
 
 from jzsl.cli import main
 from jzsl.config import Experiment, Stage, Train
+from jzsl.data.class_count.estimate import Estimate
+from jzsl.data.class_count.probe_classes import ProbeClasses
 from jzsl.data.clustered import Clustered
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.new_classes import NewClasses
@@ -24,6 +26,7 @@ from jzsl.studies.clusters import Trials, Variant
 from jzsl.studies.discovery_ablation import FULL, INCREMENTAL, discovery_ablation, variants
 from jzsl.studies.ranking_k import ranking_k, similarities
 from jzsl.studies.study import StudySetup
+from jzsl.studies.unknown_number import numbers_of, unknown_number
 from jzsl.tasks.discovery import Discovery
 from jzsl.training.augment.crop import PaddedCrop
 from jzsl.training.optimizers.adam import Adam
@@ -42,6 +45,23 @@ TURNS = Stage("turns", RotNet(NETWORK, PaddedCrop(1), Adam(1e-2), 64), 1)
 CLASSIFIER = ImageClassifier(NETWORK, optimizer=Adam(1e-2), learned=("layer1",), batch_size=64)
 LABELS = Stage("labels", CLASSIFIER, 2)
 SETUP = StudySetup(PROBLEM, {"small": METHOD}, Unscaled(), 2, 2, stages=(LABELS,))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An estimator that always says the same."""
+
+    number: int
+
+    def estimate(self, x, y, unlabelled):
+        return Estimate(self.number, "fixed")
+
+
+class Unable:
+    """An estimator that lacks what it needs."""
+
+    def estimate(self, x, y, unlabelled):
+        raise InputError("labelled classes: too few")
 
 
 def test_a_method_after_the_stages_of_a_study_has_the_scores_of_a_run(tmp_path):
@@ -127,18 +147,58 @@ def test_the_table_of_k(untrained):
     assert "from 71.0 at k = 15 to 81.0 at k = 5, 78.0 at the config's k = 2; 0 of 6 others" in result.answer
 
 
-def test_from_the_command_line(tmp_path, monkeypatch):
+def test_the_numbers_of_clusters_and_where_they_are_from():
+    assert numbers_of(4, {"A": 5, "B": 4, "C": 9}) == {
+        2: "0.5 x true", 3: "0.75 x true", 4: "true, B", 5: "A", 6: "1.5 x true", 8: "2 x true", 9: "C",
+    }  # fmt: skip
+    assert min(numbers_of(1, {})) == 1
+
+
+def test_the_table_of_unknown_numbers(monkeypatch):
+    """The score of a stand-in is 90 less five points for each cluster too many or too few."""
+
+    def metrics(trials, variant):
+        clusters = trials._setup.problem.clusters
+        return [{"ACC_new_pool": 90.0 - 5 * abs(clusters - 3) + seed, "NMI_new_pool": 50.0} for seed in range(2)]
+
+    monkeypatch.setattr(Trials, "metrics", metrics)
+    monkeypatch.setattr("jzsl.studies.unknown_number.ESTIMATORS", (Fixed(5), ProbeClasses(probes=2, most=3), Unable()))
+    result = unknown_number(SETUP)
+    by_number = {row["clusters"]: row for row in result.rows}
+    assert by_number[3]["how"].startswith("true")
+    assert by_number[5] == {
+        "base": "small", "clusters": 5, "how": "Fixed", "error": 2, "ACC_new_pool": 80.5, "std": 0.71,
+        "values": "80.00 81.00", "NMI_new_pool": 50.0, "vs true": -10.0, "p": None,
+    }  # fmt: skip
+    assert by_number[3]["vs true"] is None
+    assert "90.5 with the true number 3, 80.5 with 5 by Fixed (error +2)" in result.answer
+    assert "no estimate by Unable: labelled classes: too few" in result.notes
+
+
+def test_an_unknown_truth_is_refused():
+    labels = PROBLEM.labels.copy()
+    labels[PROBLEM.splits.unlabelled[:4]] = -1
+    with pytest.raises(InputError, match="4 samples without a label found, expected labels of all"):
+        unknown_number(replace(SETUP, problem=replace(PROBLEM, labels=labels)))
+
+
+@pytest.mark.parametrize(
+    ("study", "column", "values"), [("ranking-k", "k", [2, 3]), ("unknown-number", "clusters", [2, 3])]
+)
+def test_from_the_command_line(tmp_path, monkeypatch, study, column, values):
     monkeypatch.setattr("jzsl.studies.ranking_k.K", (3,))
+    monkeypatch.setattr("jzsl.studies.unknown_number.FACTORS", ())
+    monkeypatch.setattr("jzsl.studies.unknown_number.ESTIMATORS", (Fixed(2),))
     config = tmp_path / "small.py"
     config.write_text(
         "from jzsl.config import *\nfrom tests.studies.test_discovery_studies import DATA, LABELS, METHOD\n"
         "from jzsl.tasks.discovery import Discovery\n"
         "CONFIG = Experiment(DATA, METHOD, Train(epochs=1), (Discovery(),), stages=(LABELS,))\n"
     )
-    arguments = ["study", "ranking-k", "--config", str(config), "--seeds", "1", "--out", str(tmp_path / "out")]
+    arguments = ["study", study, "--config", str(config), "--seeds", "1", "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     saved = json.loads((tmp_path / "out" / "table.json").read_text())
-    assert [row["k"] for row in saved["rows"]] == [2, 3]
+    assert [row[column] for row in saved["rows"]] == values
     assert all(100 / 3 <= row["ACC_new_pool"] <= 100 for row in saved["rows"])
     assert (tmp_path / "out" / "figure.svg").exists()
 

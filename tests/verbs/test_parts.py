@@ -171,7 +171,8 @@ def test_tasks_are_named_by_their_classes(namespace):
     experiment = parsed({**namespace, "CONFIG": config}, "--tasks", "GZSL", "ZSL")
     assert experiment.tasks == (GZSL(), ZSL())
     assert dict(choices(config, namespace))["tasks"] == [
-        "Adaptation", "Clustering", "ClusteringHeldOut", "Discovery", "DiscoveryHeldOut", "GZSL", "ZSL"
+        "Adaptation", "Clustering", "ClusteringHeldOut", "Discovery", "DiscoveryHeldOut", "GZSL", "OldHeldOut",
+        "UnlabelledPool", "ZSL",
     ]  # fmt: skip
 
 

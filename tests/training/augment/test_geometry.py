@@ -17,6 +17,7 @@ from jzsl.training.augment.crop import PaddedCrop, ReflectedTranslation
 from jzsl.training.augment.cutout import Cutout
 from jzsl.training.augment.flip import RandomFlip
 from jzsl.training.augment.normalise import Normalise
+from jzsl.training.augment.on_white import OnWhite
 from jzsl.training.augment.random_rotation import RandomRotation, rotated
 from jzsl.training.augment.resized_crop import RandomResizedCrop, resized
 from jzsl.training.augment.rotation import four_turns, turned
@@ -135,6 +136,14 @@ def test_angles_of_rotations_are_uniform_in_both_directions():
     angles = np.rad2deg(np.arctan2(-(dots * rows).sum((1, 2)), (dots * columns).sum((1, 2))))
     assert np.abs(angles).max() < 41.5
     assert np.abs(np.quantile(angles, [0.25, 0.5, 0.75]) - [-20, 0, 20]).max() < 5 * 40 / np.sqrt(500)
+
+
+def test_on_white_paper_what_comes_from_outside_is_white(random):
+    images = jnp.asarray(random.uniform(0.2, 0.8, size=(3, 6, 5, 2)), jnp.float32)
+    crops = jax.jit(OnWhite(PaddedCrop(2)).build())(KEY, images)
+    black = jax.jit(PaddedCrop(2).build())(KEY, images)
+    np.testing.assert_allclose(crops, jnp.where(black == 0, 1.0, black), atol=1e-6)
+    assert np.any(np.asarray(black) == 0)
 
 
 def test_a_sequence_gives_each_part_its_own_key_and_compiles(image):
