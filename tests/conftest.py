@@ -1,5 +1,6 @@
 """Shared set-up: shapes are checked at run time, compiled programs are cached between runs, problems are shared."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
+# Traces and programs are many objects that live long: Python would walk through all of them again and again.
+gc.set_threshold(50_000, 20, 20)
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jzsl" / "tests"
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

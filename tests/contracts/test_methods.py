@@ -1,5 +1,7 @@
 """Every method through the same tests: multiplicities, class names, chunks, traces."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ from jzsl.export.heads import scores_of
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
-from jzsl.interfaces import Method
+from jzsl.interfaces import Method, MethodConfig, Task
 from jzsl.keys import stream
 from jzsl.methods.ale import ALE
 from jzsl.methods.committee import Committee
@@ -76,13 +78,28 @@ WEIGHTED = {
 }
 
 
+def jitted(method: Method) -> Method:
+    return method._replace(
+        init=jax.jit(method.init),
+        fit=jax.jit(method.fit),
+        predictor=jax.jit(method.predictor),
+        logits=jax.jit(method.logits),
+    )
+
+
+@cache
+def compiled(config: MethodConfig, task: Task) -> Method:
+    """The method of a config, compiled once for all tests."""
+    return jitted(config.build(task))
+
+
 def trained(method, key, pool, classes, epochs=3, edit=lambda state: state):
-    return jax.jit(method.fit)(edit(jax.jit(method.init)(key, pool, classes)), pool, classes, epochs, epochs)[0]
+    return method.fit(edit(method.init(key, pool, classes)), pool, classes, epochs, epochs)[0]
 
 
 def scores(method, state, pool, classes, view, queries):
-    predictor = jax.jit(method.predictor)(state, pool, classes, view.unseen)
-    return np.asarray(jax.jit(method.logits)(predictor, queries, view.unseen))
+    predictor = method.predictor(state, pool, classes, view.unseen)
+    return np.asarray(method.logits(predictor, queries, view.unseen))
 
 
 @pytest.fixture
@@ -94,7 +111,7 @@ def queries(random):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task):
     """Not their features, not their labels, for either task."""
-    method = CONFIGS[name].build(task)
+    method = compiled(CONFIGS[name], task)
     absent = jnp.arange(len(pool.x)) % 3 == 0
     pool = pool._replace(w=jnp.where(absent, 0, pool.w))
     garbage = pool._replace(x=jnp.where(absent[:, None], 1e6, pool.x), y=jnp.where(absent, -1, pool.y))
@@ -109,11 +126,13 @@ def test_absent_rows_have_no_influence(pool, classes, view, queries, name, task)
 @pytest.mark.parametrize("name", [name for name in CONFIGS if not name.startswith("committee")])
 def test_unlabelled_samples_have_no_influence_on_supervised_methods(pool, classes, view, queries, name, task):
     """They are there (w >= 1), and bit for bit as good as absent."""
-    assert_unlabelled_are_absent(CONFIGS[name].build(task), pool, classes, view, queries)
+    assert_unlabelled_are_absent(compiled(CONFIGS[name], task), pool, classes, view, queries)
 
 
 def test_unlabelled_samples_have_no_influence_without_semantics(pool, classes, view, queries):
-    assert_unlabelled_are_absent(Supervised(hidden=8, batch_size=16).build(Adaptation()), pool, classes, view, queries)
+    assert_unlabelled_are_absent(
+        compiled(Supervised(hidden=8, batch_size=16), Adaptation()), pool, classes, view, queries
+    )
 
 
 def assert_unlabelled_are_absent(method, pool, classes, view, queries):
@@ -148,7 +167,7 @@ def test_unlabelled_samples_have_influence_on_a_semi_supervised_method(pool, cla
     def logits(state, x, candidates):
         return (x - state[0]) @ state[1 + candidates].T
 
-    method = Method(init, fit, predictor, logits)
+    method = jitted(Method(init, fit, predictor, logits))
     hidden = jnp.arange(len(pool.x)) % 3 == 0
     seen = view._replace(unseen=view.seen)
     unlabelled = pool._replace(y=jnp.where(hidden, UNLABELLED, pool.y))
@@ -171,7 +190,7 @@ def test_unlabelled_samples_have_influence_on_a_semi_supervised_method(pool, cla
 )  # fmt: skip
 def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name):
     """Exact for the closed form up to rounding; stochastic training takes the same full-batch steps."""
-    method = WEIGHTED[name].build(ZSL())
+    method = compiled(WEIGHTED[name], ZSL())
     n = len(pool.x)
     w = random.integers(0, 3, n)
     w[np.cumsum(w) > n] = 0
@@ -197,8 +216,8 @@ def test_weight_two_is_the_row_twice(pool, classes, view, queries, random, name)
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_chunks_of_epochs_do_not_matter(pool, classes, name):
-    method = CONFIGS[name].build(ZSL())
-    fit, state = jax.jit(method.fit), method.init(jax.random.key(0), pool, classes)
+    method = compiled(CONFIGS[name], ZSL())
+    fit, state = method.fit, method.init(jax.random.key(0), pool, classes)
     whole, _ = fit(state, pool, classes, 5, 5)
     part, _ = fit(state, pool, classes, 2, 5)
     part, _ = fit(part, pool, classes, 3, 5)
@@ -227,9 +246,9 @@ def test_one_compilation_serves_all_chunks_weights_and_labels(pool, classes, nam
 
 @pytest.mark.parametrize("name", ["abp, prototype", "wgan", "cvae", "s2v", "sje"])
 def test_too_many_draws_are_reported_as_nan(pool, classes, name):
-    method = CONFIGS[name].build(ZSL())
+    method = compiled(CONFIGS[name], ZSL())
     state = method.init(jax.random.key(0), pool, classes)
-    _, metrics = jax.jit(method.fit)(state, pool._replace(w=2 * pool.w), classes, 1, 1)
+    _, metrics = method.fit(state, pool._replace(w=2 * pool.w), classes, 1, 1)
     assert np.isnan(metrics["loss"])
 
 
@@ -259,11 +278,11 @@ def test_it_learns(problem, pool, classes, view, name):
     configs["exemplars, abp"] = ExemplarSemantics(configs["abp, prototype"])
     configs["ensemble, s2v"] = Ensemble(configs["s2v"], 2)
     configs["ensemble, abp"] = Ensemble(configs["abp, neighbours"], 2)
-    method = configs[name].build(ZSL())
+    method = compiled(configs[name], ZSL())
     state = trained(method, jax.random.key(0), pool, classes, 150)
     seen = jnp.int32(view.seen)
-    predictor = jax.jit(method.predictor)(state, pool, classes, seen)  # the seen classes, recognised without rows
-    scored = np.asarray(jax.jit(method.logits)(predictor, pool.x, seen))
+    predictor = method.predictor(state, pool, classes, seen)  # the seen classes, recognised without rows
+    scored = np.asarray(method.logits(predictor, pool.x, seen))
     accuracy = (view.seen[scored.argmax(1)] == view.pool.y).mean()
     assert accuracy > 0.5
 
@@ -318,9 +337,9 @@ def test_bad_settings_are_refused_by_name(make, field):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_classes_have_no_order(pool, classes, view, queries, random, name):
     """Scores follow the candidates' order. Where training draws nothing, other class numbers give the same scores."""
-    method = CONFIGS[name].build(ZSL())
+    method = compiled(CONFIGS[name], ZSL())
     state = trained(method, jax.random.key(0), pool, classes)
-    predictor = jax.jit(method.predictor)(state, pool, classes, view.unseen)
+    predictor = method.predictor(state, pool, classes, view.unseen)
     one = np.asarray(method.logits(predictor, queries, jnp.asarray(view.unseen)))
     order = np.array([2, 0, 1])
     np.testing.assert_allclose(
@@ -341,7 +360,7 @@ def test_classes_have_no_order(pool, classes, view, queries, random, name):
     table = ClassTable(*(jnp.zeros_like(part).at[number].set(part) for part in (classes.semantics, classes.seen)))
     other = pool._replace(y=jnp.asarray(number)[pool.y])
     state = trained(method, jax.random.key(0), other, table)
-    predictor = jax.jit(method.predictor)(state, other, table, jnp.asarray(number[view.unseen]))
+    predictor = method.predictor(state, other, table, jnp.asarray(number[view.unseen]))
     again = np.asarray(method.logits(predictor, queries, jnp.asarray(number[view.unseen])))
     np.testing.assert_allclose(again, one, rtol=1e-3, atol=1e-3)
 
@@ -349,9 +368,9 @@ def test_classes_have_no_order(pool, classes, view, queries, random, name):
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name not in HEADLESS])
 def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
     """In NumPy alone; candidates in any order, and rows of classes that are no candidates have no say."""
-    method = CONFIGS[name].build(ZSL())
+    method = compiled(CONFIGS[name], ZSL())
     state = trained(method, jax.random.key(0), pool, classes)
-    predictor = jax.jit(method.predictor)(state, pool, classes, view.unseen)
+    predictor = method.predictor(state, pool, classes, view.unseen)
     for candidates in (view.unseen, view.unseen[[2, 0]]):
         head = jax.tree.map(np.asarray, method.head(predictor, jnp.asarray(candidates)))
         expected = np.asarray(method.logits(predictor, queries, jnp.asarray(candidates)))
@@ -360,7 +379,7 @@ def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_methods_that_learn_from_semantics_say_so_where_there_are_none(pool, classes, name):
-    method = CONFIGS[name].build(ZSL())
+    method = compiled(CONFIGS[name], ZSL())
     with pytest.raises(InputError, match="semantics: none found, but this method learns from one vector per class"):
         method.init(jax.random.key(0), pool, ClassTable(None, classes.seen))
 
@@ -371,9 +390,9 @@ def test_weight_decay_is_the_gradient_of_half_the_squared_weights(pool, classes,
     moments, start = [], None
     for l2 in (0.0, 0.5):
         config = make(hidden=8, l2=l2, batch_size=len(pool.x))
-        method = config.build(Adaptation())
+        method = compiled(config, Adaptation())
         start = method.init(jax.random.key(0), pool, classes)
-        end, _ = jax.jit(method.fit)(start, pool, classes, 1, 1)
+        end, _ = method.fit(start, pool, classes, 1, 1)
         moments.append(optax.tree_utils.tree_get(end.optimizer, "mu"))
     assert start is not None
     jax.tree.map(
