@@ -23,7 +23,7 @@ class Train:
     """How long to train, and how often to evaluate and to save.
 
     Without `epochs` and `steps` the length is chosen on validation classes, then all training classes are trained for
-    at least as many learning steps. A closed form has no length: it takes one epoch.
+    at least as many learning steps. A closed form has no length: it takes one epoch, whatever is given.
     """
 
     epochs: int | None = None
@@ -94,7 +94,7 @@ class Experiment:
     are the unlabelled ones"""
     calibration: bool = False
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
-    best H on validation classes after inductive training"""
+    best H on validation classes after inductive training; in self-training the scores of every round get it"""
     transform: TransformConfig = MinMax()
     """of the samples, fitted on those of the view, in self-training unlabelled ones too; labels are of training ones"""
     seeds: int = 5

@@ -183,6 +183,8 @@ class Method(NamedTuple):
         batch_size: labelled samples of a learning step; None: an epoch is one step.
         closed_form: whether `fit` solves for its result and ignores the number of epochs.
         discovers: whether it has scores for clusters to be discovered.
+        needs_unlabelled: the field of its config that changes samples without labels alone, so that a training without
+            any is refused; None: there is none.
         pretraining: says which weights it starts from, if they are pre-trained; it may read a file.
     """
 
@@ -203,6 +205,7 @@ class Method(NamedTuple):
     batch_size: int | None = None
     closed_form: bool = False
     discovers: bool = False
+    needs_unlabelled: str | None = None
     pretraining: Callable[[], Pretraining] | None = None
 
 

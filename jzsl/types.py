@@ -124,7 +124,10 @@ class Candidates(NamedTuple):
         classes: the class of each column.
         open: columns whose samples self-training may take. In the strict setting samples predicted as seen classes
             stay out.
-        offset: added to the scores of each column (calibrated stacking).
+        offset: added to the scores of each column (calibrated stacking). In self-training the scores of every round are
+            those of a base that does not know the offset, so each of them gets it, once: the one that inductive
+            training was best with on validation classes (protocol, rule 2), which is too large once unseen classes
+            have samples.
     """
 
     unseen: Int[Array | np.ndarray, " u"]

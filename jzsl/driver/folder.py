@@ -13,6 +13,7 @@ from rich.console import Console
 from jzsl.config import Experiment
 from jzsl.devices.processes import from_first
 from jzsl.driver.checkpoints import write_json
+from jzsl.driver.plan import pretraining_of
 from jzsl.driver.versions import versions
 from jzsl.errors import InputError, writing
 from jzsl.exchange import differences, encode
@@ -35,12 +36,14 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
 
 
 def header_of(experiment: Experiment, problem: Problem) -> dict[str, Any]:
-    """What the config.json of a run holds: the experiment, the data and the versions."""
-    origin = problem.provenance
+    """What the config.json of a run holds: the experiment, the data, the weights that it starts from, the versions."""
+    methods = [*(stage.method for stage in experiment.stages), experiment.method]
+    origin, pretraining = problem.provenance, pretraining_of(methods, experiment.validated[0])
     return {
         "experiment": encode(experiment),
         "parallel_seeds": experiment.replicas,
         "data": {"name": origin.name, "origin": origin.origin, "hash": problem.hash},
+        "pretraining": None if pretraining is None else pretraining.record(),
         "versions": versions(),
     }
 
@@ -58,7 +61,7 @@ def check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any]
     """Checks that the folder holds the same run; returns its result if it is done.
 
     Raises:
-        InputError: naming the field in which the run to resume differs.
+        InputError: naming the field in which the run to resume differs, or both hashes of its pre-trained weights.
     """
     return from_first(lambda: _check(out, header, console))
 
@@ -87,11 +90,17 @@ def held(out: Path) -> Iterator[None]:
 
 
 def require_like(old: dict[str, Any], header: dict[str, Any], name: str, console: Console) -> None:
-    """Raises an InputError unless both have the same data, and warns of other versions."""
+    """Raises an InputError unless both have the same data and pre-trained weights, and warns of other versions."""
     if old["data"].get("hash") != header["data"]["hash"]:
         raise InputError(
             f"{name} had data of hash {old['data'].get('hash')}, now {header['data']['hash']} "
             f"({header['data']['origin']})"
+        )
+    before, now = old.get("pretraining"), header.get("pretraining")
+    if before is not None and now is not None and before["weights"] != now["weights"]:
+        raise InputError(
+            f"{name} started from weights of {before['network']} with SHA-256 {before['weights']}, now "
+            f"{now['weights']}: the file has changed"
         )
     for change in differences(old["versions"], header["versions"]):
         console.print(f"warning: versions differ, so the last bits may: {change}", style="yellow")
@@ -131,6 +140,9 @@ def _check(out: Path, header: dict[str, Any], console: Console) -> dict[str, Any
         # The states in checkpoints have one replica per parallel seed.
         before, now = old["parallel_seeds"], header["parallel_seeds"]
         raise InputError(f"{path}: the run to resume has {before} parallel seeds, here {now}; omit --parallel-seeds")
-    require_like(old, header, f"{path}: the run to resume", console)
-    result = out / "result.json"
-    return json.loads(result.read_text()) if result.exists() else None
+    file = out / "result.json"
+    result = json.loads(file.read_text()) if file.exists() else None
+    # Earlier versions recorded the weights in results alone.
+    started = {"pretraining": old.get("pretraining") or (result or {}).get("pretraining")}
+    require_like(old | started, header, f"{path}: the run to resume", console)
+    return result

@@ -129,7 +129,9 @@ class Lengths:
     def _fixed(self, steps_of_epoch: int) -> int:
         """Epochs of a length that is not chosen."""
         train = self.experiment.train
-        if train.steps is not None and not self.closed_form:
+        if self.closed_form:
+            return 1
+        if train.steps is not None:
             return math.ceil(train.steps / steps_of_epoch)
         return train.epochs or 1
 

@@ -1,5 +1,6 @@
 """The plan of a run: which trainings it is made of, in which order, and the trainer of each."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jzsl.config import Experiment, Stage
@@ -9,8 +10,8 @@ from jzsl.driver.programs import Programs
 from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
-from jzsl.evaluation.views import View, view_of
-from jzsl.interfaces import Method
+from jzsl.evaluation.views import View, require_unlabelled, view_of
+from jzsl.interfaces import Method, MethodConfig, Task
 from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
 
@@ -52,7 +53,9 @@ class Plan(NamedTuple):
     def epochs(self, item: Item, record: ProgressRecord) -> int:
         """Epochs of an item, in self-training of each round; the most, where a choice may end it earlier."""
         if item.stage is not None:
-            return next(stage.epochs for stage in self.stages if stage.name == item.stage)
+            method = next(iter(self.trainer(item).programs.methods.values()))
+            epochs = next(stage.epochs for stage in self.stages if stage.name == item.stage)
+            return 1 if method.closed_form else epochs
         return self.lengths.validation() if item.phase == VALIDATION else self.lengths.final(record)
 
     @property
@@ -102,6 +105,12 @@ def plan_of(problem: Problem, experiment: Experiment) -> Plan:
         trainers[FINAL, after].require_fitting(trainers[FINAL, stage.name], stage.name)
     items = [Item(phase, name, seeds) for phase in phases for seeds in groups[phase] for name in names]
     return Plan(items, trainers, experiment.stages, Lengths.of(experiment, method, problem, phases.get(VALIDATION)))
+
+
+def pretraining_of(methods: Sequence[MethodConfig], task: Task) -> Pretraining | None:
+    """Of the network that the first of these methods with one starts from, as its file is now."""
+    built = (method.build(task) for method in methods)
+    return next((method.pretraining() for method in built if method.pretraining is not None), None)
 
 
 def inductive_trainer(problem: Problem, experiment: Experiment, tunes_offset: bool = False) -> Trainer:
@@ -164,6 +173,8 @@ def _inductive(
     if size is not None and len(whole.splits.unlabelled):
         raise InputError("samples_per_block: given, but unlabelled samples are not taken in blocks; omit it")
     view = _view(problem, experiment, programs, capacity)
+    if problem is whole:
+        require_unlabelled(view, next(iter(programs.methods.values())), problem.provenance.origin)
     blocks = None if size is None or size >= capacity else (size, capacity)
     return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset, scored=scored)
 

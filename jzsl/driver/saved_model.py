@@ -23,6 +23,7 @@ from jzsl.problem.extraction import Extraction, extraction_of
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import Transform
 from jzsl.records import require_record
+from jzsl.self_training.parts import name_of
 from jzsl.types import ClassTable, Pool
 
 _RECORD = {"samples": int, "shape": list[int], "dtype": str, "semantics": int | None, "class_names": list[str],
@@ -46,6 +47,7 @@ class Model:
         unseen: classes without labelled samples.
         offset: the calibration offset.
         extraction: how its samples were made of pictures, where they were.
+        note: what the run's own scores had and this model has not; None where nothing is left out.
     """
 
     method: MethodConfig
@@ -59,6 +61,7 @@ class Model:
     unseen: np.ndarray
     offset: float
     extraction: Extraction | None
+    note: str | None = None
 
     @property
     def offsets(self) -> Float[np.ndarray, " k"]:
@@ -158,6 +161,23 @@ def load(folder: Path, experiment: Experiment, task: str | None = None) -> Model
         np.array(record["unseen"], np.int32),
         record["offset"],
         extraction_of(record.get("extraction"), f"{folder}: not the record of a model (extraction)"),
+        left_out(experiment, by_name[task]),
+    )
+
+
+def left_out(experiment: Experiment, task: Task) -> str | None:
+    """What the scores of a run's unlabelled samples had and a saved model of this task has not, as a sentence; None
+    where it scores them alike."""
+    sths = experiment.self_training
+    if sths is None or task != experiment.unlabelled:
+        return None
+    parts = [] if sths.refinement is None else [name_of(sths.refinement)]
+    parts += ["averages over rounds"] if sths.average and sths.rounds else []
+    if not parts:
+        return None
+    return (
+        f"the classifier of the last round alone, without {' and '.join(parts)}, which the run's scores of its "
+        "unlabelled samples had"
     )
 
 

@@ -11,7 +11,7 @@ from jzsl.config import Experiment
 from jzsl.devices.mesh import layout
 from jzsl.devices.replicas import replica
 from jzsl.driver.checkpoints import read_model, read_model_record, save_model
-from jzsl.driver.plan import Item
+from jzsl.driver.plan import Item, pretraining_of
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
 from jzsl.exchange import differences, encode
@@ -21,8 +21,8 @@ from jzsl.problem.problem import Problem
 class StageStore:
     """The finished stages of a run.
 
-    A stage is the same where these agree: it and the stages before it, first task, data, transform and phase. The final
-    state of each seed is then the same, too.
+    A stage is the same where these agree: it and the stages before it, the pre-trained weights that these start from,
+    first task, data, transform and phase. The final state of each seed is then the same, too.
 
     Args:
         out: folder of the run.
@@ -85,8 +85,10 @@ class StageStore:
         """What determines the states of a stage."""
         names = [stage.name for stage in self._experiment.stages]
         up_to = self._experiment.stages[: names.index(item.stage or "") + 1]
+        pretraining = pretraining_of([stage.method for stage in up_to], self._experiment.tasks[0])
         return {
             "stages": encode(up_to),
+            "weights": None if pretraining is None else pretraining.weights,
             "task": encode(self._experiment.tasks[0]),
             "transform": encode(self._experiment.transform),
             "data": self._hash,

@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from jzsl.devices.memory import require_host
 from jzsl.errors import InputError
-from jzsl.interfaces import Task
+from jzsl.interfaces import Method, Task
 from jzsl.problem.problem import Problem
 from jzsl.problem.transforms import CHUNK, MinMax, Transform, TransformConfig
 from jzsl.tasks.adaptation import Adaptation
@@ -157,6 +157,16 @@ def strict_transductive(problem: Problem, transform: TransformConfig = MinMax())
 def domain_adaptation(problem: Problem, transform: TransformConfig = MinMax()) -> View:
     """Labelled samples of a source domain, and the same classes' test samples of a target domain, unlabelled."""
     return view_of(problem, transform, Adaptation())
+
+
+def require_unlabelled(view: View, method: Method, origin: str) -> None:
+    """Raises an InputError, naming the origin of the data, if a method needs samples without labels and a view has
+    none."""
+    if method.needs_unlabelled is not None and not view.unlabelled:
+        raise InputError(
+            f"{method.needs_unlabelled}: given, but it changes samples without labels alone, and {origin} has none in "
+            f"this training; expected self_training, or {method.needs_unlabelled} None"
+        )
 
 
 def queries_of(problem: Problem, task: Task) -> Queries:

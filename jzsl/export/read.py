@@ -56,6 +56,7 @@ class DeployedModel(NamedTuple):
         new_class: semantics -> the head's part of a new class; None where none can be added.
         semantics: size of a class's semantics; 0 where there are none.
         extraction: how its samples were made of pictures, where they were.
+        note: what the run's own scores had and this model has not; None where nothing is left out.
     """
 
     names: tuple[str, ...]
@@ -67,6 +68,7 @@ class DeployedModel(NamedTuple):
     new_class: Callable[[np.ndarray], dict[str, Any]] | None
     semantics: int
     extraction: Extraction | None = None
+    note: str | None = None
 
     def scores(self, samples: Shaped[np.ndarray, "n *s"]) -> Float[np.ndarray, "n k"]:
         """Scores of samples before the transform.
@@ -135,6 +137,7 @@ def of_run(model: Model) -> DeployedModel:
         jax.jit(class_program(model, method)) if takes_classes(model, head) else None,
         0 if model.classes.semantics is None else model.classes.semantics.shape[1],
         model.extraction,
+        model.note,
     )
 
 
@@ -159,6 +162,9 @@ def read_exported(folder: Path) -> DeployedModel:
         raise InputError(f"{path}: not {what} ({len(names)} classes, {len(unseen)} flags, shape {shape})")
     if record["dtype"] not in ("float32", "uint8") or np.prod(shape, dtype=float) > 2**31:
         raise InputError(f"{path}: not {what} (samples of {record['dtype']}, shape {shape})")
+    note = record.get("note")  # earlier versions recorded none
+    if not isinstance(note, str | None):
+        raise InputError(f"{path}: not {what} (note: {str(note)[:60]!r} found, expected a sentence)")
     offset = float(record["offset"])
     kind = np.dtype(record["dtype"])
     transform, head = Transform(np.zeros(shape, kind), np.ones(shape, kind)), None
@@ -177,6 +183,7 @@ def read_exported(folder: Path) -> DeployedModel:
         _program(folder / CLASS) if (folder / CLASS).exists() else None,
         record["semantics"],
         extraction_of(record.get("extraction"), f"{path}: not {what} (extraction)"),
+        note,
     )
 
 

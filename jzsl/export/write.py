@@ -34,7 +34,8 @@ def require_flatbuffers() -> None:
 def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequence[str] = PLATFORMS) -> list[str]:
     """Writes a model into the new folder `out`, and returns the names of its files.
 
-    model.json names the classes and sizes, the run that the model is from, and how its samples were made of pictures.
+    model.json names the classes and sizes, the run that the model is from, how its samples were made of pictures, and
+    what the run's own scores had besides the model.
     scores.stablehlo maps samples x[b, *s] as they are in the data (features in float32, images in uint8) to
     scores[b, k], for any b. head.npz has the same classifier as plain arrays, where it is linear or votes by
     neighbours; class.stablehlo then maps the semantics[a] of a new class to its part of the head.
@@ -82,6 +83,7 @@ def export_model(model: Model, about: dict[str, Any], out: Path, platforms: Sequ
             "semantics": semantics,
             "task": model.task.name,
             "extraction": None if model.extraction is None else model.extraction.record(),
+            "note": model.note,
             "platforms": list(platforms),
             **about,
             "versions": {name: importlib.metadata.version(name) for name in ("jzsl", "jax", "numpy")},

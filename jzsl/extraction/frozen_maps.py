@@ -41,9 +41,12 @@ class FrozenMaps:
         """The problem, with samples float16[n, h, w, e].
 
         Raises:
-            InputError: as the source and the network do; if its samples are no images, or there is no such block.
+            InputError: as the source and the network do; if its samples are no images, there is no such block, or
+                `adabn` is given for data of one domain.
         """
         problem = self.data.load()
+        if self.adabn is not None:
+            self._require_target(problem)
         if problem.samples.ndim != 4:
             raise InputError(
                 f"{problem.provenance.origin}: samples of shape {problem.sample_shape} found, expected images"
@@ -66,6 +69,19 @@ class FrozenMaps:
             features=f"maps of {end}, of {provenance.features}", notes=tuple(notes), extraction=None
         )
         return replace(problem, samples=self._maps(problem, frozen), provenance=provenance, image=None)
+
+    def _require_target(self, problem: Problem) -> None:
+        """Raises an InputError unless the test samples are of another domain than the training samples."""
+        splits, domains, source = problem.splits, problem.domains, self.data
+        while (inner := getattr(source, "data", None)) is not None:
+            source = inner
+        test = np.concatenate([splits.test_seen, splits.test_unseen])
+        shared = domains is not None and np.isin(domains[test], domains[splits.train]).any()
+        if shared or getattr(source, "target", "") is None:
+            raise InputError(
+                f"{problem.provenance.origin}: target: none found, expected the domain of the test samples: adabn "
+                "normalises them by statistics of their own; without domains give adabn None"
+            )
 
     def _maps(self, problem: Problem, frozen: Network) -> Float[np.ndarray, "n h w e"]:
         splits, images = problem.splits, problem.samples

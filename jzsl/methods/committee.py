@@ -49,6 +49,89 @@ class CommitteePredictor(NamedTuple):
     deviation: Float[Array, " r"]
 
 
+class Votes(NamedTuple):
+    """The members of a committee, and its functions; see `committee`."""
+
+    members: tuple[Method, ...]
+    sharpness: float
+
+    def init(self, key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CommitteeState:
+        """The state before training."""
+        return CommitteeState(
+            tuple(
+                member.init(stream(key, "member", number), pool, classes) for number, member in enumerate(self.members)
+            )
+        )
+
+    def fit(
+        self,
+        state: CommitteeState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
+    ) -> tuple[CommitteeState, Metrics]:
+        """Trains every member further; metrics have the member's number in their names."""
+        fitted = [
+            member.fit(of_member, pool, classes, epochs, total)
+            for member, of_member in zip(self.members, state.members, strict=True)
+        ]
+        metrics = {f"{name}_{r}": value for r, (_, of_r) in enumerate(fitted) for name, value in of_r.items()}
+        loss = jnp.mean(jnp.stack([of_r["loss"] for _, of_r in fitted]))
+        return CommitteeState(tuple(trained for trained, _ in fitted)), {"loss": loss, **metrics}
+
+    def predictor(
+        self, state: CommitteeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
+    ) -> CommitteePredictor:
+        """The members' predictors, and the scale of each one's scores of unseen classes."""
+        made = tuple(
+            member.predictor(of_member, pool, classes, unseen)
+            for member, of_member in zip(self.members, state.members, strict=True)
+        )
+        chosen, valid = _spread(pool)
+        x = jnp.asarray(pool.x)[chosen]
+        x = x if x.dtype == jnp.uint8 else x.astype(jnp.float32)
+        deviation = [
+            _deviation(member.logits(of_member, x, unseen), valid)
+            for member, of_member in zip(self.members, made, strict=True)
+        ]
+        return CommitteePredictor(made, jnp.stack(deviation))
+
+    def logits(
+        self, predictor: CommitteePredictor, x: Float[Array, "m *s"], candidates: Int[Array, " k"]
+    ) -> Float[Array, "m k"]:
+        """The mean of the members' scores, each in units of its standard deviation, times the sharpness."""
+        scores = [
+            member.logits(of_member, x, candidates) / deviation
+            for member, of_member, deviation in zip(self.members, predictor.members, predictor.deviation, strict=True)
+        ]
+        return self.sharpness * jnp.mean(jnp.stack(scores), 0)
+
+    def relabel(self, key: Key[Array, ""], state: CommitteeState, changed: Any) -> CommitteeState:
+        """Every member's state without any trace of the samples whose label changed."""
+        return CommitteeState(
+            tuple(
+                member.relabel(stream(key, "member", number), of_member, changed)
+                for number, (member, of_member) in enumerate(zip(self.members, state.members, strict=True))
+            )
+        )
+
+    def sample(
+        self, key: Key[Array, ""], state: CommitteeState, semantics: Float[Array, "m a"]
+    ) -> Float[Array, "m *s"]:
+        """Samples of the first member that generates some."""
+        number = self.generating
+        assert number is not None
+        draw = self.members[number].sample
+        assert draw is not None
+        return draw(key, state.members[number], semantics)
+
+    @property
+    def generating(self) -> int | None:
+        """The number of the first member that generates samples."""
+        return next((number for number, member in enumerate(self.members) if member.sample is not None), None)
+
+
 def committee(members: tuple[Method, ...], sharpness: float) -> Method:
     """Scores sharpness / R sum_r s_r / sigma_r, an average of log-probabilities up to a term of the sample alone.
 
@@ -56,79 +139,20 @@ def committee(members: tuple[Method, ...], sharpness: float) -> Method:
     so that no member outvotes another by its units, and no label is needed. A score of -inf stays: a class that a
     member rules out is out. All members see the same pool; soft labels are taken where all of them take some.
     """
-    generating = next((number for number, member in enumerate(members) if member.sample is not None), None)
-
-    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> CommitteeState:
-        return CommitteeState(
-            tuple(member.init(stream(key, "member", number), pool, classes) for number, member in enumerate(members))
-        )
-
-    def fit(
-        state: CommitteeState,
-        pool: Pool,
-        classes: ClassTable,
-        epochs: int | Int[Array, ""],
-        total: int | Int[Array, ""],
-    ) -> tuple[CommitteeState, Metrics]:
-        fitted = [
-            member.fit(of_member, pool, classes, epochs, total)
-            for member, of_member in zip(members, state.members, strict=True)
-        ]
-        metrics = {f"{name}_{r}": value for r, (_, of_r) in enumerate(fitted) for name, value in of_r.items()}
-        loss = jnp.mean(jnp.stack([of_r["loss"] for _, of_r in fitted]))
-        return CommitteeState(tuple(trained for trained, _ in fitted)), {"loss": loss, **metrics}
-
-    def predictor(
-        state: CommitteeState, pool: Pool, classes: ClassTable, unseen: Int[Array, " u"]
-    ) -> CommitteePredictor:
-        made = tuple(
-            member.predictor(of_member, pool, classes, unseen)
-            for member, of_member in zip(members, state.members, strict=True)
-        )
-        chosen, valid = _spread(pool)
-        x = jnp.asarray(pool.x)[chosen]
-        x = x if x.dtype == jnp.uint8 else x.astype(jnp.float32)
-        deviation = [
-            _deviation(member.logits(of_member, x, unseen), valid)
-            for member, of_member in zip(members, made, strict=True)
-        ]
-        return CommitteePredictor(made, jnp.stack(deviation))
-
-    def logits(
-        predictor: CommitteePredictor, x: Float[Array, "m *s"], candidates: Int[Array, " k"]
-    ) -> Float[Array, "m k"]:
-        scores = [
-            member.logits(of_member, x, candidates) / deviation
-            for member, of_member, deviation in zip(members, predictor.members, predictor.deviation, strict=True)
-        ]
-        return sharpness * jnp.mean(jnp.stack(scores), 0)
-
-    def relabel(key: Key[Array, ""], state: CommitteeState, changed: Any) -> CommitteeState:
-        return CommitteeState(
-            tuple(
-                member.relabel(stream(key, "member", number), of_member, changed)
-                for number, (member, of_member) in enumerate(zip(members, state.members, strict=True))
-            )
-        )
-
-    def sample(key: Key[Array, ""], state: CommitteeState, semantics: Float[Array, "m a"]) -> Float[Array, "m *s"]:
-        assert generating is not None
-        draw = members[generating].sample
-        assert draw is not None
-        return draw(key, state.members[generating], semantics)
-
+    votes = Votes(members, sharpness)
     return Method(
-        init,
-        fit,
-        predictor,
-        logits,
-        relabel,
-        sample=None if generating is None else sample,
+        votes.init,
+        votes.fit,
+        votes.predictor,
+        votes.logits,
+        votes.relabel,
+        sample=None if votes.generating is None else votes.sample,
         takes_soft=all(member.takes_soft for member in members),
         takes_images=all(member.takes_images for member in members),
         whole_pool=True,
         batch_size=max((member.batch_size for member in members if member.batch_size is not None), default=None),
         closed_form=all(member.closed_form for member in members),
+        needs_unlabelled=next((each.needs_unlabelled for each in members if each.needs_unlabelled is not None), None),
         pretraining=next((member.pretraining for member in members if member.pretraining is not None), None),
     )
 

@@ -92,6 +92,7 @@ def ensemble(method: Method, replicas: int) -> Method:
         whole_pool=method.whole_pool,
         batch_size=method.batch_size,
         closed_form=method.closed_form,
+        needs_unlabelled=method.needs_unlabelled,
         pretraining=method.pretraining,
     )
 

@@ -175,4 +175,5 @@ STUDY = Study(
     ("lsd_c",),
     100,
     "digits_images",
+    stages=True,
 )

@@ -94,4 +94,5 @@ STUDY = Study(
     clustering_rivals,
     ("s2v",),
     1,
+    stages=True,
 )

@@ -119,4 +119,5 @@ STUDY = Study(
     ("autonovel",),
     150,
     "digits_images",
+    stages=True,
 )

@@ -246,4 +246,5 @@ STUDY = Study(
     domain_adaptation,
     ("supervised",),
     20,
+    self_training=("rounds", "selection", "schedule", "refinement", "warm", "average"),
 )

@@ -138,5 +138,7 @@ def _columns(of_seeds: list[dict[str, float]]) -> dict[str, Any]:
 
 
 STUDY = Study(
-    "What do setting and selection do to generalized recognition? (STHS, tables 2 and 4)", generalized_settings
+    "What do setting and selection do to generalized recognition? (STHS, tables 2 and 4)",
+    generalized_settings,
+    self_training=("rounds", "selection", "strict"),
 )

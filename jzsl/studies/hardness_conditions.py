@@ -132,4 +132,8 @@ def _draw(figure: Any, before: dict[str, list[np.ndarray]], change: dict[tuple[s
     panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
-STUDY = Study("When does hardness sampling win, over many draws of unseen classes?", hardness_conditions)
+STUDY = Study(
+    "When does hardness sampling win, over many draws of unseen classes?",
+    hardness_conditions,
+    self_training=("rounds", "selection", "refinement"),
+)

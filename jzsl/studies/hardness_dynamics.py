@@ -101,4 +101,8 @@ def _draw(figure: Any, setup: StudySetup, curves: dict[tuple[str, str], Float[np
     figure.legend(ncols=4, loc="outside lower center", frameon=False, fontsize="small")
 
 
-STUDY = Study("Do rounds of self-training even out hard and easy classes? (STHS, fig. 3)", hardness_dynamics)
+STUDY = Study(
+    "Do rounds of self-training even out hard and easy classes? (STHS, fig. 3)",
+    hardness_dynamics,
+    self_training=("rounds", "selection"),
+)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from jzsl.errors import InputError
 from jzsl.evaluation.protocol import Protocol
-from jzsl.evaluation.views import inductive, queries_of, transductive
+from jzsl.evaluation.views import inductive, queries_of, require_unlabelled, transductive
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.keys import stream
 from jzsl.metrics.accuracy import mean_per_class_accuracy, per_class_accuracy
@@ -79,7 +79,8 @@ class Harness:
         problem: another one than the setup's.
 
     Raises:
-        InputError: if the problem has unlabelled samples besides those of `unlabelled`.
+        InputError: if the problem has unlabelled samples besides those of `unlabelled`, or none and the method needs
+            some.
 
     Attributes:
         method: what the base builds for the task.
@@ -117,6 +118,7 @@ class Harness:
         if unlabelled and len(problem.splits.unlabelled):
             raise InputError("splits.unlabelled: samples found, but in this study only test samples are unlabelled")
         self._view = (transductive if unlabelled else inductive)(problem, setup.transform)
+        require_unlabelled(self._view, self._training.method, problem.provenance.origin)
         self._protocol = Protocol(problem, self._view)
         self._prepared: dict[PreparePrior, Any] = {}
         self.method, self.x = self._training.method, self._protocol.samples(task)

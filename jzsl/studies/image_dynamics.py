@@ -25,7 +25,7 @@ from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.report.figures import COLOURS
 from jzsl.studies.harness import Harness
 from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
-from jzsl.studies.training_dynamics import BINS, EDGES, observations
+from jzsl.studies.training_dynamics import BINS, EDGES, observations, of_all
 from jzsl.tasks.adaptation import Adaptation
 
 DEGRADATIONS: dict[str, Degrade] = {"contrast": contrast, "blur": blur, "noise": noise, "occlusion": occlusion}
@@ -146,10 +146,10 @@ def _indices(bins: tuple[Bin, ...], by: str) -> list[int]:
 
 def _answer(curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> str:
     agreed = _indices(bins, AGREEMENT)
-    held, words = np.ones(3, bool), []
+    held, words = [], []
     for name, mean in curves.items():
         of_base, sentence = observations(mean, agreed[0], agreed[-1])
-        held &= of_base
+        held.append(of_base)
         words.append(f"{name}: accuracy {100 * _overall(mean.accuracy, bins):.1f} %, {sentence}")
     harder = []
     for by in DEGRADATIONS:
@@ -159,8 +159,7 @@ def _answer(curves: dict[str, Dynamics], bins: tuple[Bin, ...]) -> str:
         harder.append(f"{by} {'at every level' if rises else 'not at every level'} ({above:.0%} of the epochs)")
     ranked = sorted(curves.values(), key=lambda mean: _overall(mean.accuracy, bins))
     better = bool((np.diff([_overall(mean.avh, bins) for mean in ranked]) < 0).all()) if len(ranked) > 1 else None
-    several = len(ranked[0].norm) > 1, len(ranked[0].norm) > 1, len(agreed) > 1
-    grows, settles, gap = (verdict(bool(each) if many else None) for each, many in zip(held, several, strict=True))
+    grows, settles, gap = map(verdict, of_all(held))
     return (
         f"That the norm of easy images grows in every epoch (observation 1) {grows}; that AVH settles before it "
         f"(observation 2) {settles}; that hard images have the larger AVH in every epoch (observation 3) {gap}; that "

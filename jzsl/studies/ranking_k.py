@@ -136,4 +136,5 @@ STUDY = Study(
     ("autonovel",),
     150,
     "digits_images",
+    stages=True,
 )

@@ -29,6 +29,8 @@ from jzsl.studies.study import Study, StudyResult, StudySetup, verdict
 
 _SHARE = 4
 _RESAMPLES = 500
+RECOMMENDED = STHS(selection=TopConfidence(), refinement=LabelPropagation(mass=GroupUniform()), average=True)
+"""The self-training whose runs are studied, unless a config has one."""
 CRITERIA = {
     "support": "cross-entropy of the name under regressions from seen classes, that of the report's warning",
     "inductive disagreement": "share of samples that these regressions name otherwise",
@@ -94,9 +96,8 @@ def _drawn(setup: StudySetup, name: str, base: MethodConfig, seed: int) -> _Draw
     setup.progress(f"{name}: draw {seed}")
     one = replace(setup, seeds=1, problem=with_drawn_classes(setup.problem, seed))
     harness = Harness(one, base, unlabelled=True)
-    refinement = LabelPropagation(mass=GroupUniform())
-    sths = STHS(setup.rounds, selection=TopConfidence(), refinement=refinement, average=True)
-    (rounds,) = harness.self_train(sths)
+    sths = setup.self_training or RECOMMENDED
+    (rounds,) = harness.self_train(replace(sths, rounds=setup.rounds))
     predictions, _ = rounds[-1]
     column = np.asarray(predictions.label)[: len(harness.truth)]
     mean, present = (np.asarray(part) for part in class_means(harness.pool, harness.classes))
@@ -237,4 +238,5 @@ STUDY = Study(
     run_quality,
     ("committee",),
     epochs=1,
+    self_training=("rounds", "selection", "schedule", "refinement", "warm", "average"),
 )

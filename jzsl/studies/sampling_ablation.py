@@ -88,4 +88,8 @@ def _variants(rounds: int, hard: float, prior: tuple[float, ...]) -> dict[str, S
     }
 
 
-STUDY = Study("Is hardness sampling better than random sampling? (STHS, table 3)", sampling_ablation)
+STUDY = Study(
+    "Is hardness sampling better than random sampling? (STHS, table 3)",
+    sampling_ablation,
+    self_training=("rounds", "selection", "refinement"),
+)

@@ -94,6 +94,10 @@ class Study:
         bases: names of the base methods (`jzsl.studies.bases`) that it studies by default.
         epochs: of each training, by default.
         data: by default, as `jzsl study --data` takes it.
+        stages: whether it trains the stages of a config before its method, or trains no method; else a config with
+            stages is refused.
+        self_training: the fields of a config's self-training that it keeps or compares; one of another value than the
+            default in any other field is refused. None: the study does not self-train, and its notes say so.
     """
 
     question: str
@@ -101,6 +105,8 @@ class Study:
     bases: tuple[str, ...] = ("s2v", "abp")
     epochs: int = 5
     data: str = "digits"
+    stages: bool = False
+    self_training: tuple[str, ...] | None = None
 
 
 def only_generative(setup: StudySetup) -> dict[str, Generative]:

@@ -5,6 +5,7 @@ accuracy (a share); means over the samples of the bin and over seeds.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -36,13 +37,13 @@ def training_dynamics(setup: StudySetup) -> StudyResult:
     frequency, source = recognition_frequency(setup)
     group = np.clip(np.searchsorted(EDGES, frequency, side="right") - 1, 0, len(BINS) - 1).astype(np.int32)
     samples = {number: int((group == number).sum()) for number in range(len(BINS)) if (group == number).any()}
-    curves, words, held = {}, [], np.ones(3, bool)
+    curves, words, held = {}, [], []
     for name in setup.bases:
         curves[name] = _train(setup, name, group)
         of_base, sentence = observations(curves[name], min(samples), max(samples))
-        held &= of_base
+        held.append(of_base)
         words.append(f"{name}: {sentence}")
-    grows, settles, gap = (verdict(bool(each)) for each in held)
+    grows, settles, gap = map(verdict, of_all(held))
     return StudyResult(
         f"That the norm of easy samples grows in every epoch (observation 1) {grows}; that AVH settles before it "
         f"(observation 2) {settles}; that hard samples have the larger AVH in every epoch (observation 3) {gap}. "
@@ -91,19 +92,28 @@ def _train(setup: StudySetup, name: str, group: Int[np.ndarray, " n"]) -> Any:
     return jax.tree.map(lambda *leaves: np.mean(leaves, 0), *of_seeds)
 
 
-def observations(mean: Any, hard: int, easy: int) -> tuple[list[bool], str]:
-    """Whether the paper's three observations hold for the hardest and the easiest bin, and a sentence on them."""
+def observations(mean: Any, hard: int, easy: int) -> tuple[list[bool | None], str]:
+    """Whether the paper's three observations hold for the hardest and the easiest bin, and a sentence on them.
+
+    All are undefined (None) where these are the same bin, and the first two after a single epoch.
+    """
     norm, avh = (settled(values[:, easy]) for values in (mean.norm, mean.avh))
+    several, trained = hard != easy, hard != easy and len(mean.norm) > 1
     held = [
-        bool((np.diff(mean.norm[:, easy]) > 0).all()),
-        avh < norm,
-        bool((mean.avh[:, hard] > mean.avh[:, easy]).all()),
+        bool((np.diff(mean.norm[:, easy]) > 0).all()) if trained else None,
+        avh < norm if trained else None,
+        bool((mean.avh[:, hard] > mean.avh[:, easy]).all()) if several else None,
     ]
     growth = 100 * (mean.norm[-1, easy] / mean.norm[0, easy] - 1)
     return held, (
         f"on the easiest samples AVH has made 90 % of its change after {avh} epochs, the norm after {norm} of "
         f"{len(mean.norm)}, growing by {growth:.0f} % in all"
     )
+
+
+def of_all(held: Sequence[Sequence[bool | None]]) -> list[bool | None]:
+    """Whether each observation holds for every base; None where it is undefined for one."""
+    return [None if None in each else all(each) for each in zip(*held, strict=True)]
 
 
 def settled(values: Float[np.ndarray, " epochs"]) -> int:

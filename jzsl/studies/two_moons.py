@@ -159,4 +159,5 @@ STUDY = Study(
     ("lsd_c_plane",),
     600,
     "two_moons",
+    stages=True,
 )

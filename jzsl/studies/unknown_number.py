@@ -166,4 +166,5 @@ STUDY = Study(
     ("autonovel",),
     150,
     "digits_images",
+    stages=True,
 )

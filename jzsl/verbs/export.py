@@ -46,5 +46,7 @@ def export(arguments: list[str]) -> int:
         "seed": options.seed,
     }
     files = export_model(model, about, options.out)
+    if model.note is not None:
+        print(f"note: {model.note}")
     print(f"{options.out}: {', '.join(files)}; {len(model.names)} classes")
     return 0

@@ -95,5 +95,7 @@ def predict(arguments: list[str]) -> int:
         os.replace(temporary, options.out)
     except OSError as error:
         raise InputError(f"{options.out}: cannot be written ({error.strerror})") from error
+    if model.note is not None:
+        print(f"note: {model.note}")
     print(f"{len(scores)} samples classified among {len(model.names)} classes: {options.out}")
     return 0

@@ -1,14 +1,15 @@
 """`jzsl study`: answer one question with a table (CSV, JSON) and a figure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jzsl.config import Experiment, Stage
 from jzsl.data.clustered import Clustered
 from jzsl.data.frequency import read_frequency
 from jzsl.data.image_bytes import ImageBytes
@@ -26,6 +27,7 @@ from jzsl.problem.transforms import MinMax, TransformConfig
 from jzsl.report.figures import require_room
 from jzsl.report.terminal import study_table
 from jzsl.self_training.selection.hard_classes import hard_class_fraction
+from jzsl.self_training.sths import STHS
 from jzsl.studies.bases import base_named
 from jzsl.studies.catalogue import studies, study_named
 from jzsl.studies.runs import LoadedData
@@ -56,7 +58,8 @@ class StudyOptions:
     """nodes in the hidden layers of generators; by default their papers' numbers"""
     config: Path | None = None
     """a config whose method (where no base is named), epochs or learning steps, stages, self-training and scaling
-    are studied instead; pictures are read as it reads them, and as many of each class"""
+    are studied instead, or refused where the study does not carry them out; pictures are read as it reads them, and as
+    many of each class"""
     epochs: int | None = None
     """epochs of each training; by default the study's"""
     seeds: int = 5
@@ -84,6 +87,9 @@ def study(arguments: list[str]) -> int:
     with Console(stderr=True).status("") as status:
         setup = setup_of(options, chosen, status.update)
         result = chosen.run(setup)
+    if setup.self_training is not None and chosen.self_training is None:
+        left_out = f"self_training of {options.config} plays no part: this study does not self-train"
+        result = result._replace(notes=(*result.notes, left_out))
     provenance = setup.problem.provenance
     header = {
         "study": name,
@@ -114,6 +120,7 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         "transform": MinMax(),
     }
     experiment = None if options.config is None else load_config(options.config)
+    require_carried_out(options, chosen, experiment)
     if options.config is not None and experiment is not None:
         bases = bases if options.base else {options.config.stem: experiment.method}
         values |= {"transform": experiment.transform, "tasks": experiment.tasks, "calibration": experiment.calibration}
@@ -143,6 +150,32 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         values["epochs"] = fixed_epochs(experiment, problem)
     frequency = None if options.frequency is None else read_frequency(options.frequency, whole)
     return StudySetup(problem, bases, seeds=options.seeds, progress=progress, frequency=frequency, **values)
+
+
+def require_carried_out(options: StudyOptions, chosen: Study, experiment: Experiment | None) -> None:
+    """Raises an InputError, naming the field, if a config has stages or a self-training that the study would leave out
+    or carry out otherwise than a run of the config."""
+    if experiment is not None:
+        if experiment.stages and not chosen.stages:
+            _refuse_stages(f"{options.config}", experiment.stages, f"{options.name} trains its methods without any")
+        sths = experiment.self_training
+        if sths is not None and chosen.self_training is not None:
+            for field in fields(sths):
+                value, default = getattr(sths, field.name), getattr(STHS(), field.name)
+                if field.name not in chosen.self_training and value != default:
+                    raise InputError(
+                        f"{options.config}: self_training.{field.name}: {value} found, expected {default}: the study "
+                        f"{options.name} keeps {', '.join(chosen.self_training)} alone"
+                    )
+    trained = experiment.stages if experiment is not None and chosen.stages else ()
+    for path in options.base:
+        if path.endswith(".py") and (stages := load_config(Path(path)).stages) and stages != trained:
+            _refuse_stages(f"base: {path}", stages, "a base is its method alone, and stages are those of --config")
+
+
+def _refuse_stages(where: str, stages: tuple[Stage, ...], why: str) -> NoReturn:
+    names = ", ".join(stage.name for stage in stages)
+    raise InputError(f"{where}: stages: {names} found, expected none: {why}")
 
 
 def as_read_by(configured: SourceConfig, source: SourceConfig) -> SourceConfig:

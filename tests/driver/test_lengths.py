@@ -192,6 +192,10 @@ def test_a_closed_form_needs_no_choice(tmp_path):
     result = run(experiment, tmp_path / "run", False, QUIET)
     assert (result["epochs"], result["epochs_chosen"], result["choice"]) == (1, False, None)
     assert not lines(tmp_path / "run", "validation")
+    given = dataclasses.replace(experiment, train=dataclasses.replace(SHORT, epochs=5))
+    assert run(given, tmp_path / "given", False, QUIET)["T1"] == result["T1"]
+    assert len(lines(tmp_path / "given", "final")) == len(lines(tmp_path / "run", "final"))
+    assert json.loads((tmp_path / "given" / "result.json").read_text())["epochs"] == 1
     calibrated = dataclasses.replace(experiment, tasks=(GZSL(),), calibration=True, self_training=None)
     run(calibrated, tmp_path / "calibrated", False, QUIET)
     assert len(lines(tmp_path / "calibrated", "validation")) == 1

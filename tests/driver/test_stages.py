@@ -13,6 +13,8 @@ from jzsl.driver.stages import StageStore
 from jzsl.driver.trainer import Trainer
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.problem.pretraining import Pretraining
+from jzsl.problem.problem import Backbone
 from jzsl.tasks.adaptation import Adaptation
 
 METHOD = ImageClassifier(SmallCNN((2,)))
@@ -53,6 +55,29 @@ def test_another_stage_is_trained(tmp_path, change, item, told):
     assert store.take(item, trainer) is None
     assert len(warnings) == 1
     assert told in warnings[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class FromFile:
+    """A network that says which file it starts from."""
+
+    def build(self):
+        return SmallCNN((2,)).build()._replace(pretraining=lambda: Pretraining("small", FILE["hash"], Backbone.none))
+
+
+FILE = {"hash": "one"}
+
+
+def test_a_stage_from_another_file_of_weights_is_trained(tmp_path, monkeypatch):
+    """Also one after it, whose own network starts from none."""
+    problem, warnings, trainer = EXPERIMENT.load(), [], Trainer.__new__(Trainer)
+    stages = (Stage("first", ImageClassifier(FromFile()), 1), Stage("second", METHOD, 1))
+    experiment = dataclasses.replace(EXPERIMENT, stages=stages)
+    StageStore(tmp_path / "one", experiment, problem, None).keep(SECOND, trainer, {"a": np.ones((1, 3))})
+    monkeypatch.setitem(FILE, "hash", "two")
+    store = StageStore(tmp_path / "two", experiment, problem, tmp_path / "one", warnings.append)
+    assert store.take(SECOND, trainer) is None
+    assert "another stage, so it is trained (weights: 'one', now 'two')" in warnings[0]
 
 
 def test_each_stage_has_its_own_randomness():

@@ -24,6 +24,15 @@ from jzsl.tasks.zsl import ZSL
 from jzsl.types import ClassTable, Pool
 
 TINY = Path(__file__).parents[1] / "driver" / "tiny.py"
+ROUNDS = """
+from jzsl.config import *
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.methods.eszsl import ESZSL
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+data = LinearGaussian(classes=8, unseen=3, samples_per_class=20, features=6, semantics=4, latents=2)
+rounds = STHS(1, refinement=LabelPropagation(), average=True)
+CONFIG = Experiment(data, ESZSL(), tasks=(ZSL(), GZSL()), seeds=1, self_training=rounds)
+"""
 FAST = ["--train.epochs", "40", "--seeds", "1"]
 
 
@@ -207,6 +216,28 @@ def test_damaged_files_are_named(exported, tmp_path, name):
         (copy / name).write_bytes(damaged)
         with pytest.raises(InputError, match=name):
             read_exported(copy)
+
+
+def test_what_the_runs_scores_had_besides_is_said(features, tmp_path, capsys):
+    """Label propagation and averages over rounds are of the run's unlabelled samples; other tasks have none."""
+    np.save(tmp_path / "x.npy", features)
+    config = tmp_path / "rounds.py"
+    config.write_text(ROUNDS)
+    assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0
+    for task, expected in (("zsl", True), ("gzsl", False)):
+        capsys.readouterr()
+        folder = tmp_path / task
+        assert main(["export", str(tmp_path / "run"), "--out", str(folder), "--task", task]) == 0
+        note = json.loads((folder / "model.json").read_text())["note"]
+        assert (note is not None) == expected
+        said = [capsys.readouterr().out]
+        for model, chosen in ((tmp_path / "run", ["--task", task]), (folder, [])):
+            arguments = ["predict", str(model), str(tmp_path / "x.npy"), "--out", str(tmp_path / "p.csv"), *chosen]
+            assert main(arguments) == 0
+            said.append(capsys.readouterr().out)
+        sentence = "the classifier of the last round alone, without LabelPropagation and averages over rounds"
+        assert note is None or note.startswith(sentence)
+        assert [f"note: {sentence}" in text for text in said] == [expected] * 3
 
 
 def test_the_record_says_where_it_is_from(run_dir, exported):

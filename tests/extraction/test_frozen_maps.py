@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jzsl.data.digits_domains import DigitsDomains
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.per_class import PerClass
@@ -73,6 +74,29 @@ def test_samples_without_labels_have_maps():
     maps, few = MAPS.load(), replace(MAPS, data=WithUnlabelled()).load()
     assert maps.samples[few.splits.unlabelled].any()
     np.testing.assert_allclose(few.samples, maps.samples, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("inside", [DigitsDomains(), PerClass(DigitsDomains(), train=2, test=2)])
+def test_statistics_of_two_domains_need_a_target(inside):
+    """Test samples of the training domains would be normalised by statistics of a random part of one domain."""
+    with pytest.raises(InputError, match="digits_domains: target: none found, expected the domain of the test samples"):
+        FrozenMaps(inside, SmallCNN((4,)), "stage1", AdaBN()).load()
+    assert FrozenMaps(DigitsDomains("turned"), SmallCNN((4,)), "stage1", AdaBN()).load().domains is not None
+
+
+@dataclass(frozen=True)
+class WithoutTarget:
+    """Images whose source may name a target, and names none."""
+
+    target: str | None = None
+
+    def load(self):
+        return SOURCE.load()
+
+
+def test_statistics_of_two_domains_need_a_target_where_no_domains_are_named():
+    with pytest.raises(InputError, match="target: none found"):
+        FrozenMaps(WithoutTarget(), SmallCNN((4,)), "stage1", AdaBN()).load()
 
 
 def test_mistakes():

@@ -1,15 +1,28 @@
 """An image classifier with AdaBN: which samples are the target domain, and when its statistics are estimated."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jzsl.config import Experiment, Train
+from jzsl.data.digits_shift_images import DigitShiftImages
+from jzsl.data.per_class import PerClass
+from jzsl.driver.plan import plan_of
+from jzsl.errors import InputError
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.adabn import STATISTICS, AdaBN, target_statistics
 from jzsl.nets.network import BatchNormPolicy
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.problem.transforms import Unscaled
+from jzsl.self_training.sths import STHS
+from jzsl.studies.harness import Harness
+from jzsl.studies.study import StudySetup
 from jzsl.tasks.adaptation import Adaptation
+from jzsl.training.augment.cutmix import CutMix
+from jzsl.training.augment.mixup import MixUp
 from jzsl.training.optimizers.sgd import SGD
 from jzsl.types import UNLABELLED, ClassTable, Pool
 
@@ -87,3 +100,22 @@ def test_a_stage_hands_its_statistics_to_both_domains(pool):
     state = METHOD.adopt(jax.random.key(1), started(pool), earlier._replace(variables=moved))
     for statistics in (state.variables[STATISTICS], state.target.statistics):
         np.testing.assert_array_equal(first_block(statistics), first_block(moved[STATISTICS]))
+
+
+def test_a_training_without_unlabelled_samples_is_refused():
+    """Nothing would be of the target domain, so AdaBN would change nothing."""
+    source = PerClass(DigitShiftImages(), train=2, test=2)
+    problem = source.load()
+    experiment = Experiment(source, FROZEN, Train(epochs=1), (Adaptation(),), transform=Unscaled(), seeds=1)
+    message = "adabn: given, but it changes samples without labels alone, and digits_shift_images has none"
+    with pytest.raises(InputError, match=message):
+        plan_of(problem, experiment)
+    with pytest.raises(InputError, match=message):
+        Harness(StudySetup(problem, {}, Unscaled(), 1, 1), FROZEN, Adaptation())
+    assert plan_of(problem, replace(experiment, self_training=STHS(rounds=1))).final.view.unlabelled
+
+
+@pytest.mark.parametrize("mix", [MixUp(), CutMix()])
+def test_images_of_two_domains_are_not_composed(mix):
+    with pytest.raises(InputError, match=f"mix: {type(mix).__name__} found beside adabn, expected one of the two"):
+        replace(FROZEN, mix=mix)

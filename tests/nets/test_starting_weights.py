@@ -1,6 +1,8 @@
 """Networks that start from pre-trained weights: the file's values, the input they expect, and what results record."""
 
 import hashlib
+import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -62,9 +64,9 @@ def test_it_starts_from_the_file_whatever_the_key_and_normalises_pixels(weights,
     np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_results_record_the_weights(weights, tmp_path):
-    """And that what they were learned on is not known, though the samples are pixels, which no network made."""
-    path, _ = weights
+@pytest.fixture
+def config(weights, tmp_path):
+    """Of a run that starts from a copy of the file."""
     random = np.random.default_rng(0)
     labels = np.tile(np.arange(8), 4)
     np.savez(
@@ -75,12 +77,27 @@ def test_results_record_the_weights(weights, tmp_path):
         train=np.flatnonzero(labels < 6),
         test_unseen=np.flatnonzero(labels >= 6),
     )
+    path = Path(shutil.copy(weights[0], tmp_path))
     method = APN(PretrainedResNet(path, 18), optimizer=Adam(1e-3), learned=("stage4",), batch_size=16, warmup=1)
-    config = Experiment(Arrays(tmp_path / "mine.npz", Backbone.none), method, Train(epochs=1), seeds=1)
+    return Experiment(Arrays(tmp_path / "mine.npz", Backbone.none), method, Train(epochs=1), seeds=1)
+
+
+def test_results_record_the_weights(weights, config, tmp_path):
+    """And that what they were learned on is not known, though the samples are pixels, which no network made. The same
+    run is not resumed from another file."""
+    path, tensors = weights
     result = run(config, tmp_path / "run", False, QUIET)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert result["pretraining"] == {"network": "resnet18", "weights": digest, "backbone": "unstated"}
     assert result["features"]["backbone"] == "unstated"
+    assert run(config, tmp_path / "run", True, QUIET) == result
+    changed = tmp_path / path.name
+    save_file({**tensors, "bn1.bias": tensors["bn1.bias"] + 1}, changed)
+    other = hashlib.sha256(changed.read_bytes()).hexdigest()
+    message = f"started from weights of resnet18 with SHA-256 {digest}, now {other}: the file has changed"
+    (tmp_path / "run" / "result.json").unlink()
+    with pytest.raises(InputError, match=message):
+        run(config, tmp_path / "run", True, QUIET)
 
 
 def test_what_does_not_fit_is_refused_when_it_is_read(weights, tmp_path):

@@ -1,20 +1,30 @@
 """How studies and base methods are found: modules of the folder, a user's file, classes by name, configs."""
 
 import ast
+import inspect
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import jzsl.studies
 from jzsl.cli import main
+from jzsl.data.synthetic import LinearGaussian
 from jzsl.errors import InputError
 from jzsl.generators.abp import ABP
 from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.generative import Generative
 from jzsl.methods.s2v import S2V
+from jzsl.problem.transforms import MinMax
+from jzsl.self_training.selection.cfbs import CFBS
+from jzsl.self_training.sths import STHS
 from jzsl.studies.bases import NAMED, base_named
 from jzsl.studies.catalogue import studies, study_named
+from jzsl.studies.harness import Harness
+from jzsl.studies.run_quality import RECOMMENDED, run_quality
+from jzsl.studies.study import StudySetup
+from jzsl.verbs.study import StudyOptions, setup_of
 
 USERS = '''
 """Which class comes first?"""
@@ -100,3 +110,80 @@ def test_bases_are_named_by_class_or_config(tmp_path):
 def test_study_alone_lists_the_studies(capsys):
     assert main(["study"]) == 0
     assert "seen-unseen-curve" in capsys.readouterr().out
+
+
+CONFIG = """
+from jzsl.config import *
+from jzsl.data.synthetic import LinearGaussian
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.methods.s2v import S2V
+from jzsl.self_training.refinement.label_propagation import LabelPropagation
+from jzsl.self_training.selection.cfbs import CFBS
+CONFIG = Experiment(LinearGaussian(), S2V(hidden=8), Train(epochs=1), {})
+"""
+
+
+def setup_of_config(tmp_path, study: str, values: str, *base: str):
+    path = tmp_path / "of.py"
+    path.write_text(CONFIG.format(values))
+    options = StudyOptions(study, tmp_path / "out", base=base, config=path)
+    return setup_of(options, study_named(study)[1], lambda text: None)
+
+
+@pytest.mark.parametrize(("study", "values", "message"), [
+    ("hard-easy", "stages=(Stage('turns', ImageClassifier(), 1),)", "of.py: stages: turns found, expected none"),
+    ("sampling-ablation", "self_training=STHS(warm=True)", "self_training.warm: True found, expected False"),
+    ("hardness-dynamics", "self_training=STHS(refinement=LabelPropagation())", "self_training.refinement"),
+    ("generalized-settings", "self_training=STHS(average=True)", "self_training.average: True found, expected False"),
+])  # fmt: skip
+def test_what_a_study_does_not_carry_out_is_refused(tmp_path, study, values, message):
+    """It would train otherwise than a run of the same config, and say nothing."""
+    with pytest.raises(InputError, match=message):
+        setup_of_config(tmp_path, study, values)
+
+
+def test_stages_of_a_base_are_refused(tmp_path):
+    """They would be left out; as those of the config, too, they are trained."""
+    base = str(tmp_path / "of.py")
+    staged = "stages=(Stage('turns', ImageClassifier(), 1),)"
+    assert setup_of_config(tmp_path, "ranking-k", staged, base).stages
+    with pytest.raises(InputError, match="stages: turns found, expected none: a base is its method alone"):
+        options = StudyOptions("ranking-k", tmp_path / "out", base=(base,))
+        setup_of(options, study_named("ranking-k")[1], lambda text: None)
+
+
+def test_what_a_study_carries_out_is_taken(tmp_path):
+    setup = setup_of_config(tmp_path, "run-quality", "self_training=STHS(3, CFBS(0.5), warm=True, average=True)")
+    assert setup.self_training == STHS(3, CFBS(0.5), warm=True, average=True)
+    assert setup_of_config(tmp_path, "sampling-ablation", "self_training=STHS(3, CFBS(0.5))").rounds == 3
+
+
+def test_run_quality_trains_the_self_training_of_a_config(monkeypatch):
+    trained = []
+
+    def recorded(harness, sths):
+        trained.append(sths)
+        raise InputError("enough")
+
+    monkeypatch.setattr(Harness, "self_train", recorded)
+    setup = StudySetup(LinearGaussian(classes=16).load(), {"s2v": S2V(hidden=8)}, MinMax(), 1, 3, rounds=2)
+    for sths in (None, STHS(5, CFBS(0.5), warm=True)):
+        with pytest.raises(InputError, match="enough"):
+            run_quality(replace(setup, self_training=sths))
+    assert trained == [replace(RECOMMENDED, rounds=2), STHS(2, CFBS(0.5), warm=True)]
+
+
+def test_a_study_without_rounds_says_that_it_leaves_self_training_out(tmp_path):
+    (tmp_path / "of.py").write_text(CONFIG.format("self_training=STHS()"))
+    arguments = ["--config", str(tmp_path / "of.py"), "--seeds", "1", "--out", str(tmp_path / "out")]
+    assert main(["study", "uneven-prediction", *arguments]) == 0
+    notes = json.loads((tmp_path / "out" / "table.json").read_text())["notes"]
+    assert notes[-1].endswith("of.py plays no part: this study does not self-train")
+
+
+def test_a_study_says_what_it_carries_out():
+    """Where its code reads the stages or the rounds of a setup, it does not refuse a config for them."""
+    for name, study in studies().items():
+        source = Path(inspect.getfile(study.run)).read_text()
+        assert study.stages or "setup.stages" not in source, name
+        assert ("setup.rounds" in source) == (study.self_training is not None), name

@@ -132,6 +132,17 @@ def test_frequency_is_given_or_measured_by_models(problem):
         training_dynamics(setup_with(problem))
 
 
+@pytest.mark.parametrize(("epochs", "undefined"), [(1, 2), (2, 0)])
+def test_observations_of_one_bin_or_one_epoch_are_undefined(problem, epochs, undefined):
+    """No sample is easier than another one where all are recognised equally often."""
+    bases, count = {"supervised": Supervised(8)}, len(problem.labels)
+    setup = setup_with(problem, bases=bases, epochs=epochs, seeds=1)
+    one_bin = training_dynamics(replace(setup, frequency=np.full(count, 0.9)))
+    assert one_bin.answer.count("is undefined here") == 3
+    two_bins = training_dynamics(replace(setup, frequency=np.resize([0.1, 0.9], count)))
+    assert two_bins.answer.count("is undefined here") == undefined
+
+
 def test_hardness_correlations_see_a_planted_frequency():
     """Rows whose frequency is their closeness to the class: AVH agrees with it, and less so with noise."""
     problem = replace(SOURCE, samples_per_class=80).load()

@@ -155,6 +155,9 @@ def test_observations_of_one_network_one_epoch_or_one_bin_are_undefined():
     text = _answer({"one": rising(1)}, bins)
     for number in range(1, 5):
         assert f"(observation {number}) is undefined here" in text
+    text = _answer({"one": rising(3)}, bins)
+    for number in range(1, 4):
+        assert f"(observation {number}) is undefined here" in text
     assert "(observation 4) holds here" in _answer({"one": rising(3), "two": rising(3, -1.0)}, bins)
 
 

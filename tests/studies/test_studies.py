@@ -117,7 +117,7 @@ OF_SELF_TRAINING = (
     "label-noise",
     "diversity",
     "hardness-dynamics",
-    "sampling-ablation",
+    pytest.param("sampling-ablation", marks=pytest.mark.slow),
     "prior-error",
 )
 
@@ -169,6 +169,7 @@ def test_a_study_takes_method_and_settings_from_a_config(tmp_path, capsys, lengt
     assert "hard_class_fraction: -1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_prior_error_includes_bbse_for_a_base_that_generates():
     base = Generative(ABP(hidden=16, latent=2, batch_size=64, langevin_steps=2), zsl=Prototype(), per_class=20)
     result = prior_error(StudySetup(SOURCE.load(), {"abp": base, "eszsl": ESZSL()}, MinMax(), 3, 2))

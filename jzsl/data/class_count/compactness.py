@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from jzsl.data.class_count.constrained_k_means import constrained_k_means
-from jzsl.data.class_count.estimate import Estimate, numbers_to_try, reduced, some
+from jzsl.data.class_count.estimate import Estimate, k_means, numbers_to_try, reduced, some
 from jzsl.errors import InputError, require_positive
 
 
@@ -64,6 +63,5 @@ class Compactness:
 
 def distances(x: Float[np.ndarray, "n e"], clusters: int) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """The squared distance of each sample from the centre of its k-means cluster, and that cluster."""
-    label = constrained_k_means(np.random.default_rng(1), x, np.full(len(x), -1), clusters)
-    centres = np.stack([x[label == number].mean(0) if (label == number).any() else x[0] for number in range(clusters)])
+    label, centres = k_means(x, clusters)
     return np.sum((x - centres[label]) ** 2, 1), label

@@ -1,6 +1,6 @@
 """What an estimator of the number of classes is, and the samples that it works on."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from jzsl.errors import InputError
 
 _COMPONENTS = 50
+_STARTS = 3
 
 
 class Estimate(NamedTuple):
@@ -55,6 +56,15 @@ def reduced(*groups: Num[np.ndarray, "_ *s"]) -> list[Float[np.ndarray, "_ e"]]:
         fitted = PCA(_COMPONENTS, random_state=0).fit(every)
         return [fitted.transform(group) if len(group) else np.zeros((0, _COMPONENTS)) for group in vectors]
     return [group.astype(np.float64) for group in vectors]
+
+
+def k_means(x: Float[np.ndarray, "n e"], clusters: int) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "k e"]]:
+    """The cluster of each sample, and the centres: the best of three starts of k-means++."""
+    from sklearn.cluster import KMeans  # a second to import, for runs that need it
+
+    starts: Any = _STARTS  # scikit-learn's own annotation lacks the documented number
+    fitted: Any = KMeans(clusters, n_init=starts, random_state=0).fit(x)
+    return fitted.labels_, fitted.cluster_centers_
 
 
 def some(x: Num[np.ndarray, "n *s"], most: int, generator: np.random.Generator) -> Int[np.ndarray, " m"]:

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Int, Num
 from sklearn.metrics import pairwise_distances, silhouette_score
 
-from jzsl.data.class_count.constrained_k_means import constrained_k_means
-from jzsl.data.class_count.estimate import Estimate, numbers_to_try, reduced, some
+from jzsl.data.class_count.estimate import Estimate, k_means, numbers_to_try, reduced, some
 from jzsl.errors import require_positive
 
 
@@ -33,7 +32,5 @@ class Silhouette:
         new = reduced(unlabelled[some(unlabelled, self.samples, np.random.default_rng(0))])[0]
         distances = pairwise_distances(new)
         numbers = numbers_to_try(self.least, self.most, len(new))
-        free = np.full(len(new), -1)
-        labels = [constrained_k_means(np.random.default_rng(1), new, free, classes) for classes in numbers]
-        scores = [silhouette_score(distances, label, metric="precomputed") for label in labels]
+        scores = [silhouette_score(distances, k_means(new, number)[0], metric="precomputed") for number in numbers]
         return Estimate(numbers[int(np.argmax(scores))], "estimated by Silhouette")

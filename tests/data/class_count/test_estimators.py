@@ -56,6 +56,15 @@ def test_the_bisection_finds_the_fewest_clusters_of_the_same_distortion(blobs):
     assert Compactness(most=12).estimate(noisy, y, new).classes == fewest
 
 
+def test_distances_are_those_of_k_means_to_the_nearest_centre():
+    """Of overlapping clusters, which starts and rules of stopping divide in several ways."""
+    x, _ = make_blobs([40] * 8, centers=3 * np.random.default_rng(1).normal(size=(8, 4)), random_state=5)
+    square, label = distances(x, 12)
+    fitted = reference(12, n_init=3, random_state=0).fit(x)
+    assert square.sum() == pytest.approx(fitted.inertia_, rel=1e-9)
+    np.testing.assert_array_equal(label, fitted.labels_)
+
+
 def test_labelled_samples_stay_in_their_clusters():
     """The sample at 9 would be nearer to the other cluster, but its label holds it."""
     x = np.array([[0.0], [9.0], [1.0], [10.0], [11.0]])
