@@ -63,11 +63,11 @@ class Arrays:
 
         samples, notes = samples_of(entries, self.path), []
         labelled = {"labels", "train", "test_seen", "test_unseen"} & set(entries)
-        labels = index("labels") if labelled else np.full(len(samples), UNLABELLED)
+        labels = index("labels") if labelled else np.full(samples.shape[:1] or 0, UNLABELLED)
         train = index("train") if (labels != UNLABELLED).any() else optional("train")
         test_seen, unlabelled = optional("test_seen"), optional("unlabelled")
         if "unlabelled" not in entries:
-            listed = np.concatenate([train, test_seen, optional("test_unseen")])
+            listed = np.union1d(np.union1d(train, test_seen), optional("test_unseen"))
             unlabelled = np.setdiff1d(np.flatnonzero(labels == UNLABELLED), listed)
         has_others = len(test_seen) > 0 or len(unlabelled) > 0
         test_unseen = optional("test_unseen") if has_others else index("test_unseen")

@@ -1,11 +1,11 @@
-"""UNO: a unified objective for novel class discovery (Fini et al., 2021), with one head of clusters."""
+"""UNO: a unified objective for novel class discovery (Fini et al., 2021), with its several heads of clusters."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.softmax import Linear
 from jzsl.cosine import unit
@@ -13,7 +13,6 @@ from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.methods.headed import (
-    NONE,
     HeadedState,
     Trained,
     headed,
@@ -23,6 +22,7 @@ from jzsl.methods.headed import (
     require_clusters,
     scores,
     taken_over,
+    train,
 )
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig
 from jzsl.nets.resnet import ResNet
@@ -33,22 +33,24 @@ from jzsl.training.optimizers.optimizer import OptimizerConfig
 from jzsl.training.optimizers.sgd import SGD
 from jzsl.training.rates.cosine import Cosine
 from jzsl.training.sinkhorn import sinkhorn
-from jzsl.types import ClassTable
+from jzsl.types import ClassTable, Metrics, Pool
 
 
 @dataclass(frozen=True)
 class UNO:
-    """One cross-entropy over old and new classes: labels, and Sinkhorn pseudo-labels of the other view.
-
-    Of the paper's several heads of clusters, and of those with more clusters than classes, it has one of K clusters.
-    """
+    """One cross-entropy over old and new classes: labels, and Sinkhorn pseudo-labels of the other view."""
 
     network: NetworkConfig = ResNet()
     """samples to features; after a stage, the network of that stage"""
     augment: AugmentConfig = Sequence((PaddedCrop(4), RandomFlip()))
     """makes each of the two views of a sample"""
+    heads: int = 4
+    """heads of clusters, each with a projection and prototypes of its own; the one with the lowest loss in the last
+    epoch predicts"""
+    overclustering: int | None = 3
+    """as many further heads, for the sake of the features, have so many times as many clusters; None: there are none"""
     projection: int | None = 256
-    """output units of the clusters' projection, a hidden layer of eight times as many before it; None: the clusters'
+    """output units of the clusters' projections, a hidden layer of eight times as many before it; None: the clusters'
     prototypes are compared with the features"""
     temperature: float = 0.1
     """of the softmax of cosines"""
@@ -66,13 +68,26 @@ class UNO:
     """samples of a minibatch, labelled and unlabelled ones as they come"""
 
     def __post_init__(self):
-        require_positive(self, "temperature", "epsilon", "iterations", "batch_size")
-        if self.projection is not None:
-            require_positive(self, "projection")
+        require_positive(self, "heads", "temperature", "epsilon", "iterations", "batch_size")
+        for name in ("projection", "overclustering"):
+            if getattr(self, name) is not None:
+                require_positive(self, name)
 
     def build(self, task: Task) -> Method:
         require_clusters(task, "UNO")
         return uno(self)
+
+
+class ClusterHeads(NamedTuple):
+    """Several heads of clusters, along the first axis.
+
+    Attributes:
+        projection: of features before they are compared with the prototypes; None without one.
+        prototypes: of each head a column per cluster.
+    """
+
+    projection: tuple[Linear, Linear] | None
+    prototypes: Float[Array, "h p k"]
 
 
 class UNOHeads(NamedTuple):
@@ -80,75 +95,139 @@ class UNOHeads(NamedTuple):
 
     Attributes:
         old: a column per class of the table, of which labelled ones count.
-        projection: of features before they are compared with `new`; None without one.
-        new: a column per cluster.
+        new: the heads of clusters.
+        over: those with more clusters; None without them.
     """
 
     old: Float[Array, "e c"]
-    projection: tuple[Linear, Linear] | None
-    new: Float[Array, "p k"]
+    new: ClusterHeads
+    over: ClusterHeads | None
+
+
+class RankedHeads(NamedTuple):
+    """What is learned, and the loss of each head of clusters in the last epoch, which is not."""
+
+    learned: UNOHeads
+    losses: Float[Array, " h"]
 
 
 def uno(hyper: UNO) -> Method:
-    """Minimises the cross-entropy of both views over labelled classes and clusters together.
+    """Minimises the cross-entropy of both views over labelled classes and clusters together, a mean over all heads.
 
     The target of a labelled sample is its label; of an unlabelled one, the pseudo-label that the other view's cosines
-    with the clusters give among the minibatch's unlabelled samples, without gradient.
+    with the clusters of the same head give among the minibatch's unlabelled samples, without gradient. Heads and
+    those with more clusters have half of the weight each.
     """
     augment = hyper.augment.build()
+    trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)
 
     def heads_of(key: Key[Array, ""], size: int, classes: ClassTable) -> UNOHeads:
-        old = linear(stream(key, "old"), size, classes.count).weight
-        projection, out = None, size
-        if hyper.projection is not None:
-            inner, out = 8 * hyper.projection, hyper.projection
-            projection = (
-                linear(stream(key, "inner projection"), size, inner),
-                linear(stream(key, "projection"), inner, out),
-            )
-        new = linear(stream(key, "new"), out, len(classes.required_clusters)).weight
-        return UNOHeads(old, projection, new)
+        count = len(classes.required_clusters)
 
-    def cosines(heads: UNOHeads, features: Float[Array, "b e"], classes: ClassTable) -> Float[Array, "b c"]:
-        """The joint head: of labelled classes and clusters; `NONE` for other classes."""
-        projected = features
-        if heads.projection is not None:
-            projected = scores(heads.projection[1], jax.nn.relu(scores(heads.projection[0], features)))
-        of_old, of_new = (unit(x) @ unit(w.T).T for x, w in ((features, heads.old), (projected, heads.new)))
-        return of_seen(of_old, classes.seen).at[:, classes.clusters].set(of_new)
+        def clusters(name: str, number: int) -> ClusterHeads:
+            return jax.vmap(lambda key: _cluster_head(key, size, hyper.projection, number))(
+                jax.random.split(stream(key, name), hyper.heads)
+            )
+
+        over = None if hyper.overclustering is None else clusters("overclustering", hyper.overclustering * count)
+        return UNOHeads(linear(stream(key, "old"), size, classes.count).weight, clusters("new", count), over)
 
     def loss(heads, variables, embed, key, samples, classes, position):
         del position
         valid = samples.labelled + samples.unlabelled
-        columns, pseudo = [], []
+        labels = jax.nn.one_hot(samples.y, classes.count) * samples.labelled[:, None]
+        features = []
         for view in range(2):
             x = augment(stream(key, "augmentation", view), samples.x)
-            features, variables = embed(variables, x, stream(key, "dropout", view), valid)
-            columns.append(cosines(heads, features, classes))
-            of_clusters = jax.lax.stop_gradient(columns[view][:, classes.clusters])
-            pseudo.append(sinkhorn(of_clusters, samples.unlabelled, hyper.epsilon, hyper.iterations))
-        labels = jax.nn.one_hot(samples.y, classes.count) * samples.labelled[:, None]
-        entropy = jnp.zeros(())
-        for view in range(2):
-            target = labels.at[:, classes.clusters].add(pseudo[1 - view])
-            log_p = jax.nn.log_softmax(columns[view] / hyper.temperature)
-            entropy += mean(-jnp.sum(jnp.where(target > 0, target * log_p, 0), 1), valid) / 2
-        right = (jnp.argmax(columns[0], 1) == samples.y).astype(jnp.float32)
-        return entropy, (variables, {"loss": entropy, "training_accuracy": mean(right, samples.labelled)})
+            embedded, variables = embed(variables, x, stream(key, "dropout", view), valid)
+            features.append(embedded)
+        old = [of_seen(_cosines(part, heads.old), classes.seen) for part in features]
 
-    def scores_of(heads: UNOHeads, features: Float[Array, "m e"], classes: ClassTable) -> Float[Array, "m c"]:
-        columns = cosines(heads, features, classes)
-        return jnp.where(columns > NONE / 2, columns / hyper.temperature, NONE)
+        def of_head(head: ClusterHeads) -> Float[Array, ""]:
+            new = [_of_clusters(head, part) for part in features]
+            pseudo = [
+                sinkhorn(jax.lax.stop_gradient(part), samples.unlabelled, hyper.epsilon, hyper.iterations)
+                for part in new
+            ]
+            entropy = jnp.zeros(())
+            for view in range(2):
+                target = jnp.concatenate([labels, pseudo[1 - view]], 1)
+                log_p = jax.nn.log_softmax(jnp.concatenate([old[view], new[view]], 1) / hyper.temperature)
+                entropy += mean(-jnp.sum(jnp.where(target > 0, target * log_p, 0), 1), valid) / 2
+            return entropy
 
-    trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)
-    return headed(trained, heads_of, loss, scores_of, adopt)
+        losses = jax.vmap(of_head)(heads.new)
+        total = jnp.mean(losses)
+        if heads.over is not None:
+            total = (total + jnp.mean(jax.vmap(of_head)(heads.over))) / 2
+        right = (jnp.argmax(old[0], 1) == samples.y).astype(jnp.float32)
+        metrics = {"loss": total, "training_accuracy": mean(right, samples.labelled)}
+        return total, (variables, metrics | {_loss_of(number): value for number, value in enumerate(losses)})
+
+    def scores_of(heads: RankedHeads, features: Float[Array, "m e"], classes: ClassTable) -> Float[Array, "m c"]:
+        """Of labelled classes and the clusters of the best head; `NONE` for other classes."""
+        best = jax.tree.map(lambda leaf: leaf[jnp.argmin(heads.losses)], heads.learned.new)
+        old = of_seen(_cosines(features, heads.learned.old) / hyper.temperature, classes.seen)
+        return old.at[:, classes.clusters].set(_of_clusters(best, features) / hyper.temperature)
+
+    method = headed(trained, heads_of, loss, scores_of, adopt)
+
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> HeadedState:
+        state = method.init(key, pool, classes)
+        return state._replace(heads=RankedHeads(state.heads, jnp.zeros(hyper.heads)))
+
+    def fit(
+        state: HeadedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[HeadedState, Metrics]:
+        def one(number, carry):
+            del number
+            state, sums = carry
+            learned = state._replace(heads=state.heads.learned)
+            learned, metrics = train(trained, loss, learned, pool, classes, 1, total)
+            losses = jnp.stack([metrics.pop(_loss_of(head)) for head in range(hyper.heads)])
+            state = learned._replace(heads=RankedHeads(learned.heads, losses))
+            return state, jax.tree.map(jnp.add, sums, metrics)
+
+        zeros = {name: jnp.zeros(()) for name in ("loss", "training_accuracy")}
+        state, sums = jax.lax.fori_loop(0, epochs, one, (state, zeros))
+        return state, jax.tree.map(lambda value: value / jnp.maximum(epochs, 1), sums)
+
+    return method._replace(init=init, fit=fit)
+
+
+def _loss_of(head: int) -> str:
+    return f"loss of head {head}"
+
+
+def _cluster_head(key: Key[Array, ""], size: int, projection: int | None, clusters: int) -> ClusterHeads:
+    """One head before training, for features of a size; without an axis of heads."""
+    if projection is None:
+        return ClusterHeads(None, linear(stream(key, "prototypes"), size, clusters).weight)
+    inner = 8 * projection
+    layers = (
+        linear(stream(key, "inner projection"), size, inner),
+        linear(stream(key, "projection"), inner, projection),
+    )
+    return ClusterHeads(layers, linear(stream(key, "prototypes"), projection, clusters).weight)
+
+
+def _cosines(x: Float[Array, "b p"], prototypes: Float[Array, "p k"]) -> Float[Array, "b k"]:
+    return unit(x) @ unit(prototypes.T).T
+
+
+def _of_clusters(head: Any, features: Float[Array, "b e"]) -> Float[Array, "b k"]:
+    """The cosines with the clusters of one head."""
+    if head.projection is not None:
+        inner, outer = head.projection
+        features = scores(outer, jax.nn.relu(scores(inner, features)))
+    return _cosines(features, head.prototypes)
 
 
 def adopt(key: Key[Array, ""], state: HeadedState, earlier: Any) -> HeadedState:
     """The network of the stage before and, where it classified the same classes, its class weights as prototypes."""
     del key
     state = taken_over(state, earlier)
-    weights = getattr(earlier, "weights", None)
-    if weights is None or weights.shape != state.heads.old.shape:
+    weights, learned = getattr(earlier, "weights", None), state.heads.learned
+    if weights is None or weights.shape != learned.old.shape:
         return state
-    return state._replace(heads=state.heads._replace(old=weights))
+    return state._replace(heads=state.heads._replace(learned=learned._replace(old=weights)))

@@ -1,8 +1,9 @@
 """What does discovery lose where the number of new classes is not known? (low-supervision thesis, chapter 6, table 6)
 
 Each method is trained with the true number of clusters, with the number that each estimator gives from the samples as
-they are, and with multiples of the true one. Where there are more clusters than classes, the samples of those without a
-class are wrong; where there are fewer, those of classes without a cluster.
+they are, and with multiples of the true one; after the config's stages where it takes variables over. Where there are
+more clusters than classes, the samples of those without a class are wrong; where there are fewer, those of classes
+without a cluster.
 
 Columns: base, clusters, how (where that number is from), error (less the true number), ACC_new_pool (%, mean over
 seeds), std, values (one per seed), NMI_new_pool (%, which asks for no map of clusters to classes), vs true (difference
@@ -80,17 +81,18 @@ def numbers_of(true: int, estimated: dict[str, int]) -> dict[int, str]:
 
 def unknown_number(setup: StudySetup) -> StudyResult:
     """ACC_new_pool and NMI_new_pool with each number of clusters."""
-    setup = with_new_classes(setup)
+    setup, task = with_new_classes(setup), Discovery()
     true = true_number(setup.problem)
     setup.progress("estimating the number of classes")
     estimated, notes = estimates(setup.problem)
     sources = numbers_of(true, estimated)
     metrics: dict[tuple[str, int], list[dict[str, float]]] = {}
     for number in sources:
-        trials = Trials(replace(setup, problem=with_number(setup.problem, number)), Discovery())
+        trials = Trials(replace(setup, problem=with_number(setup.problem, number)), task)
         for name, base in setup.bases.items():
             setup.progress(f"{name}: {number} clusters ({sources[number]})")
-            metrics[name, number] = trials.metrics(Variant(base, setup.stages))
+            stages = setup.stages if base.build(task).adopt is not None else ()
+            metrics[name, number] = trials.metrics(Variant(base, stages))
     ordered = {(name, number): metrics[name, number] for name in setup.bases for number in sources}
     return _result(setup, ordered, sources, true, estimated, notes)
 

@@ -37,6 +37,10 @@ def test_arrays_without_some_labels(tmp_path):
     assert listed.hash == problem.hash
     with pytest.raises(InputError, match="labels: sample 25 has label -1"):
         arrays(tmp_path / "c.npz", train=np.array([0, 1, 2, 3, 25])).load()
+    with pytest.raises(InputError, match="train: expected a list of indices"):
+        arrays(tmp_path / "c.npz", train=np.arange(16)[:, None]).load()
+    with pytest.raises(InputError, match="test_unseen: missing; found features"):
+        arrays(tmp_path / "c.npz", features=np.float64(1), labels=None, train=None, test_seen=None).load()
     with pytest.raises(InputError, match="train: missing"):
         arrays(tmp_path / "d.npz", train=None).load()
 

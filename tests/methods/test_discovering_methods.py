@@ -53,7 +53,8 @@ CONFIGS = {
     "kcl": replace(AUTONOVEL, pair_loss=KCL(), consistency=OwnSamples(), augment_first=False),
     "lsd-c": LSD_C,
     "lsd-c, predictions": replace(LSD_C, on_predictions=True, hidden=4, mix=None),
-    "uno": UNO(NETWORK, NOISE, 4, optimizer=SGD(0.05), batch_size=10),
+    "uno": UNO(NETWORK, NOISE, 2, 2, 4, optimizer=SGD(0.05), batch_size=10),
+    "uno, one head": UNO(NETWORK, NOISE, 1, None, None, optimizer=SGD(0.05), batch_size=10),
     "dtc": DTC(NETWORK, NOISE, optimizer=SGD(0.01, l2=0.0), learned=None, restarts=2, batch_size=10),
 }
 WITHOUT_LABELS = ("lsd-c", "dtc")
@@ -128,7 +129,9 @@ def test_the_order_of_the_clusters_is_a_name(pool, name):
     one = trained(CONFIGS[name], pool)
     method, state = started(CONFIGS[name], pool)
     if name.startswith("uno"):
-        heads = state.heads._replace(new=state.heads.new[:, ::-1])
+        learned = state.heads.learned
+        new = learned.new._replace(prototypes=learned.new.prototypes[..., ::-1])
+        heads = state.heads._replace(learned=learned._replace(new=new))
     elif name.startswith("lsd-c"):
         heads = state.heads._replace(clusters=jax.tree.map(lambda leaf: leaf[..., ::-1], state.heads.clusters))
     else:
@@ -159,7 +162,7 @@ def test_a_stage_hands_over_its_network_and_its_class_weights(pool, name):
     state = method.adopt(jax.random.key(1), state, earlier)
     jax.tree.map(np.testing.assert_array_equal, state.variables, earlier.variables)
     if name != "lsd-c":
-        old = state.heads.old.weight if name == "autonovel" else state.heads.old
+        old = state.heads.old.weight if name == "autonovel" else state.heads.learned.old
         np.testing.assert_array_equal(old, earlier.weights)
 
 
@@ -288,19 +291,56 @@ def test_targets_of_composed_samples_are_those_of_figure_3():
     np.testing.assert_allclose(targets[2], 0.1, rtol=1e-6)
 
 
-def test_uno_swaps_the_pseudo_labels_of_the_views(pool):
-    state, metrics, features, y = views_of(UNO(NETWORK, NOISE, None), pool)
-    heads, z = state.heads, [part[:22] for part in features]
-    prototypes = np.hstack([np.asarray(heads.old)[:, :OLD], np.asarray(heads.new)])
-    prototypes = prototypes / np.linalg.norm(prototypes, axis=0)
-    cosines = [part / np.linalg.norm(part, axis=1, keepdims=True) @ prototypes for part in z]
+def unit_rows(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("heads", "overclustering", "projection"), [(1, None, None), (3, None, 4), (2, 3, 4)])
+def test_uno_swaps_the_pseudo_labels_of_the_views(pool, heads, overclustering, projection):
+    """Each head by itself, among the labelled classes; both kinds of heads have half of the weight."""
+    state, metrics, features, y = views_of(UNO(NETWORK, NOISE, heads, overclustering, projection), pool)
+    learned, z = jax.tree.map(np.asarray, state.heads.learned), [part[:22] for part in features]
     unlabelled = jnp.asarray(y < 0, jnp.float32)
-    pseudo = [np.asarray(sinkhorn(jnp.asarray(part[:, OLD:], jnp.float32), unlabelled)) for part in cosines]
-    total = 0.0
-    for view in range(2):
-        target = np.hstack([np.eye(OLD)[np.maximum(y, 0)] * (y >= 0)[:, None], pseudo[1 - view]])
-        total += -np.mean(np.sum(target * np.log(softmax(cosines[view] / 0.1)), 1)) / 2
-    assert metrics["loss"] == pytest.approx(total, rel=1e-3)
+
+    def loss(group, number):
+        cosines = []
+        for part in z:
+            projected = part
+            if projection is not None:
+                inner, outer = jax.tree.map(lambda leaf: leaf[number], group.projection)
+                projected = np.maximum(part @ inner.weight + inner.bias, 0) @ outer.weight + outer.bias
+            of_old = unit_rows(part) @ unit_rows(learned.old[:, :OLD].T).T
+            cosines.append(np.hstack([of_old, unit_rows(projected) @ unit_rows(group.prototypes[number].T).T]))
+        pseudo = [np.asarray(sinkhorn(jnp.asarray(part[:, OLD:], jnp.float32), unlabelled)) for part in cosines]
+        total = 0.0
+        for view in range(2):
+            target = np.hstack([np.eye(OLD)[np.maximum(y, 0)] * (y >= 0)[:, None], pseudo[1 - view]])
+            total += -np.mean(np.sum(target * np.log(softmax(cosines[view] / 0.1)), 1)) / 2
+        return total
+
+    of_heads = [loss(learned.new, number) for number in range(heads)]
+    expected = np.mean(of_heads)
+    if overclustering is not None:
+        assert learned.over.prototypes.shape[2] == overclustering * NEW
+        expected = (expected + np.mean([loss(learned.over, number) for number in range(heads)])) / 2
+    assert metrics["loss"] == pytest.approx(expected, rel=1e-3)
+    noisy = UNO(NETWORK, GaussianNoise(0.3), heads, overclustering, projection, optimizer=SLOW, batch_size=24)
+    np.testing.assert_allclose(trained(noisy, pool, 1)[1].heads.losses, of_heads, rtol=1e-3)
+
+
+def test_the_head_of_uno_with_the_lowest_loss_predicts(pool):
+    config = CONFIGS["uno"]
+    method, state, _ = trained(config, pool)
+    by_number = []
+    for best in range(2):
+        losses = jnp.where(jnp.arange(2) == best, 0.5, 0.9)
+        by_number.append(
+            predicted(method, state._replace(heads=state.heads._replace(losses=losses)), pool, jnp.arange(7))
+        )
+    assert np.abs(by_number[0][:, 5:] - by_number[1][:, 5:]).max() > 0.1
+    np.testing.assert_array_equal(by_number[0][:, :5], by_number[1][:, :5])
+    chosen = int(np.argmin(state.heads.losses))
+    np.testing.assert_array_equal(predicted(method, state, pool, jnp.arange(7)), by_number[chosen])
 
 
 def test_dtc_sharpens_the_assignments_of_dec(random):
@@ -350,6 +390,8 @@ def test_ricap_refuses_vectors_and_networks_of_images_do(pool):
         (lambda: LSDC(hidden=0), "hidden"),
         (lambda: UNO(epsilon=0), "epsilon"),
         (lambda: UNO(projection=0), "projection"),
+        (lambda: UNO(heads=0), "heads"),
+        (lambda: UNO(overclustering=0), "overclustering"),
     ],
 )
 def test_bad_settings_are_refused_by_name(make, field):

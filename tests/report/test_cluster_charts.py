@@ -65,6 +65,21 @@ def test_the_table_counts(run_dir):
         assert row[4] == pytest.approx(100 * of_class.sum() / max(1, np.sum(predictions.truth == one.partner)))
 
 
+def test_samples_of_unknown_class_count_for_no_share(run_dir):
+    artifacts = read(run_dir)
+    predictions = artifacts.of_task(artifacts.task)[0]
+    truth = np.where(np.arange(len(predictions.truth)) % 3 > 0, predictions.truth, -1)
+    partly = artifacts._replace(predictions=[{artifacts.task.name: predictions._replace(truth=truth)}])
+    _, rows = cluster_table(partly)
+    for row, one in zip(rows, discovered_clusters(partly), strict=True):
+        known = truth[one.members][truth[one.members] >= 0]
+        assert row[3] == pytest.approx(100 * np.mean(known == one.partner) if len(known) else 0)
+    none = predictions._replace(truth=np.full(len(truth), -1))
+    headings, rows = cluster_table(artifacts._replace(predictions=[{artifacts.task.name: none}]))
+    assert headings == ["cluster", "samples", "most confident samples"]
+    assert sum(int(row[1]) for row in rows) == len(truth)
+
+
 def test_the_page(run_dir):
     """Names that the user gave, how many clusters there were, and the charts."""
     page = write_report([run_dir]).read_text()

@@ -175,6 +175,20 @@ def test_the_table_of_unknown_numbers(monkeypatch):
     assert "no estimate by Unable: labelled classes: too few" in result.notes
 
 
+def test_stages_come_before_methods_that_take_them_over(monkeypatch):
+    stages = {}
+
+    def metrics(trials, variant):
+        stages[type(variant.method).__name__] = variant.stages
+        return [{"ACC_new_pool": 50.0, "NMI_new_pool": 50.0}]
+
+    monkeypatch.setattr(Trials, "metrics", metrics)
+    monkeypatch.setattr("jzsl.studies.unknown_number.ESTIMATORS", ())
+    result = unknown_number(replace(SETUP, bases={"small": METHOD, "pixels": KMeans()}, seeds=1))
+    assert stages == {"AutoNovel": (LABELS,), "KMeans": ()}
+    assert "pixels: mean ACC_new_pool 50.0 with the true number 3; from 50.0 to 50.0 with other" in result.answer
+
+
 def test_an_unknown_truth_is_refused():
     labels = PROBLEM.labels.copy()
     labels[PROBLEM.splits.unlabelled[:4]] = -1

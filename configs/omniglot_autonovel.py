@@ -1,0 +1,45 @@
+"""AutoNovel on Omniglot: the characters of one alphabet are to be discovered, those of five others are labelled.
+
+jzsl run configs/omniglot_autonovel.py --data.data.root DIR --data.data.unseen Sanskrit
+
+DIR holds images_background_small1.zip and images_background_small2.zip as they were published.
+"""
+
+from jzsl.config import Experiment, Stage, Train
+from jzsl.data.new_classes import NewClasses
+from jzsl.data.omniglot import Omniglot
+from jzsl.methods.autonovel import AutoNovel
+from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.nets.flattened import Flattened
+from jzsl.nets.vgg import VGG
+from jzsl.tasks.discovery import Discovery
+from jzsl.tasks.old_held_out import OldHeldOut
+from jzsl.training.augment.augment import Sequence
+from jzsl.training.augment.crop import PaddedCrop
+from jzsl.training.augment.on_white import OnWhite
+from jzsl.training.augment.random_rotation import RandomRotation
+from jzsl.training.optimizers.adam import Adam
+from jzsl.training.rates.step_decay import StepDecay
+from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
+
+NETWORK = Flattened(VGG((16, 32, 64, 64), (1, 2, 2, 1)))
+AUGMENT = OnWhite(Sequence((RandomRotation(10), PaddedCrop(2))))
+SUPERVISED = ImageClassifier(
+    NETWORK, augment=AUGMENT, optimizer=Adam(1e-3, rate=StepDecay((0.6, 0.8), 0.2)), batch_size=64
+)
+
+CONFIG = Experiment(
+    data=NewClasses(Omniglot(unseen=("Tagalog",), seen=("images_background_small1",)), held_out=0),
+    method=AutoNovel(
+        NETWORK,
+        AUGMENT,
+        augment_first=False,
+        similarity=NearestNeighbours(3),
+        optimizer=Adam(1e-3),
+        learned=("stage4",),
+        batch_size=1024,
+    ),
+    tasks=(Discovery(), OldHeldOut()),
+    train=Train(epochs=45, chunk=15),
+    stages=(Stage("supervised", SUPERVISED, 20),),
+)
