@@ -371,6 +371,7 @@ def test_a_head_scores_as_the_method_does(pool, classes, view, queries, name):
     method = compiled(CONFIGS[name], ZSL())
     state = trained(method, jax.random.key(0), pool, classes)
     predictor = method.predictor(state, pool, classes, view.unseen)
+    assert method.head is not None
     for candidates in (view.unseen, view.unseen[[2, 0]]):
         head = jax.tree.map(np.asarray, method.head(predictor, jnp.asarray(candidates)))
         expected = np.asarray(method.logits(predictor, queries, jnp.asarray(candidates)))
