@@ -1,7 +1,5 @@
 """Every method through the same tests: multiplicities, class names, chunks, traces."""
 
-from functools import cache
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +15,7 @@ from jzsl.export.heads import scores_of
 from jzsl.generators.abp import ABP
 from jzsl.generators.cvae import CVAE
 from jzsl.generators.wgan import WGAN
-from jzsl.interfaces import Method, MethodConfig, Task
+from jzsl.interfaces import Method
 from jzsl.keys import stream
 from jzsl.methods.ale import ALE
 from jzsl.methods.committee import Committee
@@ -38,6 +36,7 @@ from jzsl.tasks.gzsl import GZSL
 from jzsl.tasks.zsl import ZSL
 from jzsl.training.minibatch import labelled
 from jzsl.types import UNLABELLED, ClassTable
+from tests.compiled import compiled, jitted
 
 # Full batches and latents that do not move: then a row's multiplicity enters through sums alone.
 STILL = ABP(hidden=8, latent=2, batch_size=256, langevin_steps=1, step_size=1e-20)
@@ -76,21 +75,6 @@ WEIGHTED = {
     "s2v": S2V(8, batch_size=256),
     "ale": ALE(batch_size=256),
 }
-
-
-def jitted(method: Method) -> Method:
-    return method._replace(
-        init=jax.jit(method.init),
-        fit=jax.jit(method.fit),
-        predictor=jax.jit(method.predictor),
-        logits=jax.jit(method.logits),
-    )
-
-
-@cache
-def compiled(config: MethodConfig, task: Task) -> Method:
-    """The method of a config, compiled once for all tests."""
-    return jitted(config.build(task))
 
 
 def trained(method, key, pool, classes, epochs=3, edit=lambda state: state):

@@ -30,6 +30,7 @@ from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
 from jzsl.training.similarities.ranking_statistics import RankingStatistics
 from jzsl.training.sinkhorn import sinkhorn
 from jzsl.types import UNLABELLED, ClassTable, Pool
+from tests.compiled import compiled
 
 OLD, NEW = 3, 2
 CLASSES = ClassTable(None, jnp.arange(OLD + 2 * NEW) < OLD, jnp.array([5, 6]))
@@ -73,18 +74,18 @@ def pool(random) -> Pool:
 
 
 def started(config, pool, classes=CLASSES, seed=0):
-    method = config.build(Discovery())
-    return method, jax.jit(method.init)(jax.random.key(seed), pool, classes)
+    method = compiled(config, Discovery())
+    return method, method.init(jax.random.key(seed), pool, classes)
 
 
 def trained(config, pool, epochs=2, classes=CLASSES):
     method, state = started(config, pool, classes)
-    return method, *jax.jit(method.fit)(state, pool, classes, epochs, epochs)
+    return method, *method.fit(state, pool, classes, epochs, epochs)
 
 
 def predicted(method, state, pool, candidates, classes=CLASSES):
-    predictor = jax.jit(method.predictor)(state, pool, classes, classes.clusters)
-    return np.asarray(jax.jit(method.logits)(predictor, pool.x, candidates))
+    predictor = method.predictor(state, pool, classes, classes.clusters)
+    return np.asarray(method.logits(predictor, pool.x, candidates))
 
 
 def assert_same(one, two):
@@ -117,7 +118,7 @@ def test_a_pool_of_one_kind_alone_stays_finite(pool, name, kind):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_epochs_in_chunks_are_the_same_epochs(pool, name):
     method, state = started(CONFIGS[name], pool)
-    fit = jax.jit(method.fit)
+    fit = method.fit
     half, _ = fit(state, pool, CLASSES, 1, 3)
     assert_same(fit(half, pool, CLASSES, 2, 3)[0], fit(state, pool, CLASSES, 3, 3)[0])
 
@@ -137,7 +138,7 @@ def test_the_order_of_the_clusters_is_a_name(pool, name):
     else:
         new, extra = jax.tree.map(lambda leaf: leaf[..., ::-1], (state.heads.new, state.heads.extra))
         heads = state.heads._replace(new=new, extra=extra)
-    state, _ = jax.jit(method.fit)(state._replace(heads=heads), pool, turned, 2, 2)
+    state, _ = method.fit(state._replace(heads=heads), pool, turned, 2, 2)
     everything = jnp.arange(CLASSES.count)
     first = predicted(one[0], one[1], pool, everything)
     np.testing.assert_allclose(predicted(method, state, pool, everything, turned), first, rtol=1e-3, atol=1e-4)
@@ -159,6 +160,7 @@ def test_a_stage_hands_over_its_network_and_its_class_weights(pool, name):
     stage = ImageClassifier(NETWORK, batch_size=10)
     _, earlier, _ = trained(stage, pool)
     method, state = started(CONFIGS[name], pool)
+    assert method.adopt is not None
     state = method.adopt(jax.random.key(1), state, earlier)
     jax.tree.map(np.testing.assert_array_equal, state.variables, earlier.variables)
     if name != "lsd-c":
@@ -169,7 +171,7 @@ def test_a_stage_hands_over_its_network_and_its_class_weights(pool, name):
 def test_frozen_blocks_keep_their_weights_and_their_scales(pool):
     config = replace(AUTONOVEL, network=MLP((8, 8)), learned=("layer2",))
     method, state = started(config, pool)
-    after, _ = jax.jit(method.fit)(state, pool, CLASSES, 2, 2)
+    after, _ = method.fit(state, pool, CLASSES, 2, 2)
     jax.tree.map(
         np.testing.assert_array_equal, after.variables["params"]["layer1"], state.variables["params"]["layer1"]
     )
@@ -179,7 +181,7 @@ def test_frozen_blocks_keep_their_weights_and_their_scales(pool):
     assert all(jax.tree.leaves(moved))
     still = replace(config, others=BatchNormPolicy.running)
     method, state = started(still, pool)
-    after, _ = jax.jit(method.fit)(state, pool, CLASSES, 2, 2)
+    after, _ = method.fit(state, pool, CLASSES, 2, 2)
     jax.tree.map(
         np.testing.assert_array_equal,
         after.variables["batch_stats"]["layer1"],
@@ -216,7 +218,7 @@ def views_of(config, pool):
     seen: list[np.ndarray] = []
     config = replace(config, augment=Recorded(seen), optimizer=SLOW, batch_size=24)
     method, state = started(config, pool)
-    _, metrics = jax.jit(method.fit)(state, pool, CLASSES, 1, 1)
+    _, metrics = method.fit(state, pool, CLASSES, 1, 1)
     jax.effects_barrier()
     apply = config.network.build().apply
     # The order of a minibatch is that of its first view; the noise is far smaller than the distances.
