@@ -142,7 +142,7 @@ def _result(
 
 
 def _draw(figure: Any, acc: dict[tuple[str, int], Seeds], true: int, estimated: dict[str, int]) -> None:
-    """A line for each base; vertical lines at the true number and at the estimates."""
+    """A line for each base; vertical lines at the true number and at the estimates, one for those that agree."""
     axes = figure.subplots()
     bases = list(dict.fromkeys(name for name, _ in acc))
     for colour, name in zip(COLOURS, bases, strict=False):
@@ -153,8 +153,9 @@ def _draw(figure: Any, acc: dict[tuple[str, int], Seeds], true: int, estimated: 
             spread = np.array([np.std(values, ddof=1) for values in of_base.values()])
             axes.fill_between(list(of_base), middle - spread, middle + spread, color=colour, alpha=0.2, linewidth=0)
     axes.axvline(true, color="black", linewidth=1, label="true number")
-    for style, (name, number) in zip(("--", ":", "-."), estimated.items(), strict=False):
-        axes.axvline(number, color="grey", linestyle=style, linewidth=1, label=f"estimate: {name}")
+    for style, number in zip(("--", ":", "-."), dict.fromkeys(estimated.values()), strict=False):
+        names = ", ".join(name for name, estimate in estimated.items() if estimate == number)
+        axes.axvline(number, color="grey", linestyle=style, linewidth=1, label=f"estimate: {names}")
     axes.set_xlabel("clusters")
     axes.set_ylabel("ACC_new_pool (%)")
     axes.legend(fontsize="small")
