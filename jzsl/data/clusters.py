@@ -19,14 +19,15 @@ def require_share(held_out: float) -> None:
         raise InputError(f"held_out: {held_out} found, expected a number from 0 to below 1")
 
 
-def divided(problem: Problem, classes: np.ndarray, held_out: float) -> tuple[np.ndarray, np.ndarray]:
-    """The samples of some classes to learn from, and those that are held out, both sorted.
+def divided(
+    problem: Problem, classes: np.ndarray, learned: np.ndarray, held_out: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The samples of some classes to learn from, of those in `learned`, and those that are held out, both sorted.
 
     A class keeps the training and test samples of its source where it has both; of any other class a fixed random
     share is held out, none where that share is 0.
     """
     splits, labels = problem.splits, problem.labels
-    learned = np.concatenate([splits.train, splits.unlabelled])
     tested = np.concatenate([splits.test_seen, splits.test_unseen])
     parts: list[tuple[np.ndarray, np.ndarray]] = [(NONE, NONE)]
     for number in classes:

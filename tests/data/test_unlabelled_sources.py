@@ -77,6 +77,19 @@ def test_unknown_samples_are_of_new_classes(tmp_path):
         NewClasses(source).load()
 
 
+def test_known_labels_of_unlabelled_samples_are_for_evaluation_alone(tmp_path):
+    """Classes 0 to 2 have labelled samples; 20 to 23 are unlabelled ones of class 0, the rest of class 3."""
+    labels = np.where(np.arange(30) < 20, np.arange(30) % 3, np.where(np.arange(30) < 24, 0, 3))
+    source = arrays(tmp_path / "a.npz", labels=labels, unlabelled=UNKNOWN)
+    problem = NewClasses(source, held_out=0).load()
+    np.testing.assert_array_equal(problem.splits.train, np.arange(16))
+    np.testing.assert_array_equal(problem.splits.unlabelled, np.arange(24, 30))
+    assert "new classes: class 3" in problem.provenance.notes
+    clustered = Clustered(source, held_out=0).load()
+    np.testing.assert_array_equal(clustered.splits.unlabelled, np.r_[np.arange(16), UNKNOWN])
+    assert clustered.clusters == 4
+
+
 def test_a_label_of_zero_in_the_xlsa17_layout(tmp_path):
     features, splits = mat_files()
     for number, none in enumerate((0, -1)):
