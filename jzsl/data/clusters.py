@@ -58,7 +58,8 @@ def counted(
         estimator: used where it says so, on samples as they are.
 
     Raises:
-        InputError: if there is neither a number nor a label of each unlabelled sample to count classes by.
+        InputError: if there is neither a number nor a label of each unlabelled sample to count classes by; if there are
+            fewer samples than clusters.
     """
     unknown = int(np.sum(problem.labels[unlabelled] == UNLABELLED))
     if clusters is None and unknown:
@@ -68,6 +69,11 @@ def counted(
         )
     if clusters is None:
         return len(np.unique(problem.labels[unlabelled])), "given"
+    if isinstance(clusters, int) and clusters > len(unlabelled):
+        raise InputError(
+            f"{problem.provenance.origin}: clusters: {clusters} found, expected at most {len(unlabelled)}, the number "
+            "of unlabelled samples"
+        )
     if clusters != "estimated":
         return clusters, "given"
     labels = problem.labels[train]

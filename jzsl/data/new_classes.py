@@ -53,8 +53,8 @@ class NewClasses:
         unknown = problem.unknown_samples
         if not len(new) and not len(unknown):
             raise InputError(
-                f"{origin}: no unseen classes found, nor samples without a label, so the option `new` must name the new "
-                "classes"
+                f"{origin}: no unseen classes found, nor samples without a label, so the option `new` must name the "
+                "new classes"
             )
         if not len(old):
             which = "every class with labelled samples is new" if len(new) else "no sample has a label"

@@ -37,6 +37,12 @@ def test_arrays_without_some_labels(tmp_path):
     assert listed.hash == problem.hash
     with pytest.raises(InputError, match="labels: sample 25 has label -1"):
         arrays(tmp_path / "c.npz", train=np.array([0, 1, 2, 3, 25])).load()
+    with pytest.raises(InputError, match="labels: sample 20 has label -2, expected the index of .* or -1 for none"):
+        arrays(tmp_path / "c.npz", labels=np.where(np.arange(30) < 20, np.arange(30) % 4, -2)).load()
+    with pytest.raises(InputError, match="labels: sample 20 has label -1, expected that of a class"):
+        arrays(tmp_path / "c.npz", unlabelled=np.zeros(0, int)).load()
+    with pytest.raises(InputError, match="labels: sample 0 has label -1, expected that of a class"):
+        arrays(tmp_path / "c.npz", labels=np.full(30, -1)).load()
     with pytest.raises(InputError, match="train: expected a list of indices"):
         arrays(tmp_path / "c.npz", train=np.arange(16)[:, None]).load()
     with pytest.raises(InputError, match="test_unseen: missing; found features"):
@@ -126,6 +132,24 @@ def test_a_folder_of_pictures_without_labels(tmp_path, top):
     encoded = ImageFolder(root).encoded()
     listed = np.concatenate([np.ravel(split_entries(encoded)[f"{name}_loc"]) for name in ("trainval", "test_seen")])
     assert not set(listed - 1) & set(problem.unknown_samples)
+
+
+@pytest.mark.parametrize("name", ["Unlabelled", "unlabeled", "train/unlabelled"])
+def test_pictures_without_labels_are_no_class(tmp_path, name):
+    for folder in ("train/cat" if "/" in name else "cat", name):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "0.png").write_bytes(picture(0))
+    expected = f"{name}: a class folder found; expected another name or, .* {tmp_path}/unlabelled"
+    with pytest.raises(InputError, match=expected):
+        ImageFolder(tmp_path).load()
+
+
+def test_an_empty_folder_of_pictures_without_labels(tmp_path):
+    for folder in ("cat", "unlabelled"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "cat" / "0.png").write_bytes(picture(0))
+    with pytest.raises(InputError, match="unlabelled: no pictures found, expected some, of"):
+        ImageFolder(tmp_path).load()
 
 
 def test_pictures_without_any_label(tmp_path):
