@@ -9,6 +9,7 @@ import pytest
 from jzsl.config import Experiment, Stage, Train
 from jzsl.data.digits_images import DigitImages
 from jzsl.driver.plan import Item, plan_of
+from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.stages import StageStore
 from jzsl.driver.trainer import Trainer
 from jzsl.methods.image_classifier import ImageClassifier
@@ -22,6 +23,16 @@ EXPERIMENT = Experiment(
     DigitImages(), METHOD, Train(epochs=1), (Adaptation(),), seeds=1,
     stages=(Stage("first", METHOD, 1), Stage("second", METHOD, 1)),
 )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Solved(ImageClassifier):
+    """As if it were a closed form."""
+
+    def build(self, task):
+        return super().build(task)._replace(closed_form=True)
+
+
 SECOND = Item("final", "second", (0,))
 
 
@@ -35,6 +46,12 @@ def other_data(experiment, problem):
 
 def untouched(experiment, problem):
     return experiment, problem
+
+
+def test_a_stage_of_a_closed_form_takes_one_epoch():
+    stages = (Stage("first", METHOD, 3), Stage("second", Solved(SmallCNN((2,))), 3))
+    plan, record = plan_of(DigitImages().load(), dataclasses.replace(EXPERIMENT, stages=stages)), ProgressRecord()
+    assert [plan.epochs(item, record) for item in plan.items if item.stage] == [3, 1]
 
 
 @pytest.mark.parametrize(
