@@ -10,12 +10,14 @@ from jzsl.config import Experiment, Stage, Train
 from jzsl.data.digits_images import DigitImages
 from jzsl.driver.plan import Item, plan_of
 from jzsl.driver.progress_record import ProgressRecord
+from jzsl.driver.saved_model import left_out
 from jzsl.driver.stages import StageStore
 from jzsl.driver.trainer import Trainer
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Backbone
+from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 
 METHOD = ImageClassifier(SmallCNN((2,)))
@@ -46,6 +48,16 @@ def other_data(experiment, problem):
 
 def untouched(experiment, problem):
     return experiment, problem
+
+
+def test_averages_over_rounds_are_left_out_where_there_were_rounds():
+    sentence = "the classifier of the last round alone, without averages over rounds"
+    for rounds in (0, 2):
+        sths = STHS(rounds=rounds, refinement=None, average=True)
+        experiment = dataclasses.replace(EXPERIMENT, self_training=sths, stages=())
+        note = left_out(experiment, experiment.tasks[0])
+        assert (note or "").startswith(sentence) == (rounds > 0)
+        assert note is None or rounds
 
 
 def test_a_stage_of_a_closed_form_takes_one_epoch():
