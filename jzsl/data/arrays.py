@@ -64,6 +64,12 @@ class Arrays:
         samples, notes = samples_of(entries, self.path), []
         labelled = {"labels", "train", "test_seen", "test_unseen"} & set(entries)
         labels = index("labels") if labelled else np.full(samples.shape[:1] or 0, UNLABELLED)
+        wrong = np.flatnonzero(labels < UNLABELLED)
+        if len(wrong):
+            raise InputError(
+                f"{self.path}: labels: sample {wrong[0]} has label {labels.flat[wrong[0]]}, expected the index of a "
+                "class, from 0, or -1 for none"
+            )
         train = index("train") if (labels != UNLABELLED).any() else optional("train")
         test_seen, unlabelled = optional("test_seen"), optional("unlabelled")
         if "unlabelled" not in entries:
@@ -75,9 +81,9 @@ class Arrays:
         if "semantics" in entries:
             semantics = np.asarray(entries["semantics"])
             classes = len(semantics) if semantics.ndim else 0
-        elif samples.dtype == np.uint8 or len(unlabelled):
+        elif samples.dtype == np.uint8 or len(unlabelled) or (labels == UNLABELLED).any():
             semantics = None
-        elif not len(test_unseen) and labels.min(initial=0) >= 0:
+        elif not len(test_unseen):
             semantics = np.eye(classes)
             notes.append("no semantics: one-hot vectors instead")
         else:

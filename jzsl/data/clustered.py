@@ -12,6 +12,7 @@ from jzsl.data.digits_images import DigitImages
 from jzsl.data.source import SourceConfig
 from jzsl.problem.problem import Problem
 from jzsl.problem.splits import NONE, Splits
+from jzsl.types import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ class Clustered:
         """The problem; its held-out samples are those of `splits.test_unseen`."""
         problem = self.data.load()
         splits = problem.splits
-        classes = np.unique(problem.labels[np.concatenate([splits.train, splits.test_seen, splits.test_unseen])])
-        unlabelled, test = divided(problem, classes, self.held_out)
+        learned = np.concatenate([splits.train, splits.unlabelled])
+        every = np.concatenate([learned, splits.test_seen, splits.test_unseen])
+        classes = np.setdiff1d(problem.labels[every], [UNLABELLED])
+        unlabelled, test = divided(problem, classes, learned, self.held_out)
         unlabelled = np.sort(np.concatenate([unlabelled, problem.unknown_samples]))
         count, how = counted(problem, NONE, unlabelled, self.clusters, self.estimator)
         provenance = problem.provenance._replace(

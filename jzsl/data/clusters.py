@@ -19,14 +19,15 @@ def require_share(held_out: float) -> None:
         raise InputError(f"held_out: {held_out} found, expected a number from 0 to below 1")
 
 
-def divided(problem: Problem, classes: np.ndarray, held_out: float) -> tuple[np.ndarray, np.ndarray]:
-    """The samples of some classes to learn from, and those that are held out, both sorted.
+def divided(
+    problem: Problem, classes: np.ndarray, learned: np.ndarray, held_out: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The samples of some classes to learn from, of those in `learned`, and those that are held out, both sorted.
 
     A class keeps the training and test samples of its source where it has both; of any other class a fixed random
     share is held out, none where that share is 0.
     """
     splits, labels = problem.splits, problem.labels
-    learned = np.concatenate([splits.train, splits.unlabelled])
     tested = np.concatenate([splits.test_seen, splits.test_unseen])
     parts: list[tuple[np.ndarray, np.ndarray]] = [(NONE, NONE)]
     for number in classes:
@@ -57,7 +58,8 @@ def counted(
         estimator: used where it says so, on samples as they are.
 
     Raises:
-        InputError: if there is neither a number nor a label of each unlabelled sample to count classes by.
+        InputError: if there is neither a number nor a label of each unlabelled sample to count classes by; if there are
+            fewer samples than clusters.
     """
     unknown = int(np.sum(problem.labels[unlabelled] == UNLABELLED))
     if clusters is None and unknown:
@@ -67,6 +69,11 @@ def counted(
         )
     if clusters is None:
         return len(np.unique(problem.labels[unlabelled])), "given"
+    if isinstance(clusters, int) and clusters > len(unlabelled):
+        raise InputError(
+            f"{problem.provenance.origin}: clusters: {clusters} found, expected at most {len(unlabelled)}, the number "
+            "of unlabelled samples"
+        )
     if clusters != "estimated":
         return clusters, "given"
     labels = problem.labels[train]

@@ -28,6 +28,8 @@ from jzsl.types import UNLABELLED
 TRAIN, VALIDATION, TEST = ("train",), ("val", "valid", "validation"), ("test",)
 _SPLITS = (*TRAIN, *VALIDATION, *TEST)
 UNLABELLED_FOLDER = "unlabelled"
+_MISTAKEN = (UNLABELLED_FOLDER, "unlabeled")
+"""Names, in any case, that no class has."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,15 @@ class ImageFolder:
             entries += [Entry(path, folder.name, folder.parent.name) for path in _pictures(folder, ignored)]
         for top in tops if nested else [self.root]:
             ignored += _loose(top)
+        for folder in folders:
+            if folder.name.casefold() in _MISTAKEN and not self.domains:
+                raise InputError(
+                    f"{folder}: a class folder found; expected another name or, for pictures without a label, "
+                    f"{self.root / UNLABELLED_FOLDER}"
+                )
         for folder in apart:
+            if not any(True for _ in _pictures(folder, [])):
+                raise InputError(f"{folder}: no pictures found, expected some, of {_KINDS}, or no such folder")
             entries += [Entry(path, None, folder.name) for path in _pictures(folder, ignored)]
         if not entries:
             inside = "a folder with class folders in it" if nested else "a folder per class"

@@ -20,15 +20,15 @@ class NewClasses:
     """Old classes with labels, and samples of new classes without, to be discovered as clusters new-1, new-2, ...
 
     Old classes are the source's seen ones. Test samples of both stay apart, those of the source where it has some of a
-    class; other seen samples than these, and classes that are neither old nor new, are left out. Samples that have no
-    label in the source are taken to be of new classes; none of them is a test sample. There are no class semantics and
-    no validation classes.
+    class; unlabelled samples of old classes, whose labels are not for training, and classes that are neither old nor
+    new, are left out. Samples that have no label in the source are taken to be of new classes; none of them is a test
+    sample. There are no class semantics and no validation classes.
     """
 
     data: SourceConfig = DigitImages(unseen=())
     """the source; some of its unlabelled samples, or all, may have no label"""
     new: tuple[str, ...] | None = None
-    """names of the new classes; None: the source's unseen ones"""
+    """names of the new classes; None: the source's unseen ones, and others of its unlabelled samples alone"""
     clusters: int | Literal["estimated"] | None = None
     """how many clusters to discover; None: as many as there are new classes, where every sample has a label"""
     estimator: CountEstimator = Compactness()
@@ -47,16 +47,21 @@ class NewClasses:
         """
         problem = self.data.load()
         origin = problem.provenance.origin
-        new = problem.unseen_classes if self.new is None else named(problem, self.new)
+        splits, known = problem.splits, np.union1d(problem.unseen_classes, problem.labels[problem.new_samples])
+        new = known if self.new is None else named(problem, self.new)
         old = np.setdiff1d(problem.seen_classes, new)
         unknown = problem.unknown_samples
         if not len(new) and not len(unknown):
-            raise InputError(f"{origin}: no unseen classes found, so the option `new` must name the new classes")
+            raise InputError(
+                f"{origin}: no unseen classes found, nor samples without a label, so the option `new` must name the "
+                "new classes"
+            )
         if not len(old):
             which = "every class with labelled samples is new" if len(new) else "no sample has a label"
             raise InputError(f"{origin}: {which}, expected some old classes; the source Clustered needs none")
-        train, test_seen = divided(problem, old, self.held_out)
-        unlabelled, test_unseen = divided(problem, new, self.held_out)
+        train, test_seen = divided(problem, old, splits.train, self.held_out)
+        learned = np.concatenate([splits.train, splits.unlabelled])
+        unlabelled, test_unseen = divided(problem, new, learned, self.held_out)
         unlabelled = np.sort(np.concatenate([unlabelled, unknown]))
         count, how = counted(problem, train, unlabelled, self.clusters, self.estimator)
         listed = ", ".join(problem.class_names[number] for number in new)

@@ -60,6 +60,10 @@ class Omniglot:
         unseen = self._alphabets("unseen", self.unseen, sets)
         everything = set.union(*sets.values())
         seen = everything - unseen if self.seen is None else self._alphabets("seen", self.seen, sets) - unseen
+        if not seen and self.seen is not None:
+            raise InputError(
+                f"{self.root}: seen: {', '.join(self.seen) or 'none'} found, expected some alphabets beside `unseen`"
+            )
         if not seen:
             raise InputError(f"{self.root}: unseen: every alphabet found, expected some others with labels")
         kept = [name for name in sorted(drawings) if drawings[name].alphabet in seen | unseen]

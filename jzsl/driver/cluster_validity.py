@@ -11,6 +11,7 @@ from jzsl.config import Experiment
 from jzsl.data.class_count.estimate import reduced, some
 from jzsl.driver import predictions
 from jzsl.problem.problem import Problem
+from jzsl.tasks.old_held_out import OldHeldOut
 
 SAMPLES = 1500
 """Samples that the silhouette is of, at most."""
@@ -20,10 +21,14 @@ def cluster_validity(experiment: Experiment, problem: Problem, out: Path) -> dic
     """What is added to the entry `clusters` of result.json, from the predictions that a finished run has saved.
 
     Returns:
-        sizes: for each seed, how many samples of the first task are in each cluster, by its name.
+        sizes: for each seed, how many samples are in each cluster, by its name: those of the first task of new classes
+            alone, or else of the first that has some of them; neither entry where no task has.
         silhouette: `silhouette` of each seed.
     """
-    task, clusters = experiment.tasks[0], problem.cluster_classes
+    tasks, clusters = [task for task in experiment.tasks if not isinstance(task, OldHeldOut)], problem.cluster_classes
+    if not tasks:
+        return {}
+    task = min(tasks, key=lambda task: task.seen)
     sizes, silhouettes = [], []
     for seed in range(experiment.seeds):
         predicted = predictions.load(out, seed, [task])[task.name]

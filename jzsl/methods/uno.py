@@ -117,6 +117,10 @@ def uno(hyper: UNO) -> Method:
     The target of a labelled sample is its label; of an unlabelled one, the pseudo-label that the other view's cosines
     with the clusters of the same head give among the minibatch's unlabelled samples, without gradient. Heads and
     those with more clusters have half of the weight each.
+
+    Departures from the authors' code: there both kinds of heads have a weight of 1, features are unit vectors before
+    the projection, its hidden layer has batch normalisation, and the learning rate warms up over ten epochs and ends
+    at 0.001.
     """
     augment = hyper.augment.build()
     trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)

@@ -54,7 +54,7 @@ def split_errors(splits: Splits, labels: np.ndarray, names: tuple[str, ...]) -> 
     unknown = np.setdiff1d(np.flatnonzero(labels == UNLABELLED), splits.unlabelled)
     if len(unknown):
         yield (
-            f"labels: sample {unknown[0]} has label {UNLABELLED}, expected 0 to {len(names) - 1}; "
+            f"labels: sample {unknown[0]} has label {UNLABELLED}, expected that of a class; "
             "only samples in splits.unlabelled may have none"
         )
         return

@@ -73,10 +73,14 @@ def test_clusters_are_part_of_the_hash():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: NewClasses(ALL), "no unseen classes found, so the option `new` must name the new classes"),
+        (
+            lambda: NewClasses(ALL),
+            "no unseen classes found, nor samples without a label, so the option `new` must",
+        ),
         (lambda: NewClasses(ALL, new=("10",)), "new: no class '10', expected some of 0, 1"),
         (lambda: NewClasses(ALL, new=tuple("0123456789")), "every class with labelled samples is new"),
         (lambda: NewClasses(ALL, new=("7",), held_out=1.0), "held_out: 1.0 found, expected a number from 0 to below 1"),
+        (lambda: NewClasses(ALL, new=("7",), clusters=999), "clusters: 999 found, expected at most"),
         (lambda: Clustered(ALL, clusters=0), "clusters: 0 found, expected at least 1"),
         (lambda: NewClasses(ALL, new=("7",), clusters=-2), "clusters: -2 found, expected at least 1"),
     ],

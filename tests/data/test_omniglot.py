@@ -104,6 +104,7 @@ def test_unpacked_folders_hold_the_same(root, tmp_path):
         ),
         ({"seen": ("Klingon",)}, "seen: no alphabet 'Klingon'"),
         ({"unseen": ("Greek", "Latin", "Tagalog")}, "unseen: every alphabet found, expected some others with labels"),
+        ({"seen": ("Greek",), "unseen": ("Greek",)}, "seen: Greek found, expected some alphabets beside `unseen`"),
         ({"test": 0.0}, "test: 0.0 found"),
     ],
 )

@@ -37,6 +37,14 @@ def test_arrays_without_some_labels(tmp_path):
     assert listed.hash == problem.hash
     with pytest.raises(InputError, match="labels: sample 25 has label -1"):
         arrays(tmp_path / "c.npz", train=np.array([0, 1, 2, 3, 25])).load()
+    with pytest.raises(
+        InputError, match="sample 20 has label -2, expected the index of a class, from 0, or -1 for none"
+    ):
+        arrays(tmp_path / "c.npz", labels=np.where(np.arange(30) < 20, np.arange(30) % 4, -2)).load()
+    with pytest.raises(InputError, match="labels: sample 20 has label -1, expected that of a class"):
+        arrays(tmp_path / "c.npz", unlabelled=np.zeros(0, int)).load()
+    with pytest.raises(InputError, match="labels: sample 0 has label -1, expected that of a class"):
+        arrays(tmp_path / "c.npz", labels=np.full(30, -1)).load()
     with pytest.raises(InputError, match="train: expected a list of indices"):
         arrays(tmp_path / "c.npz", train=np.arange(16)[:, None]).load()
     with pytest.raises(InputError, match="test_unseen: missing; found features"):
@@ -77,6 +85,19 @@ def test_unknown_samples_are_of_new_classes(tmp_path):
         NewClasses(source).load()
 
 
+def test_known_labels_of_unlabelled_samples_are_for_evaluation_alone(tmp_path):
+    """Classes 0 to 2 have labelled samples; 20 to 23 are unlabelled ones of class 0, the rest of class 3."""
+    labels = np.where(np.arange(30) < 20, np.arange(30) % 3, np.where(np.arange(30) < 24, 0, 3))
+    source = arrays(tmp_path / "a.npz", labels=labels, unlabelled=UNKNOWN)
+    problem = NewClasses(source, held_out=0).load()
+    np.testing.assert_array_equal(problem.splits.train, np.arange(16))
+    np.testing.assert_array_equal(problem.splits.unlabelled, np.arange(24, 30))
+    assert "new classes: class 3" in problem.provenance.notes
+    clustered = Clustered(source, held_out=0).load()
+    np.testing.assert_array_equal(clustered.splits.unlabelled, np.r_[np.arange(16), UNKNOWN])
+    assert clustered.clusters == 4
+
+
 def test_a_label_of_zero_in_the_xlsa17_layout(tmp_path):
     features, splits = mat_files()
     for number, none in enumerate((0, -1)):
@@ -113,6 +134,24 @@ def test_a_folder_of_pictures_without_labels(tmp_path, top):
     encoded = ImageFolder(root).encoded()
     listed = np.concatenate([np.ravel(split_entries(encoded)[f"{name}_loc"]) for name in ("trainval", "test_seen")])
     assert not set(listed - 1) & set(problem.unknown_samples)
+
+
+@pytest.mark.parametrize("name", ["Unlabelled", "unlabeled", "train/unlabelled"])
+def test_pictures_without_labels_are_no_class(tmp_path, name):
+    for folder in ("train/cat" if "/" in name else "cat", name):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "0.png").write_bytes(picture(0))
+    expected = f"{name}: a class folder found; expected another name or, .* {tmp_path}/unlabelled"
+    with pytest.raises(InputError, match=expected):
+        ImageFolder(tmp_path).load()
+
+
+def test_an_empty_folder_of_pictures_without_labels(tmp_path):
+    for folder in ("cat", "unlabelled"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "cat" / "0.png").write_bytes(picture(0))
+    with pytest.raises(InputError, match="unlabelled: no pictures found, expected some, of"):
+        ImageFolder(tmp_path).load()
 
 
 def test_pictures_without_any_label(tmp_path):

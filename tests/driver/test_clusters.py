@@ -29,6 +29,7 @@ from jzsl.tasks.clustering import Clustering
 from jzsl.tasks.discovery import Discovery
 from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 from jzsl.tasks.gzsl import GZSL
+from jzsl.tasks.old_held_out import OldHeldOut
 
 DIGITS = PerClass(Digits(unseen=(), validation=()), train=30, test=10)
 DISCOVERY = Experiment(
@@ -86,6 +87,14 @@ def test_sizes_and_silhouette_are_those_of_the_predictions(run_dir):
         assert clusters["sizes"][seed] == {f"new-{number}": names.count(f"new-{number}") for number in range(1, 5)}
         x = PCA(50, svd_solver="full").fit_transform(problem.samples[predicted.samples])
         assert clusters["silhouette"][seed] == pytest.approx(silhouette_score(x, predicted.predicted), abs=1e-3)
+
+
+def test_sizes_are_of_new_classes_whatever_task_is_first(tmp_path, run_dir):
+    clusters = json.loads((run_dir / "result.json").read_text())["clusters"]
+    reordered = dataclasses.replace(DISCOVERY, tasks=(OldHeldOut(), DiscoveryHeldOut(), Discovery()))
+    assert run(reordered, tmp_path / "reordered", False, Console(quiet=True))["clusters"] == clusters
+    old = dataclasses.replace(DISCOVERY, tasks=(OldHeldOut(),), seeds=1)
+    assert not {"sizes", "silhouette"} & set(run(old, tmp_path / "old", False, Console(quiet=True))["clusters"])
 
 
 def test_one_cluster_has_no_silhouette():

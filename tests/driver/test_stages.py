@@ -9,12 +9,15 @@ import pytest
 from jzsl.config import Experiment, Stage, Train
 from jzsl.data.digits_images import DigitImages
 from jzsl.driver.plan import Item, plan_of
+from jzsl.driver.progress_record import ProgressRecord
+from jzsl.driver.saved_model import left_out
 from jzsl.driver.stages import StageStore
 from jzsl.driver.trainer import Trainer
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Backbone
+from jzsl.self_training.sths import STHS
 from jzsl.tasks.adaptation import Adaptation
 
 METHOD = ImageClassifier(SmallCNN((2,)))
@@ -22,6 +25,16 @@ EXPERIMENT = Experiment(
     DigitImages(), METHOD, Train(epochs=1), (Adaptation(),), seeds=1,
     stages=(Stage("first", METHOD, 1), Stage("second", METHOD, 1)),
 )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Solved(ImageClassifier):
+    """As if it were a closed form."""
+
+    def build(self, task):
+        return super().build(task)._replace(closed_form=True)
+
+
 SECOND = Item("final", "second", (0,))
 
 
@@ -35,6 +48,22 @@ def other_data(experiment, problem):
 
 def untouched(experiment, problem):
     return experiment, problem
+
+
+def test_averages_over_rounds_are_left_out_where_there_were_rounds():
+    sentence = "the classifier of the last round alone, without averages over rounds"
+    for rounds in (0, 2):
+        sths = STHS(rounds=rounds, refinement=None, average=True)
+        experiment = dataclasses.replace(EXPERIMENT, self_training=sths, stages=())
+        note = left_out(experiment, experiment.tasks[0])
+        assert (note or "").startswith(sentence) == (rounds > 0)
+        assert note is None or rounds
+
+
+def test_a_stage_of_a_closed_form_takes_one_epoch():
+    stages = (Stage("first", METHOD, 3), Stage("second", Solved(SmallCNN((2,))), 3))
+    plan, record = plan_of(DigitImages().load(), dataclasses.replace(EXPERIMENT, stages=stages)), ProgressRecord()
+    assert [plan.epochs(item, record) for item in plan.items if item.stage] == [3, 1]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,19 @@ def test_statistics_of_two_domains_need_a_target_where_no_domains_are_named():
         FrozenMaps(WithoutTarget(), SmallCNN((4,)), "stage1", AdaBN()).load()
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Images of two domains, each with training and test samples, whose source has no target to name."""
+
+    def load(self):
+        return PerClass(DigitsDomains(), train=2, test=2).load()
+
+
+def test_statistics_of_two_domains_are_refused_where_test_samples_share_a_domain_with_training_samples():
+    with pytest.raises(InputError, match="target: none found"):
+        FrozenMaps(Shared(), SmallCNN((4,)), "stage1", AdaBN()).load()
+
+
 def test_mistakes():
     with pytest.raises(InputError, match="last: 'stage8' found"):
         FrozenMaps(SOURCE, SmallCNN((4,)), "stage8").load()

@@ -339,6 +339,10 @@ def test_the_head_of_uno_with_the_lowest_loss_predicts(pool):
         by_number.append(
             predicted(method, state._replace(heads=state.heads._replace(losses=losses)), pool, jnp.arange(7))
         )
+        alone = jax.tree.map(lambda leaf, best=best: jnp.stack([leaf[best]] * 2), state.heads.learned.new)
+        only = state.heads._replace(learned=state.heads.learned._replace(new=alone))
+        expected = predicted(method, state._replace(heads=only), pool, jnp.arange(7))
+        np.testing.assert_allclose(by_number[best], expected, rtol=1e-4, atol=1e-5)
     assert np.abs(by_number[0][:, 5:] - by_number[1][:, 5:]).max() > 0.1
     np.testing.assert_array_equal(by_number[0][:, :5], by_number[1][:, :5])
     chosen = int(np.argmin(state.heads.losses))

@@ -62,6 +62,14 @@ def test_the_result_holds_what_is_known_and_no_score(workplace):
     assert not [name for name in result if name.startswith(("ACC_new", "ACC_all", "ACC_pool", "NMI", "ARI"))]
 
 
+def test_the_number_of_classes_is_not_known_where_some_samples_have_no_label(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    assert main(["run", "mine.py", "--data.new", "4", "--seeds", "1", "--out", "runs/some"]) == 0
+    clusters = json.loads((workplace / "runs" / "some" / "result.json").read_text())["clusters"]
+    assert clusters["classes"] is clusters["error"] is None
+    assert sum(clusters["sizes"][0].values()) > 45  # of digit 4, too
+
+
 def test_the_report_shows_clusters_without_a_truth(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     assert main(["name", "runs/mine", "--classes", "new-1=seven"]) == 0
