@@ -71,4 +71,4 @@ def test_permuted_labels_of_unlabelled_samples_change_the_scores_alone(tmp_path)
         pool = problem.splits.unlabelled
         predicted = model.candidates[model.scores(problem.samples[pool]).argmax(1)]
         assert of["ACC_new_pool"]["values"] == [agreement(problem.labels[pool], predicted)["ACC"]]
-    assert result["ACC_new_pool"] != of_permuted["ACC_new_pool"]
+    assert result["NMI_new_pool"] != of_permuted["NMI_new_pool"]
