@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jzsl.config import Experiment, Stage
 from jzsl.data.clustered import Clustered
+from jzsl.data.described import described
 from jzsl.data.frequency import read_frequency
 from jzsl.data.image_bytes import ImageBytes
 from jzsl.data.image_folder import ImageFolder
@@ -146,6 +147,8 @@ def setup_of(options: StudyOptions, chosen: Study, progress: Callable[[str], Non
         source = experiment.data
     whole = (source.data if isinstance(source, PerClass) else source).load()
     problem = replace(source, data=LoadedData(whole)).load() if isinstance(source, PerClass) else whole
+    if experiment is not None and experiment.semantics is not None:
+        problem = described(problem, experiment.semantics)
     if experiment is not None and experiment.train.steps is not None and options.epochs is None:
         values["epochs"] = fixed_epochs(experiment, problem)
     frequency = None if options.frequency is None else read_frequency(options.frequency, whole)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import jzsl.studies
@@ -113,6 +114,7 @@ def test_study_alone_lists_the_studies(capsys):
 
 
 CONFIG = """
+from pathlib import Path
 from jzsl.config import *
 from jzsl.data.synthetic import LinearGaussian
 from jzsl.methods.image_classifier import ImageClassifier
@@ -156,6 +158,14 @@ def test_what_a_study_carries_out_is_taken(tmp_path):
     setup = setup_of_config(tmp_path, "run-quality", "self_training=STHS(3, CFBS(0.5), warm=True, average=True)")
     assert setup.self_training == STHS(3, CFBS(0.5), warm=True, average=True)
     assert setup_of_config(tmp_path, "sampling-ablation", "self_training=STHS(3, CFBS(0.5))").rounds == 3
+
+
+def test_the_semantics_of_a_config_are_those_of_its_file(tmp_path):
+    names = LinearGaussian().load().class_names
+    vectors = np.random.default_rng(0).normal(size=(len(names), 3)).astype(np.float32)
+    np.savez(tmp_path / "semantics.npz", semantics=vectors, class_names=list(names))
+    setup = setup_of_config(tmp_path, "hard-easy", f"semantics=Path({str(tmp_path / 'semantics.npz')!r})")
+    np.testing.assert_array_equal(setup.problem.required_semantics, vectors)
 
 
 def test_run_quality_trains_the_self_training_of_a_config(monkeypatch):
