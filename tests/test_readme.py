@@ -31,6 +31,13 @@ SMALL = {
     "tune": ["--seeds", "1", "--grid.rounds", "1", "--grid.selections", "CFBS", "--grid.refinements", "None"],
 }
 """What makes a command a matter of seconds; later options win."""
+SHORTER = {
+    "configs/digits_rotnet.py": ["--stages.0.epochs", "1"],
+    "configs/digits_autonovel.py": ["--stages.0.epochs", "1"],
+    "configs/digits_has_transductive.py": ["--self-training.rounds", "1"],
+    "configs/digits_image_adaptation.py": ["--self-training.rounds", "1"],
+}
+"""What makes these configs so."""
 WITHOUT_GENERATOR = (
     "ridge.py", "entropy.py", "staged.py", "configs/digits_images.py", "configs/digits_rotnet.py",
     "configs/digits_apn.py", "configs/digits_has.py", "configs/digits_has_transductive.py",
@@ -88,8 +95,8 @@ def smaller(arguments: list[str]) -> list[str]:
     added = SMALL.get(arguments[0], [])
     if arguments[0] in SMALL and arguments[1] == "--from":
         return arguments
-    if arguments[1] == "configs/digits_rotnet.py":
-        added = [*added, "--stages.0.epochs", "1"]
+    if not {"--self-training", "--stages"} & {*arguments}:
+        added = [*added, *SHORTER.get(arguments[1], [])]
     if arguments[0] in ("run", "tune") and arguments[1] not in WITHOUT_GENERATOR:
         added = [*added, "--method.generator.hidden", "32", "--method.per-class", "40"]
     if "better-models" in arguments:
