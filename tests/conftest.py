@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 from pathlib import Path
 
 # Several test processes share an accelerator.
@@ -47,6 +48,8 @@ LONGEST = (
     "generators/test_wgan.py",
 )
 """Files that take half a minute and more, the longest first."""
+LARGE = 3_000_000_000
+"""Bytes."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -55,6 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folder, last = Path(__file__).parent, len(LONGEST)
     rank = {folder / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path, last))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory():
+    """Where a process has become large, the programs of files that are done are dropped."""
+    yield
+    statistics = Path("/proc/self/statm")
+    if statistics.exists() and int(statistics.read_text().split()[1]) * resource.getpagesize() > LARGE:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
