@@ -1,4 +1,4 @@
-"""AutoNovel where nobody knows the classes of the unlabelled samples, nor how many there are.
+"""AutoNovel where the classes of the unlabelled samples, and their number, are unknown.
 
 jzsl run configs/unlabelled_discovery.py --data.data.path FILE.npz
 

@@ -89,9 +89,9 @@ class Experiment:
     tasks: tuple[Task, ...] = (ZSL(),)
     """ZSL: unseen classes only (T1); GZSL: all classes (U, S, H, AUSUC); Adaptation: seen classes in another domain
     (A); Discovery, DiscoveryHeldOut: new classes as clusters (ACC_new_pool; ACC_old, ACC_new, ACC_all); Clustering,
-    ClusteringHeldOut: clusters without any labels (ACC_pool; ACC); UnlabelledPool, OldHeldOut: where nobody knows the
-    new classes (sizes of clusters; ACC_old). The first one chooses the epochs, in self-training the one whose samples
-    are the unlabelled ones"""
+    ClusteringHeldOut: clusters without any labels (ACC_pool; ACC); UnlabelledPool, OldHeldOut: where new
+    classes are unknown (sizes of clusters; ACC_old). The first one chooses the epochs, in self-training the one whose
+    samples are the unlabelled ones"""
     calibration: bool = False
     """calibrated stacking in the generalized task: an offset on the scores of unseen classes, the one that gives the
     best H on validation classes after inductive training; in self-training the scores of every round get it"""

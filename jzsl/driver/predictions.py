@@ -22,7 +22,7 @@ class TaskPredictions(NamedTuple):
         scores: of each test sample, one column per candidate class; the largest is the prediction. Where a run keeps
             the best columns only, these, best first.
         samples: indices of the problem's samples.
-        truth: their classes, UNLABELLED where nobody knows them.
+        truth: their classes, UNLABELLED where they are unknown.
         candidates: the class of each column.
     """
 

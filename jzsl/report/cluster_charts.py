@@ -1,4 +1,4 @@
-"""Charts of discovered clusters: their confusion with the true classes, or their sizes where nobody knows these, their
+"""Charts of discovered clusters: their confusion with the true classes, or their sizes where these are unknown, their
 most confident samples, neighbours."""
 
 from typing import Any, NamedTuple

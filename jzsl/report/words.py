@@ -95,8 +95,9 @@ def badges(run: RunArtifacts) -> list[Badge]:
 
 def cluster_words(clusters: dict[str, Any]) -> str:
     """How many clusters a run has and why, such as '7 clusters (given), for 5 classes'."""
-    classes = "" if clusters["classes"] is None else f", for {clusters['classes']} classes"
-    return f"{clusters['number']} clusters ({clusters['how']}){classes}"
+    number, true = clusters["number"], clusters["classes"]
+    classes = "" if true is None else f", for {true} {'class' if true == 1 else 'classes'}"
+    return f"{number} {'cluster' if number == 1 else 'clusters'} ({clusters['how']}){classes}"
 
 
 def _pool(experiment: Experiment) -> Badge:

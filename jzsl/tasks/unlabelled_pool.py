@@ -1,4 +1,4 @@
-"""Unlabelled samples among clusters, where nobody knows their classes: how large the clusters are."""
+"""Unlabelled samples among clusters, where their classes are unknown: how large the clusters are."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Samples that nobody has labelled, in every kind of source, and what becomes of them."""
+"""Samples of unknown classes in every kind of source, and what becomes of them."""
 
 import io
 

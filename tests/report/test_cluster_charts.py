@@ -14,6 +14,7 @@ from jzsl.methods.k_means import KMeans
 from jzsl.report.cluster_charts import cluster_table, discovered_clusters, embedded
 from jzsl.report.page import write_report
 from jzsl.report.run_artifacts import read
+from jzsl.report.words import cluster_words
 from jzsl.tasks.discovery import Discovery
 from jzsl.tasks.discovery_held_out import DiscoveryHeldOut
 
@@ -32,6 +33,15 @@ def run_dir(tmp_path_factory):
     run(EXPERIMENT, out, False, Console(quiet=True))
     give_names(out, 0, {"new-2": "otter"})
     return out
+
+
+@pytest.mark.parametrize(("number", "classes", "words"), [
+    (7, 5, "7 clusters (given), for 5 classes"),
+    (1, 1, "1 cluster (given), for 1 class"),
+    (2, None, "2 clusters (given)"),
+])  # fmt: skip
+def test_words_for_the_number_of_clusters(number, classes, words):
+    assert cluster_words({"number": number, "how": "given", "classes": classes}) == words
 
 
 def test_clusters_are_those_of_the_predictions(run_dir):
