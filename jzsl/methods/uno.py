@@ -1,6 +1,7 @@
 """UNO: a unified objective for novel class discovery (Fini et al., 2021), with its several heads of clusters."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,9 @@ from jzsl.errors import require_positive
 from jzsl.interfaces import Method, Task
 from jzsl.keys import stream
 from jzsl.methods.headed import (
+    Embed,
     HeadedState,
+    Samples,
     Trained,
     headed,
     linear,
@@ -24,11 +27,12 @@ from jzsl.methods.headed import (
     taken_over,
     train,
 )
-from jzsl.nets.network import BatchNormPolicy, NetworkConfig
+from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables
 from jzsl.nets.resnet import ResNet
-from jzsl.training.augment.augment import AugmentConfig, Sequence
+from jzsl.training.augment.augment import Augment, AugmentConfig, Sequence
 from jzsl.training.augment.crop import PaddedCrop
 from jzsl.training.augment.flip import RandomFlip
+from jzsl.training.network_descent import Position
 from jzsl.training.optimizers.optimizer import OptimizerConfig
 from jzsl.training.optimizers.sgd import SGD
 from jzsl.training.rates.cosine import Cosine
@@ -111,6 +115,121 @@ class RankedHeads(NamedTuple):
     losses: Float[Array, " h"]
 
 
+class Parts(NamedTuple):
+    """What UNO is made of, and its functions; see `uno`.
+
+    Attributes:
+        hyper: the settings.
+        trained: the network and how it learns.
+        augment: makes a view of samples.
+    """
+
+    hyper: UNO
+    trained: Trained
+    augment: Augment
+
+    def heads_of(self, key: Key[Array, ""], size: int, classes: ClassTable) -> UNOHeads:
+        """The heads before training, for features of a size."""
+        hyper, count = self.hyper, len(classes.required_clusters)
+
+        def clusters(name: str, number: int) -> ClusterHeads:
+            return jax.vmap(lambda key: _cluster_head(key, size, hyper.projection, number))(
+                jax.random.split(stream(key, name), hyper.heads)
+            )
+
+        over = None if hyper.overclustering is None else clusters("overclustering", hyper.overclustering * count)
+        return UNOHeads(linear(stream(key, "old"), size, classes.count).weight, clusters("new", count), over)
+
+    def loss(
+        self,
+        heads: UNOHeads,
+        variables: Variables,
+        embed: Embed,
+        key: Key[Array, ""],
+        samples: Samples,
+        classes: ClassTable,
+        position: Position,
+    ) -> tuple[Float[Array, ""], tuple[Variables, Metrics]]:
+        """The mean over all heads, and the loss of each one with as many clusters as there are new classes."""
+        del position
+        valid = samples.labelled + samples.unlabelled
+        labels = jax.nn.one_hot(samples.y, classes.count) * samples.labelled[:, None]
+        features = []
+        for view in range(2):
+            x = self.augment(stream(key, "augmentation", view), samples.x)
+            embedded, variables = embed(variables, x, stream(key, "dropout", view), valid)
+            features.append(embedded)
+        old = [of_seen(_cosines(part, heads.old), classes.seen) for part in features]
+        of_head = partial(self.head_loss, features, old, labels, samples, valid)
+        losses = jax.vmap(of_head)(heads.new)
+        total = jnp.mean(losses)
+        if heads.over is not None:
+            total = (total + jnp.mean(jax.vmap(of_head)(heads.over))) / 2
+        right = (jnp.argmax(old[0], 1) == samples.y).astype(jnp.float32)
+        metrics = {"loss": total, "training_accuracy": mean(right, samples.labelled)}
+        return total, (variables, metrics | {_loss_of(number): value for number, value in enumerate(losses)})
+
+    def head_loss(
+        self,
+        features: list[Float[Array, "b e"]],
+        old: list[Float[Array, "b c"]],
+        labels: Float[Array, "b c"],
+        samples: Samples,
+        valid: Float[Array, " b"],
+        head: Any,
+    ) -> Float[Array, ""]:
+        """The cross-entropy of one head, a mean over both views.
+
+        Args:
+            features: of each view.
+            old: the cosines of each view with the prototypes of labelled classes.
+            labels: one-hot; zeros for unlabelled samples.
+            samples: the minibatch.
+            valid: 1 for samples, 0 for padding.
+            head: `ClusterHeads` without the axis of heads.
+        """
+        hyper = self.hyper
+        new = [_of_clusters(head, part) for part in features]
+        pseudo = [
+            sinkhorn(jax.lax.stop_gradient(part), samples.unlabelled, hyper.epsilon, hyper.iterations) for part in new
+        ]
+        entropy = jnp.zeros(())
+        for view in range(2):
+            target = jnp.concatenate([labels, pseudo[1 - view]], 1)
+            log_p = jax.nn.log_softmax(jnp.concatenate([old[view], new[view]], 1) / hyper.temperature)
+            entropy += mean(-jnp.sum(jnp.where(target > 0, target * log_p, 0), 1), valid) / 2
+        return entropy
+
+    def scores_of(self, heads: RankedHeads, features: Float[Array, "m e"], classes: ClassTable) -> Float[Array, "m c"]:
+        """Of labelled classes and the clusters of the best head; `NONE` for other classes."""
+        best = jax.tree.map(lambda leaf: leaf[jnp.argmin(heads.losses)], heads.learned.new)
+        old = of_seen(_cosines(features, heads.learned.old) / self.hyper.temperature, classes.seen)
+        return old.at[:, classes.clusters].set(_of_clusters(best, features) / self.hyper.temperature)
+
+    def fit(
+        self,
+        state: HeadedState,
+        pool: Pool,
+        classes: ClassTable,
+        epochs: int | Int[Array, ""],
+        total: int | Int[Array, ""],
+    ) -> tuple[HeadedState, Metrics]:
+        """Trains further, an epoch at a time, after each of which the losses of the heads are kept."""
+
+        def one(number, carry):
+            del number
+            state, sums = carry
+            learned = state._replace(heads=state.heads.learned)
+            learned, metrics = train(self.trained, self.loss, learned, pool, classes, 1, total)
+            losses = jnp.stack([metrics.pop(_loss_of(head)) for head in range(self.hyper.heads)])
+            state = learned._replace(heads=RankedHeads(learned.heads, losses))
+            return state, jax.tree.map(jnp.add, sums, metrics)
+
+        zeros = {name: jnp.zeros(()) for name in ("loss", "training_accuracy")}
+        state, sums = jax.lax.fori_loop(0, epochs, one, (state, zeros))
+        return state, jax.tree.map(lambda value: value / jnp.maximum(epochs, 1), sums)
+
+
 def uno(hyper: UNO) -> Method:
     """Minimises the cross-entropy of both views over labelled classes and clusters together, a mean over all heads.
 
@@ -122,81 +241,15 @@ def uno(hyper: UNO) -> Method:
     the projection, its hidden layer has batch normalisation, and the learning rate warms up over ten epochs and ends
     at 0.001.
     """
-    augment = hyper.augment.build()
     trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)
-
-    def heads_of(key: Key[Array, ""], size: int, classes: ClassTable) -> UNOHeads:
-        count = len(classes.required_clusters)
-
-        def clusters(name: str, number: int) -> ClusterHeads:
-            return jax.vmap(lambda key: _cluster_head(key, size, hyper.projection, number))(
-                jax.random.split(stream(key, name), hyper.heads)
-            )
-
-        over = None if hyper.overclustering is None else clusters("overclustering", hyper.overclustering * count)
-        return UNOHeads(linear(stream(key, "old"), size, classes.count).weight, clusters("new", count), over)
-
-    def loss(heads, variables, embed, key, samples, classes, position):
-        del position
-        valid = samples.labelled + samples.unlabelled
-        labels = jax.nn.one_hot(samples.y, classes.count) * samples.labelled[:, None]
-        features = []
-        for view in range(2):
-            x = augment(stream(key, "augmentation", view), samples.x)
-            embedded, variables = embed(variables, x, stream(key, "dropout", view), valid)
-            features.append(embedded)
-        old = [of_seen(_cosines(part, heads.old), classes.seen) for part in features]
-
-        def of_head(head: ClusterHeads) -> Float[Array, ""]:
-            new = [_of_clusters(head, part) for part in features]
-            pseudo = [
-                sinkhorn(jax.lax.stop_gradient(part), samples.unlabelled, hyper.epsilon, hyper.iterations)
-                for part in new
-            ]
-            entropy = jnp.zeros(())
-            for view in range(2):
-                target = jnp.concatenate([labels, pseudo[1 - view]], 1)
-                log_p = jax.nn.log_softmax(jnp.concatenate([old[view], new[view]], 1) / hyper.temperature)
-                entropy += mean(-jnp.sum(jnp.where(target > 0, target * log_p, 0), 1), valid) / 2
-            return entropy
-
-        losses = jax.vmap(of_head)(heads.new)
-        total = jnp.mean(losses)
-        if heads.over is not None:
-            total = (total + jnp.mean(jax.vmap(of_head)(heads.over))) / 2
-        right = (jnp.argmax(old[0], 1) == samples.y).astype(jnp.float32)
-        metrics = {"loss": total, "training_accuracy": mean(right, samples.labelled)}
-        return total, (variables, metrics | {_loss_of(number): value for number, value in enumerate(losses)})
-
-    def scores_of(heads: RankedHeads, features: Float[Array, "m e"], classes: ClassTable) -> Float[Array, "m c"]:
-        """Of labelled classes and the clusters of the best head; `NONE` for other classes."""
-        best = jax.tree.map(lambda leaf: leaf[jnp.argmin(heads.losses)], heads.learned.new)
-        old = of_seen(_cosines(features, heads.learned.old) / hyper.temperature, classes.seen)
-        return old.at[:, classes.clusters].set(_of_clusters(best, features) / hyper.temperature)
-
-    method = headed(trained, heads_of, loss, scores_of, adopt)
+    parts = Parts(hyper, trained, hyper.augment.build())
+    method = headed(trained, parts.heads_of, parts.loss, parts.scores_of, adopt)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> HeadedState:
         state = method.init(key, pool, classes)
         return state._replace(heads=RankedHeads(state.heads, jnp.zeros(hyper.heads)))
 
-    def fit(
-        state: HeadedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
-    ) -> tuple[HeadedState, Metrics]:
-        def one(number, carry):
-            del number
-            state, sums = carry
-            learned = state._replace(heads=state.heads.learned)
-            learned, metrics = train(trained, loss, learned, pool, classes, 1, total)
-            losses = jnp.stack([metrics.pop(_loss_of(head)) for head in range(hyper.heads)])
-            state = learned._replace(heads=RankedHeads(learned.heads, losses))
-            return state, jax.tree.map(jnp.add, sums, metrics)
-
-        zeros = {name: jnp.zeros(()) for name in ("loss", "training_accuracy")}
-        state, sums = jax.lax.fori_loop(0, epochs, one, (state, zeros))
-        return state, jax.tree.map(lambda value: value / jnp.maximum(epochs, 1), sums)
-
-    return method._replace(init=init, fit=fit)
+    return method._replace(init=init, fit=parts.fit)
 
 
 def _loss_of(head: int) -> str:
