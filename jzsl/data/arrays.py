@@ -19,6 +19,7 @@ validation_classes, validation_seen   int (optional: a fixed random fifth)
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,41 +46,13 @@ class Arrays:
         Raises:
             InputError: naming the file and the entry.
         """
-        entries = read_entries(self.path)
-
-        def required(key: str) -> np.ndarray:
-            if key not in entries:
-                raise InputError(f"{self.path}: {key}: missing; found {', '.join(sorted(entries)) or 'nothing'}")
-            return entries[key]
-
-        def index(key: str) -> np.ndarray:
-            array = required(key)
-            if not np.issubdtype(array.dtype, np.integer):
-                raise InputError(f"{self.path}: {key}: {array.dtype} found, expected integers")
-            return array.astype(np.int64)
-
-        def optional(key: str) -> np.ndarray:
-            return index(key) if key in entries else NONE
-
-        samples, notes = samples_of(entries, self.path), []
-        labelled = {"labels", "train", "test_seen", "test_unseen"} & set(entries)
-        labels = index("labels") if labelled else np.full(samples.shape[:1] or 0, UNLABELLED)
-        wrong = np.flatnonzero(labels < UNLABELLED)
-        if len(wrong):
-            raise InputError(
-                f"{self.path}: labels: sample {wrong[0]} has label {labels.flat[wrong[0]]}, expected the index of a "
-                "class, from 0, or -1 for none"
-            )
-        train = index("train") if (labels != UNLABELLED).any() else optional("train")
-        test_seen, unlabelled = optional("test_seen"), optional("unlabelled")
-        if "unlabelled" not in entries:
-            listed = np.union1d(np.union1d(train, test_seen), optional("test_unseen"))
-            unlabelled = np.setdiff1d(np.flatnonzero(labels == UNLABELLED), listed)
-        has_others = len(test_seen) > 0 or len(unlabelled) > 0
-        test_unseen = optional("test_unseen") if has_others else index("test_unseen")
-        classes = int(labels.max(initial=-1)) + 1
-        if "semantics" in entries:
-            semantics = np.asarray(entries["semantics"])
+        entries = Entries(self.path, read_entries(self.path))
+        samples, notes = samples_of(entries.arrays, self.path), []
+        labels = _labels(entries, samples.shape[:1] or 0)
+        train, test_seen, test_unseen, unlabelled = _samples_of_splits(entries, labels)
+        classes = int(labels.max(initial=UNLABELLED)) + 1
+        if "semantics" in entries.arrays:
+            semantics = np.asarray(entries.arrays["semantics"])
             classes = len(semantics) if semantics.ndim else 0
         elif samples.dtype == np.uint8 or len(unlabelled) or (labels == UNLABELLED).any():
             semantics = None
@@ -87,34 +60,29 @@ class Arrays:
             semantics = np.eye(classes)
             notes.append("no semantics: one-hot vectors instead")
         else:
-            semantics = required("semantics")
-        if "class_names" in entries:
-            names = texts_of(self.path, "class_names", entries["class_names"])
+            semantics = entries.required("semantics")
+        if "class_names" in entries.arrays:
+            names = texts_of(self.path, "class_names", entries.arrays["class_names"])
         else:
             names = tuple(f"class {number}" for number in range(classes))
             if classes:
                 notes.append("no class_names: classes are numbered")
         _check_index(self.path, "train", train, len(labels))
-        if "validation_classes" in entries:
-            validation = index("validation_classes")
+        if "validation_classes" in entries.arrays:
+            validation = entries.integers("validation_classes")
         else:
             validation, how = validation_classes(np.unique(labels[train]))
             notes.append(f"no validation_classes: {how}")
         rest = train[~np.isin(labels[train], validation)]
-        validation_seen = index("validation_seen") if "validation_seen" in entries else None
+        chosen = "validation_seen" in entries.arrays
+        validation_seen = entries.integers("validation_seen") if chosen else holdout_samples(rest, labels, 0.2)
+        observed, domains = entries.arrays.get("observed"), "domains" in entries.arrays
         return Problem(
             samples=samples,
             labels=labels,
             semantics=semantics,
             class_names=names,
-            splits=Splits(
-                train,
-                test_seen,
-                test_unseen,
-                validation,
-                holdout_samples(rest, labels, 0.2) if validation_seen is None else validation_seen,
-                unlabelled,
-            ),
+            splits=Splits(train, test_seen, test_unseen, validation, validation_seen, unlabelled),
             provenance=Provenance(
                 self.path.stem,
                 "images" if samples.dtype == np.uint8 else "features",
@@ -123,10 +91,63 @@ class Arrays:
                 tuple(notes),
                 self.backbone,
             ),
-            observed=_observed(self.path, entries["observed"]) if "observed" in entries else None,
-            domains=index("domains") if "domains" in entries else None,
-            domain_names=texts_of(self.path, "domain_names", required("domain_names")) if "domains" in entries else (),
+            observed=None if observed is None else _observed(self.path, observed),
+            domains=entries.integers("domains") if domains else None,
+            domain_names=texts_of(self.path, "domain_names", entries.required("domain_names")) if domains else (),
         )
+
+
+class Entries(NamedTuple):
+    """The arrays of a file by their names."""
+
+    path: Path
+    arrays: dict[str, np.ndarray]
+
+    def required(self, key: str) -> np.ndarray:
+        """An entry; an InputError where there is none."""
+        if key not in self.arrays:
+            raise InputError(f"{self.path}: {key}: missing; found {', '.join(sorted(self.arrays)) or 'nothing'}")
+        return self.arrays[key]
+
+    def integers(self, key: str) -> np.ndarray:
+        """An entry of integers; an InputError where there is none."""
+        array = self.required(key)
+        if not np.issubdtype(array.dtype, np.integer):
+            raise InputError(f"{self.path}: {key}: {array.dtype} found, expected integers")
+        return array.astype(np.int64)
+
+    def optional(self, key: str) -> np.ndarray:
+        """An entry of integers, empty where there is none."""
+        return self.integers(key) if key in self.arrays else NONE
+
+
+def _labels(entries: Entries, count: tuple[int, ...] | int) -> np.ndarray:
+    """The labels; none is known where neither they nor splits that need them are given.
+
+    Raises:
+        InputError: naming the first label below -1, or the entry where it is needed.
+    """
+    needed = {"labels", "train", "test_seen", "test_unseen"} & set(entries.arrays)
+    labels = entries.integers("labels") if needed else np.full(count, UNLABELLED)
+    wrong = np.flatnonzero(labels < UNLABELLED)
+    if len(wrong):
+        raise InputError(
+            f"{entries.path}: labels: sample {wrong[0]} has label {labels.flat[wrong[0]]}, expected the index of a "
+            "class, from 0, or -1 for none"
+        )
+    return labels
+
+
+def _samples_of_splits(entries: Entries, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The samples of `train`, `test_seen`, `test_unseen` and `unlabelled`, which are optional as the module says."""
+    train = entries.integers("train") if (labels != UNLABELLED).any() else entries.optional("train")
+    test_seen, unlabelled = entries.optional("test_seen"), entries.optional("unlabelled")
+    if "unlabelled" not in entries.arrays:
+        listed = np.concatenate([train, test_seen, entries.optional("test_unseen")], axis=None)
+        unlabelled = np.setdiff1d(np.flatnonzero(labels == UNLABELLED), listed)
+    has_others = len(test_seen) > 0 or len(unlabelled) > 0
+    test_unseen = entries.optional("test_unseen") if has_others else entries.integers("test_unseen")
+    return train, test_seen, test_unseen, unlabelled
 
 
 def _check_index(path: Path, key: str, index: np.ndarray, count: int) -> None:
