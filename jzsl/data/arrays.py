@@ -17,6 +17,7 @@ domains, domain_names                 int[n], strings (optional)
 validation_classes, validation_seen   int (optional: a fixed random fifth)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -101,7 +102,7 @@ class Entries(NamedTuple):
     """The arrays of a file by their names."""
 
     path: Path
-    arrays: dict[str, np.ndarray]
+    arrays: Mapping[str, np.ndarray]
 
     def required(self, key: str) -> np.ndarray:
         """An entry; an InputError where there is none."""
