@@ -58,10 +58,10 @@ class ImageFolder:
             InputError: naming the folder or the file.
         """
         if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder; name the one that holds the class folders")
+            raise InputError(f"root: {self.root}: no such folder, expected the one that holds the class folders")
         for name in ("target", "sources"):
             if getattr(self, name) is not None and not self.domains:
-                raise InputError(f"{name}: given, but without --data.domains there are none")
+                raise InputError(f"{name}: given, but without `domains` there are none")
         tops = _folders(self.root)
         apart = [] if self.domains else [top for top in tops if top.name == UNLABELLED_FOLDER]
         tops = [top for top in tops if top not in apart]

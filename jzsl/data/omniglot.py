@@ -129,7 +129,7 @@ def holds_omniglot(folder: Path) -> bool:
 def _drawings(root: Path) -> dict[str, Drawing]:
     """The drawings of all sets in a folder by their names, such as Greek/character01/0394_01.png."""
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; name the one that holds the zip files of Omniglot with --data.root")
+        raise InputError(f"root: {root}: no such folder, expected the one that holds the zip files of Omniglot")
     drawings: dict[str, Drawing] = {}
     for name in SETS:
         for inside, where, content in _of_set(root, name):

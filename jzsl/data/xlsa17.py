@@ -78,7 +78,7 @@ class Xlsa17:
 def files_of(root: Path, features: str, splits: str) -> tuple[Path, Path]:
     """The paths of both files; raises an InputError if there is no such folder."""
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; name the one that holds the .mat files with --data.root")
+        raise InputError(f"root: {root}: no such folder, expected the one that holds the .mat files")
     return root / f"{features}.mat", root / f"{splits}.mat"
 
 

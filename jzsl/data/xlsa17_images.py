@@ -79,7 +79,7 @@ class Xlsa17Images:
 def _inside(folder: Path, published: list[str], path: Path) -> tuple[str, ...]:
     """The published paths relative to the user's folder."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; name the one that holds the pictures with --data.images")
+        raise InputError(f"images: {folder}: no such folder, expected the one that holds the pictures")
     parts = [PurePosixPath(name.replace("\\", "/")).parts for name in published]
     if not parts:
         raise InputError(f"{path}: image_files: no paths found")
@@ -89,8 +89,8 @@ def _inside(folder: Path, published: list[str], path: Path) -> tuple[str, ...]:
     begin = next((step for step in range(len(parts[0])) if folder.joinpath(*_below(parts[0], step)).is_file()), None)
     if begin is None:
         raise InputError(
-            f"{path}: image_files: no end of {published[0]!r} is a file in {folder}; "
-            "name the folder of the pictures with --data.images"
+            f"images: {folder} found, expected the folder of the pictures: no end of {published[0]!r}, of the "
+            f"image_files of {path}, is a file in it"
         )
     return tuple("/".join(_below(steps, begin)) for steps in parts)
 

@@ -87,7 +87,7 @@ class AutoNovel:
     others: BatchNormPolicy = BatchNormPolicy.frozen_affine
     """batch normalisation in the other blocks; frozen_affine as in the code"""
     batch_size: int = 128
-    """samples of a minibatch, labelled and unlabelled ones as they come"""
+    """samples of a minibatch at most, labelled and unlabelled ones as they come; an epoch is divided evenly"""
 
     def __post_init__(self):
         require_positive(self, "batch_size")

@@ -64,7 +64,7 @@ class DTC:
     restarts: int = 10
     """starts of k-means"""
     batch_size: int = 128
-    """samples of a minibatch"""
+    """samples of a minibatch at most; an epoch is divided evenly"""
 
     def __post_init__(self):
         require_positive(self, "restarts", "batch_size")

@@ -100,7 +100,7 @@ class Trained(NamedTuple):
         optimizer: of blocks and heads.
         learned: starts of the names of blocks that learn; None: all.
         others: batch normalisation in the other blocks.
-        batch_size: samples of a minibatch.
+        batch_size: samples of a minibatch, at most.
     """
 
     network: Network
@@ -115,7 +115,8 @@ def headed(
 ) -> Method:
     """A method that discovers clusters, from its heads and the loss of a minibatch.
 
-    Minibatches are drawn from labelled and unlabelled samples together, each as often as its multiplicity says.
+    Minibatches are drawn from labelled and unlabelled samples together, each as often as its multiplicity says. An
+    epoch is divided evenly, so that no small last minibatch has too few samples to compare.
 
     Args:
         trained: the network and how it learns.
@@ -201,7 +202,9 @@ def train(
     params, _ = split(state.variables["params"], learned)
     learning = Learning((params, state.heads), state.variables, state.optimizer)
     key = stream(state.key, "training")
-    learning, metrics = run_updates(update, learning, key, pool.w, state.epoch, epochs, total, trained.batch_size)
+    learning, metrics = run_updates(
+        update, learning, key, pool.w, state.epoch, epochs, total, trained.batch_size, even=True
+    )
     params, heads = learning.params
     variables = {**learning.rest, "params": learning.rest["params"] | params}
     return HeadedState(variables, heads, learning.moments, state.key, state.epoch + epochs), metrics

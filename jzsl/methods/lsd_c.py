@@ -78,7 +78,7 @@ class LSDC:
     others: BatchNormPolicy = BatchNormPolicy.frozen_affine
     """batch normalisation in the other blocks; frozen_affine as in the code"""
     batch_size: int = 256
-    """samples of a minibatch"""
+    """samples of a minibatch at most; an epoch is divided evenly"""
 
     def __post_init__(self):
         require_positive(self, "batch_size")

@@ -69,7 +69,7 @@ class UNO:
     others: BatchNormPolicy = BatchNormPolicy.frozen_affine
     """batch normalisation in the other blocks"""
     batch_size: int = 512
-    """samples of a minibatch, labelled and unlabelled ones as they come"""
+    """samples of a minibatch at most, labelled and unlabelled ones as they come; an epoch is divided evenly"""
 
     def __post_init__(self):
         require_positive(self, "heads", "temperature", "epsilon", "iterations", "batch_size")

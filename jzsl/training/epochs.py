@@ -37,11 +37,12 @@ def run_epochs(
     first_epoch: Int[Array, ""],
     epochs: Int[Array, ""] | int,
     batch_size: int,
+    even: bool = False,
 ) -> tuple[Any, Metrics]:
     """Runs `step` over every minibatch of epochs first_epoch, ..., first_epoch + epochs - 1.
 
-    The bounds are traced: the same program serves any number of epochs and of samples in use. The last minibatch
-    of an epoch is padded with samples whose `valid` is 0.
+    The bounds are traced: the same program serves any number of epochs and of samples in use. Minibatches of fewer
+    than b samples are padded with samples whose `valid` is 0.
 
     Args:
         step: (carry, key, indices[b], valid[b]) -> (carry, metrics), one minibatch.
@@ -51,6 +52,8 @@ def run_epochs(
         first_epoch: number of epochs done before.
         epochs: how many to run.
         batch_size: b.
+        even: whether an epoch's samples are divided evenly over its minibatches, whose sizes then differ by one at
+            most, for losses that compare the samples of a minibatch; else all of them but the last have b samples.
 
     Returns:
         The last carry, and the metrics averaged over all minibatches; all NaN if sum(w) exceeds the capacity.
@@ -59,10 +62,21 @@ def run_epochs(
     padding = -capacity % batch_size
     slots = jnp.arange(batch_size)
 
+    def count_of(used):
+        return (used + batch_size - 1) // batch_size
+
+    def start_of(number, used):
+        """The position of a minibatch's first sample; evenly, the first of them have the sample more."""
+        if not even:
+            return number * batch_size
+        minibatches = count_of(used)
+        return number * (used // minibatches) + jnp.minimum(number, used % minibatches)
+
     def one(number, loop):
         carry, total, count, epoch_key, order, used = loop
-        indices = jax.lax.dynamic_slice(order, (number * batch_size,), (batch_size,))
-        valid = (number * batch_size + slots < used).astype(jnp.float32)
+        first, end = start_of(number, used), jnp.minimum(start_of(number + 1, used), used)
+        indices = jax.lax.dynamic_slice(order, (first,), (batch_size,))
+        valid = (first + slots < end).astype(jnp.float32)
         indices, valid = over_data((indices, valid))
         carry, metrics = step(carry, stream(epoch_key, "minibatch", number), indices, valid)
         return carry, jax.tree.map(jnp.add, total, metrics), count + 1, epoch_key, order, used
@@ -71,8 +85,7 @@ def run_epochs(
         epoch_key = stream(key, "epoch", number)
         order, used = epoch_order(stream(epoch_key, "order"), w)
         order = jnp.pad(order, (0, padding))
-        minibatches = (used + batch_size - 1) // batch_size
-        return jax.lax.fori_loop(0, minibatches, one, (*loop, epoch_key, order, used))[:3]
+        return jax.lax.fori_loop(0, count_of(used), one, (*loop, epoch_key, order, used))[:3]
 
     shapes = jax.eval_shape(step, carry, key, slots, slots.astype(jnp.float32))[1]
     total = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

@@ -100,13 +100,14 @@ def run_updates(
     epochs: Int[Array, ""] | int,
     total: Int[Array, ""] | int,
     batch_size: int,
+    even: bool = False,
 ) -> tuple[Learning, Metrics]:
     """An update on each minibatch of epochs first_epoch, ..., first_epoch + epochs - 1.
 
     Args:
         update: see `Update`.
         learning: to start from.
-        key, w, first_epoch, epochs, batch_size: as in `run_epochs`.
+        key, w, first_epoch, epochs, batch_size, even: as in `run_epochs`.
         total: epochs of the whole training that these are a part of.
 
     Returns:
@@ -122,5 +123,5 @@ def run_updates(
         return (done + 1, learning), metrics
 
     carry = (jnp.asarray(first_epoch * in_epoch, jnp.int32), learning)
-    (_, learning), metrics = run_epochs(step, carry, key, w, first_epoch, epochs, batch_size)
+    (_, learning), metrics = run_epochs(step, carry, key, w, first_epoch, epochs, batch_size, even)
     return learning, metrics

@@ -114,7 +114,7 @@ def test_mistakes(root, options, message):
 
 
 def test_folders_without_drawings(tmp_path):
-    with pytest.raises(InputError, match=r"none: no such folder; name the one .* --data\.root"):
+    with pytest.raises(InputError, match=r"root: .*none: no such folder, expected the one .* zip files"):
         Omniglot(tmp_path / "none").load()
     with pytest.raises(InputError, match=r"no drawings found, expected images_background\.zip"):
         Omniglot(tmp_path).load()

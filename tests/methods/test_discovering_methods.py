@@ -10,6 +10,7 @@ import pytest
 from jzsl.errors import InputError
 from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.dtc import DTC, student_t, target_distribution
+from jzsl.methods.headed import Trained, train
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.methods.lsd_c import LSDC, composed_targets
 from jzsl.methods.uno import UNO
@@ -94,7 +95,7 @@ def assert_same(one, two):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_absent_samples_and_padding_have_no_influence(pool, name):
-    """22 samples in minibatches of ten: the last has two, beside padding."""
+    """22 samples in minibatches of ten at most: eight, seven and seven of them, beside padding."""
     garbage = pool._replace(
         x=jnp.where(pool.w[:, None] > 0, pool.x, 1e3), y=jnp.where(pool.w > 0, pool.y, jnp.arange(24) % 3 - 1)
     )
@@ -103,6 +104,19 @@ def test_absent_samples_and_padding_have_no_influence(pool, name):
     larger = Pool(*(jnp.pad(part, [(0, 40)] + [(0, 0)] * (part.ndim - 1)) for part in pool[:3]))  # type: ignore[arg-type]
     method, state, _ = trained(CONFIGS[name], larger)
     assert np.isfinite(predicted(method, state, larger, CLASSES.clusters)).all()
+
+
+def test_an_epoch_is_divided_evenly(pool):
+    """22 samples in minibatches of ten at most have 8, 7 and 7 to compare, not 10, 10 and 2."""
+
+    def counting(heads, variables, embed, key, samples, classes, position):
+        count = jnp.sum(samples.labelled + samples.unlabelled)
+        return jnp.zeros(()), (variables, {"square": count**2})
+
+    _, state = started(AUTONOVEL, pool)
+    parts = Trained(NETWORK.build(), SLOW.build(), None, BatchNormPolicy.train, 10)
+    _, metrics = train(parts, counting, state, pool, CLASSES, 1, 1)
+    assert float(metrics["square"]) == pytest.approx((8**2 + 7**2 + 7**2) / 3)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
