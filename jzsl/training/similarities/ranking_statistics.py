@@ -14,8 +14,8 @@ from jzsl.training.similarities.similarity import Similarity, of_valid
 class RankingStatistics:
     """s_ij = 1 where the sets of the k largest features are the same; among equal features the first is larger.
 
-    With the sets as rows of a matrix M of zeros and ones, M M^T is the number of features that two sets share. Made for
-    features that are not negative, such as those after a ReLU, where the largest are the largest in magnitude.
+    Sets are the same where their sorted members are. Made for features that are not negative, such as those after a
+    ReLU, where the largest are the largest in magnitude.
     """
 
     k: int = 5
@@ -29,8 +29,10 @@ class RankingStatistics:
             size = features.shape[-1]
             if self.k > size:
                 raise InputError(f"k: {self.k} found, expected at most {size}, the number of features")
-            _, top = jax.lax.top_k(features, self.k)
-            sets = jnp.sum(jax.nn.one_hot(top, size), 1)
-            return of_valid(sets @ sets.T > self.k - 0.5, valid)
+            members = jnp.sort(jax.lax.top_k(features, self.k)[1], axis=1)
+            same = jnp.ones((len(features), len(features)), bool)
+            for member in members.T:  # one at a time: no array of b x b x k
+                same &= member[:, None] == member
+            return of_valid(same, valid)
 
         return similarity
