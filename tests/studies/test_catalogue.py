@@ -54,7 +54,7 @@ def test_only_the_harness_knows_the_engine():
 
 
 def test_every_study_has_known_bases_and_a_question():
-    assert len(studies()) == 34
+    assert len(studies()) == 35
     for name, study in studies().items():
         assert {*study.bases} <= {*NAMED}
         assert "?" in study.question

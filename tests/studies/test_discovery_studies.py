@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -20,16 +21,20 @@ from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.methods.k_means import KMeans
 from jzsl.methods.rotnet import RotNet
+from jzsl.methods.uno import UNO
 from jzsl.nets.mlp import MLP
 from jzsl.problem.transforms import Unscaled
 from jzsl.studies.clusters import Trials, Variant
 from jzsl.studies.discovery_ablation import FULL, INCREMENTAL, discovery_ablation, variants
+from jzsl.studies.discovery_rivals import discovery_rivals, rivals
 from jzsl.studies.ranking_k import ranking_k, similarities
 from jzsl.studies.study import StudySetup
 from jzsl.studies.unknown_number import numbers_of, unknown_number
 from jzsl.tasks.discovery import Discovery
 from jzsl.training.augment.crop import PaddedCrop
 from jzsl.training.optimizers.adam import Adam
+from jzsl.training.pair_losses.binary_cross_entropy import BinaryCrossEntropy
+from jzsl.training.pair_losses.kcl import KCL
 from jzsl.training.similarities.cosine import Cosine
 from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
 from jzsl.training.similarities.ranking_statistics import RankingStatistics
@@ -196,8 +201,52 @@ def test_an_unknown_truth_is_refused():
         unknown_number(replace(SETUP, problem=replace(PROBLEM, labels=labels)))
 
 
+RIVALS = [
+    "k-means on samples", "k-means on features of labels", "KCL", "MCL", "DTC", "UNO", "LSD-C", "AutoNovel",
+]  # fmt: skip
+
+
+def test_rivals_share_what_is_no_part_of_a_method():
+    base = replace(METHOD, incremental=True, augment_first=False)
+    of = rivals(base, (LABELS,))
+    assert list(of) == RIVALS
+    assert of["AutoNovel"] == (base, (LABELS,))
+    assert of["k-means on samples"] == (KMeans(), ())
+    assert of["k-means on features of labels"] == (KMeans(NETWORK), (LABELS,))
+    for name in ("DTC", "UNO", "LSD-C"):
+        method: Any = of[name].method
+        assert (method.network, method.augment, method.optimizer) == (NETWORK, PaddedCrop(1), Adam(1e-2))
+        assert (method.learned, method.batch_size, of[name].stages) == (("layer1",), 64, (LABELS,))
+    lsd_c: Any = of["LSD-C"].method
+    assert (lsd_c.similarity, lsd_c.augment_first) == (RankingStatistics(2), False)
+    for name, loss in (("KCL", KCL()), ("MCL", BinaryCrossEntropy())):
+        alone: Any = of[name].method
+        assert (alone.pair_loss, alone.pair_weight, alone.similarity) == (loss, 1.0, RankingStatistics(2))
+        assert (alone.labelled_weight, alone.consistency_weight, alone.incremental) == (0.0, 0.0, False)
+    assert list(rivals(base, ())) == [RIVALS[0], *RIVALS[2:]]
+
+
+def test_the_table_of_rivals(untrained):
+    untrained(lambda variant: {AutoNovel: 90.0, KMeans: 70.0, UNO: 88.0}.get(type(variant.method), 60.0))
+    result = discovery_rivals(SETUP)
+    assert [row["method"] for row in result.rows] == RIVALS
+    assert result.rows[5] == {
+        "base": "small", "method": "UNO", "ACC_new_pool": 89.0, "std": 1.41, "values": "88.00 90.00",
+        "NMI_new_pool": 50.0, "vs AutoNovel": -2.0, "p": None,
+    }  # fmt: skip
+    assert result.rows[7]["vs AutoNovel"] is None
+    assert "mean ACC_new_pool 91.0 by AutoNovel, 91.0 by KCL, the best of the others" in result.answer
+    assert "71.0 by k-means on samples" in result.answer
+    assert "2 epochs after labels (2 epochs)" in result.notes[0]
+
+
 @pytest.mark.parametrize(
-    ("study", "column", "values"), [("ranking-k", "k", [2, 3]), ("unknown-number", "clusters", [2, 3])]
+    ("study", "column", "values"),
+    [
+        ("ranking-k", "k", [2, 3]),
+        ("unknown-number", "clusters", [2, 3]),
+        pytest.param("discovery-rivals", "method", RIVALS, marks=pytest.mark.slow),
+    ],
 )
 def test_from_the_command_line(tmp_path, monkeypatch, study, column, values):
     monkeypatch.setattr("jzsl.studies.ranking_k.K", (3,))
