@@ -107,6 +107,11 @@ def feature_size(network: NetworkConfig, shape: tuple[int, ...]) -> int:
     return jax.eval_shape(features, jax.random.key(0)).shape[-1]
 
 
+def listed(stages: tuple[Stage, ...]) -> str:
+    """The stages in words, with their epochs."""
+    return ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in stages) or "no stage"
+
+
 def difference_columns(difference: Difference | None, name: str) -> dict[str, Any]:
     """Columns of a row: the mean difference in points, and its p."""
     if difference is None:

@@ -22,6 +22,7 @@ from jzsl.studies.clusters import (
     Trials,
     Variant,
     difference_columns,
+    listed,
     only,
     shown_columns,
     with_new_classes,
@@ -102,15 +103,11 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
         rows,
         lambda figure: horizontal_bars(figure, acc, "ACC_new_pool (%)"),
         (
-            f"{setup.epochs} epochs after {_words(setup.stages)}; {LAST}; {ON_POOL}",
+            f"{setup.epochs} epochs after {listed(setup.stages)}; {LAST}; {ON_POOL}",
             f"{len(setup.problem.splits.unlabelled)} unlabelled samples, {setup.problem.clusters} clusters",
         ),
         shown_columns(rows, len(setup.bases)),
     )
-
-
-def _words(stages: tuple[Stage, ...]) -> str:
-    return ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in stages) or "no stage"
 
 
 STUDY = Study(

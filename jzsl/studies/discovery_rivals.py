@@ -27,6 +27,7 @@ from jzsl.studies.clusters import (
     Trials,
     Variant,
     difference_columns,
+    listed,
     only,
     shown_columns,
     with_new_classes,
@@ -94,13 +95,12 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
         }
         for key, values in acc.items()
     ]
-    trained = ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in setup.stages) or "no stage"
     return StudyResult(
         f"{'; '.join(words)}.",
         rows,
         lambda figure: horizontal_bars(figure, acc, "ACC_new_pool (%)"),
         (
-            f"{setup.epochs} epochs after {trained}; {LAST}; {ON_POOL}",
+            f"{setup.epochs} epochs after {listed(setup.stages)}; {LAST}; {ON_POOL}",
             "KCL and MCL, losses of pairs alone, take the config's similarity; their papers learn one",
         ),
         shown_columns(rows, len(setup.bases)),
