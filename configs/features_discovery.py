@@ -3,14 +3,20 @@
 jzsl run configs/features_discovery.py --data.data.root DIR --data.data.features effnetlite0 \
     --data.data.splits att_splits
 
-On caltech101 one seed after 30 epochs has ACC_new_pool 47.7 %, less than k-means on the same features, 60.7 %, and on
-those of the first stage, 64.0 %. Its minibatches hold few samples of each new class; larger ones were not tried.
+On caltech101 three seeds have ACC_new_pool 56.0 ± 2.3 %, less than k-means on the features of the first stage, 63.9 ±
+1.4 %; Deep Transfer Clustering, which clusters alone, has 67.0 ± 7.5 %:
 
-Rivals on the same classes: `--method UNO`, `LSDC` and `DTC`, each with `--method.network MLP --method.augment
-EntryDropout --method.learned None`, LSDC with `--method.mix MixUp` as well; `--method KMeans --method.network MLP`.
+jzsl run configs/features_discovery.py --method DTC --method.network MLP --method.augment EntryDropout \
+    --method.learned None --method.optimizer Adam --method.optimizer.learning-rate 1e-3 --tasks Discovery \
+    --train.epochs 50 --data.data.root DIR --data.data.features effnetlite0 --data.data.splits att_splits
+
+Rivals on the same classes: `--method UNO` and `LSDC` with the same network and views, LSDC with `--method.mix MixUp` as
+well; `--method KMeans --method.network MLP`; `jzsl study discovery-rivals` trains them all.
+
 The network is a perceptron of one hidden layer, trained on labelled classes first; a view of a vector drops a fifth of
-its entries. Optimizer, consistency and k are those of the thesis for vectors (Reuters). Nothing was chosen by the
-labels of unlabelled samples.
+its entries. Optimizer and consistency are those of the thesis for vectors (Reuters). Minibatches of up to 2,048, so
+that a sample has neighbours of its class in them, k and the settings of DTC were chosen on two draws of 25 of the
+labelled classes; nothing was chosen by the labels of unlabelled samples.
 """
 
 from jzsl.config import Experiment, Stage, Train
@@ -34,12 +40,12 @@ CONFIG = Experiment(
         NETWORK,
         AUGMENT,
         augment_first=False,
-        similarity=NearestNeighbours(5),
+        similarity=NearestNeighbours(10),
         consistency_weight=25.0,
         incremental=True,
         optimizer=Adam(1e-3),
         learned=None,
-        batch_size=256,
+        batch_size=2048,
     ),
     tasks=(Discovery(), DiscoveryHeldOut()),
     train=Train(epochs=75, chunk=25),
