@@ -15,8 +15,8 @@ well; `--method KMeans --method.network MLP`; `jzsl study discovery-rivals` trai
 
 The network is a perceptron of one hidden layer, trained on labelled classes first; a view of a vector drops a fifth of
 its entries. Optimizer and consistency are those of the thesis for vectors (Reuters). Minibatches of up to 2,048, so
-that a sample has neighbours of its class in them, k and the settings of DTC were chosen on two draws of 25 of the
-labelled classes; nothing was chosen by the labels of unlabelled samples.
+that a sample has neighbours of its class in them, and k were chosen on two draws of 25 of the labelled classes; nothing
+was chosen by the labels of unlabelled samples.
 """
 
 from jzsl.config import Experiment, Stage, Train
