@@ -10,7 +10,8 @@ As in the thesis the network is one in the manner of VGG with six layers, smalle
 joint training, and Adam is the optimizer; a cross-entropy replaces metric learning. Nearest neighbours replace ranking
 statistics, which find hardly a pair among its features. Similarity and consistency were chosen on Korean as new beside
 the other alphabets of the first set. The size of minibatches was changed after a look at Japanese: with 1,100 an epoch
-has no small last one, whose nearest neighbours would be of other characters (benchmarks/RESULTS.md).
+had no small last one, whose nearest neighbours were of other characters; epochs are divided evenly since, which these
+numbers have not seen (benchmarks/RESULTS.md).
 """
 
 from jzsl.config import Experiment, Stage, Train
