@@ -8,7 +8,7 @@ of the unseen classes: the result says so.
 
 The model is that of configs/awa_mini27_apn.py. One seed gave T1 78.1 (APN 77.1 with the same seed), U 78.1, S 49.5 and
 H 60.6, in fifteen minutes on two cores, validation classes included; an epoch takes 55 to 75 s. The offset that
-validation classes choose, 3.5, is too large: the area under the seen-unseen curve is 68.5, APN's 67.8.
+validation classes chose, 3.5, was too large: the area under the seen-unseen curve is 68.5, APN's 67.8.
 """
 
 from pathlib import Path

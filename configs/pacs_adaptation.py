@@ -11,10 +11,10 @@ The blocks up to stage 6 are frozen. Their maps are computed once, without augme
 its own statistics; stage 7, the last convolution and the class weights learn from them. For the whole network give
 `--data ImageBytes --method.network PretrainedEfficientNetLite0`, which takes hours on two cores.
 
-No setting was chosen by the accuracies in the target; learning rate and epochs are usual ones, rounds what time
-allowed. Photo -> sketch, five seeds: A 39.1 ± 0.9, before the rounds 34.9 ± 0.7, and 23.4 ± 0.8 without AdaBN (source
-only: `--self-training None --method.adabn None --data.adabn None`); `--selection CBST` 39.2 ± 0.5, `CRST` 38.3 ± 0.7. A
-seed takes less than a minute on a core, the maps one.
+No setting was chosen by the accuracies in the target; learning rate, epochs and rounds are usual ones. Photo -> sketch,
+five seeds: A 39.1 ± 0.9, before the rounds 34.9 ± 0.7, and 23.4 ± 0.8 without AdaBN (source only: `--self-training None
+--method.adabn None --data.adabn None`); `--selection CBST` 39.2 ± 0.5, `CRST` 38.3 ± 0.7. A seed takes less than a
+minute on a core, the maps one.
 """
 
 from pathlib import Path

@@ -89,8 +89,8 @@ def _inside(folder: Path, published: list[str], path: Path) -> tuple[str, ...]:
     begin = next((step for step in range(len(parts[0])) if folder.joinpath(*_below(parts[0], step)).is_file()), None)
     if begin is None:
         raise InputError(
-            f"images: {folder} found, expected the folder of the pictures: no end of {published[0]!r}, of the "
-            f"image_files of {path}, is a file in it"
+            f"images: {folder} found, expected the folder of the pictures: none of the image_files of {path} is in it, "
+            f"such as {published[0]!r}"
         )
     return tuple("/".join(_below(steps, begin)) for steps in parts)
 

@@ -14,9 +14,9 @@ def keep_programs() -> Path | None:
     """Turns the persistent cache on and returns its folder, or None where the user has chosen for themselves.
 
     The folder is `jzsl/programs` under XDG_CACHE_HOME, by default ~/.cache. JAX_COMPILATION_CACHE_DIR names another;
-    JAX_ENABLE_COMPILATION_CACHE=0 turns it off, JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS says from which time of
-    compilation on a program is kept (0.2 seconds where it is not set). A folder that cannot be written costs the cache,
-    never the run.
+    JAX_ENABLE_COMPILATION_CACHE=0 turns it off. JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS is the shortest compilation
+    whose program is kept, by default 0.2 seconds in this folder. A folder that cannot be written costs the cache, never
+    the run.
 
     Where the CPU is divided into several devices nothing is kept: a program read back from the cache runs its
     independent collectives in another order on each device, and they may wait for each other until XLA ends the

@@ -1,7 +1,7 @@
 """k-means: clusters around the means of their samples, from k-means++ starts (Arthur and Vassilvitskii 2007).
 
 It works on samples as they are, vectors or the pixels of images, or on the features of a network that a stage has
-trained; the thesis, chapter 6, table 2, has both as baselines.
+trained, as the thesis has it for a baseline (chapter 6, table 2).
 """
 
 from dataclasses import dataclass

@@ -107,6 +107,11 @@ def feature_size(network: NetworkConfig, shape: tuple[int, ...]) -> int:
     return jax.eval_shape(features, jax.random.key(0)).shape[-1]
 
 
+def whole(method: Any) -> Any:
+    """The method with all blocks of its network learning."""
+    return replace(method, learned=None) if hasattr(method, "learned") else method
+
+
 def listed(stages: tuple[Stage, ...]) -> str:
     """The stages in words, with their epochs."""
     return ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in stages) or "no stage"

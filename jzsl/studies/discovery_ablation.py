@@ -9,7 +9,6 @@ in points to the full method) and its p.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from jzsl.studies.clusters import (
     listed,
     only,
     shown_columns,
+    whole,
     with_new_classes,
 )
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, seed_columns
@@ -55,11 +55,6 @@ def without(number: int, method: AutoNovel, stages: tuple[Stage, ...]) -> Varian
     if not left:
         return Variant(whole(method), ())
     return Variant(method, (replace(left[0], method=whole(left[0].method)), *left[1:]))
-
-
-def whole(method: Any) -> Any:
-    """The method with all blocks of its network learning."""
-    return replace(method, learned=None) if hasattr(method, "learned") else method
 
 
 def discovery_ablation(setup: StudySetup) -> StudyResult:

@@ -1,9 +1,11 @@
-"""Which method discovers the new classes best? (low-supervision thesis, chapter 6, table 2)
+"""Which method discovers the new classes best? (low-supervision thesis, chapter 6, table 2, and three more)
 
-AutoNovel of a config beside k-means on samples and on the features of the last stage, the losses of KCL and MCL, DTC,
-UNO and LSD-C, all after the config's stages. Network, views, optimizer, size of minibatches and the blocks that learn
-are the config's, everything else each method's own. A departure: KCL and MCL, the losses of pairs alone, take the
-config's similarity, where their papers learn one from labelled pairs.
+AutoNovel of a config beside k-means on the features of the last stage, the losses of KCL and MCL, and DTC, as in the
+table; and beside k-means on samples, UNO and LSD-C. All come after the config's stages; without any, what nothing has
+trained yet learns, too. Network, views, optimizer, size of minibatches and the blocks that learn are the config's,
+everything else each method's own, with two departures: KCL and MCL, the losses of pairs alone, take the config's
+similarity, where their papers learn one from labelled pairs; LSD-C takes that and the config's first view as well, and
+MixUp, which serves images and vectors.
 
 Columns: base, method, ACC_new_pool (%, mean over seeds), std, values (one per seed), NMI_new_pool, vs AutoNovel
 (difference in points to it) and its p.
@@ -30,6 +32,7 @@ from jzsl.studies.clusters import (
     listed,
     only,
     shown_columns,
+    whole,
     with_new_classes,
 )
 from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, compare, seed_columns
@@ -44,8 +47,9 @@ _SHARED = ("network", "augment", "optimizer", "learned", "others", "batch_size")
 
 def rivals(base: AutoNovel, stages: tuple[Stage, ...]) -> dict[str, Variant]:
     """The methods by name, each after the stages if it can take their variables over."""
+    base = base if stages else whole(base)
     shared: dict[str, Any] = {name: getattr(base, name) for name in _SHARED}
-    pairs = replace(base, labelled_weight=0.0, consistency_weight=0.0, incremental=False)
+    pairs = replace(base, labelled_weight=0.0, pair_weight=1.0, consistency_weight=0.0, incremental=False)
     lsd_c = LSDC(**shared, augment_first=base.augment_first, similarity=base.similarity, mix=MixUp())
     named: dict[str, Variant] = {SAMPLES: Variant(KMeans(), ())}
     named |= {f"k-means on features of {stages[-1].name}": Variant(KMeans(base.network), stages)} if stages else {}
@@ -101,14 +105,15 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
         lambda figure: horizontal_bars(figure, acc, "ACC_new_pool (%)"),
         (
             f"{setup.epochs} epochs after {listed(setup.stages)}; {LAST}; {ON_POOL}",
-            "KCL and MCL, losses of pairs alone, take the config's similarity; their papers learn one",
+            "KCL and MCL, losses of pairs alone, take the config's similarity, their papers learn one; LSD-C takes it, "
+            "too, and MixUp",
         ),
         shown_columns(rows, len(setup.bases)),
     )
 
 
 STUDY = Study(
-    "Which method discovers the new classes best? (Han et al., 2020, table 2)",
+    "Which method discovers the new classes best? (Han et al., 2020, table 2, and three more)",
     discovery_rivals,
     ("autonovel",),
     150,

@@ -214,10 +214,12 @@ def _result(setup: StudySetup, values: dict[_Key, Seeds], scales: dict[tuple[str
                 "held out": None if chosen is None else round(chosen.held_out, 2),
             }
         )
+    colours = has_colours(setup.problem)
     notes = (
         f"{setup.epochs} epochs; each domain is left out once: no image of it trains, fits or chooses anything",
         f"s is the one of {', '.join(f'{scale:g}' for scale in SCALES)} with the highest A of a held-out fifth of "
-        "the source images, first seed, without random colours; the paper's s is in an appendix not at hand",
+        f"the source images, first seed{', without random colours' if colours else ''}; the paper's s is in an "
+        "appendix not at hand",
     )
     control = (
         "colours: brightness, contrast and saturation by up to 0.4, hue by up to 0.1, a fifth of the images grey; "
@@ -227,7 +229,7 @@ def _result(setup: StudySetup, values: dict[_Key, Seeds], scales: dict[tuple[str
         _answer(setup, values, differences),
         rows,
         lambda figure: _draw(figure, setup, values),
-        notes + control * has_colours(setup.problem),
+        (*notes, *setup.problem.provenance.notes, *(control if colours else ())),
         ("base", "loss", "domain", "A", "std", "scale"),
     )
 

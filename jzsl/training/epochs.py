@@ -66,7 +66,7 @@ def run_epochs(
         return (used + batch_size - 1) // batch_size
 
     def start_of(number, used):
-        """The position of a minibatch's first sample; evenly, the first of them have the sample more."""
+        """The position of a minibatch's first sample; evenly, the first minibatches have one sample more."""
         if not even:
             return number * batch_size
         minibatches = count_of(used)

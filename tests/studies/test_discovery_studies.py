@@ -23,6 +23,7 @@ from jzsl.methods.k_means import KMeans
 from jzsl.methods.rotnet import RotNet
 from jzsl.methods.uno import UNO
 from jzsl.nets.mlp import MLP
+from jzsl.nets.network import BatchNormPolicy
 from jzsl.problem.transforms import Unscaled
 from jzsl.studies.clusters import Trials, Variant
 from jzsl.studies.discovery_ablation import FULL, INCREMENTAL, discovery_ablation, variants
@@ -32,6 +33,7 @@ from jzsl.studies.study import StudySetup
 from jzsl.studies.unknown_number import numbers_of, unknown_number
 from jzsl.tasks.discovery import Discovery
 from jzsl.training.augment.crop import PaddedCrop
+from jzsl.training.augment.mixup import MixUp
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.pair_losses.binary_cross_entropy import BinaryCrossEntropy
 from jzsl.training.pair_losses.kcl import KCL
@@ -207,7 +209,7 @@ RIVALS = [
 
 
 def test_rivals_share_what_is_no_part_of_a_method():
-    base = replace(METHOD, incremental=True, augment_first=False)
+    base = replace(METHOD, incremental=True, augment_first=False, pair_weight=0.5, others=BatchNormPolicy.train)
     of = rivals(base, (LABELS,))
     assert list(of) == RIVALS
     assert of["AutoNovel"] == (base, (LABELS,))
@@ -217,13 +219,17 @@ def test_rivals_share_what_is_no_part_of_a_method():
         method: Any = of[name].method
         assert (method.network, method.augment, method.optimizer) == (NETWORK, PaddedCrop(1), Adam(1e-2))
         assert (method.learned, method.batch_size, of[name].stages) == (("layer1",), 64, (LABELS,))
+        assert method.others == BatchNormPolicy.train
     lsd_c: Any = of["LSD-C"].method
-    assert (lsd_c.similarity, lsd_c.augment_first) == (RankingStatistics(2), False)
+    assert (lsd_c.similarity, lsd_c.augment_first, lsd_c.mix) == (RankingStatistics(2), False, MixUp())
     for name, loss in (("KCL", KCL()), ("MCL", BinaryCrossEntropy())):
         alone: Any = of[name].method
         assert (alone.pair_loss, alone.pair_weight, alone.similarity) == (loss, 1.0, RankingStatistics(2))
         assert (alone.labelled_weight, alone.consistency_weight, alone.incremental) == (0.0, 0.0, False)
-    assert list(rivals(base, ())) == [RIVALS[0], *RIVALS[2:]]
+    assert rivals(base, (TURNS, LABELS))["k-means on features of labels"].stages == (TURNS, LABELS)
+    untrained_network = rivals(base, ())
+    assert list(untrained_network) == [RIVALS[0], *RIVALS[2:]]
+    assert all(getattr(variant.method, "learned", None) is None for variant in untrained_network.values())
 
 
 def test_the_table_of_rivals(untrained):

@@ -21,6 +21,7 @@ from jzsl.methods.eszsl import ESZSL
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.methods.losses import AVHLoss
 from jzsl.nets.small_cnn import SmallCNN
+from jzsl.problem.splits import NONE, Splits
 from jzsl.problem.transforms import Unscaled
 from jzsl.studies.better_models import better_models, regression
 from jzsl.studies.catalogue import study_named
@@ -64,6 +65,15 @@ def test_a_domain_left_out_neither_trains_nor_chooses(target):
     np.testing.assert_array_equal(np.union1d(choice.train, choice.test_seen), problem.splits.train)
     assert not len(np.intersect1d(choice.train, choice.test_seen))
     assert set(OF_DOMAINS.labels[choice.test_seen]) == set(range(10))
+
+
+def test_a_class_that_no_source_has_leaves_the_domain():
+    assert OF_DOMAINS.domains is not None
+    train = OF_DOMAINS.splits.train
+    kept = train[(OF_DOMAINS.domains[train] == 0) | (OF_DOMAINS.labels[train] != 3)]
+    splits = Splits(kept, OF_DOMAINS.splits.test_seen, NONE, NONE, NONE)
+    problem = leave_one_out(replace(OF_DOMAINS, splits=splits), DOMAINS[0])
+    assert set(OF_DOMAINS.labels[problem.splits.test_seen]) == set(range(10)) - {3}
 
 
 def test_generalization_is_blind_to_its_target(monkeypatch):
@@ -122,11 +132,12 @@ def test_the_control_adds_colours_to_either_loss():
 
 def test_maps_have_no_colours_to_change(monkeypatch):
     monkeypatch.setattr(generalization, "SCALES", (4.0,))
-    maps = replace(OF_DOMAINS, samples=(OF_DOMAINS.samples / 255).astype(np.float16))
+    provenance = OF_DOMAINS.provenance._replace(notes=("maps of a frozen part",))
+    maps = replace(OF_DOMAINS, samples=(OF_DOMAINS.samples / 255).astype(np.float16), provenance=provenance)
     result = domain_generalization(setup_with(maps, {"small": SMALL}, epochs=1, seeds=1))
     assert list(dict.fromkeys(row["loss"] for row in result.rows)) == ["softmax", "AVH"]
-    assert "colours" not in " ".join((result.answer, *result.notes[2:]))
-    assert len(result.notes) == 2
+    assert "colours" not in " ".join((result.answer, *result.notes))
+    assert "maps of a frozen part" in result.notes
     assert len(drawn(result)) == 1
 
 

@@ -136,3 +136,25 @@ def test_equal_samples_are_connected():
 def test_bad_settings_are_refused_by_name(make, field):
     with pytest.raises(InputError, match=f"{field}: "):
         make()
+
+
+@pytest.mark.parametrize("k", [11, 12, 13, 40])
+def test_more_neighbours_than_samples_connect_them_all(features, k):
+    adjacency = NearestNeighbours(k, counts_itself=False).build()(jnp.asarray(features), jnp.asarray(VALID))
+    np.testing.assert_array_equal(adjacency, np.outer(VALID, VALID))
+
+
+def test_sets_of_the_largest_differ_by_any_member():
+    """The largest three of four are {0, 1, 2}, {0, 1, 3}, {0, 1, 2} in another order, {1, 2, 3}."""
+    features = jnp.asarray([[3.0, 2, 1, 0], [3, 2, 0, 1], [1, 3, 2, 0], [0, 3, 2, 1]])
+    adjacency = RankingStatistics(3).build()(features, jnp.ones(4))
+    np.testing.assert_array_equal(adjacency, [[1, 0, 1, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]])
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="what is sorted is a matter of the CPU's compiler")
+def test_neighbours_are_found_without_sorting_rows(features):
+    program = jax.jit(NearestNeighbours(5).build()).lower(jnp.asarray(features), jnp.asarray(VALID)).compile()
+    text = program.as_text()
+    assert text is not None
+    assert "TopK" in text
+    assert " sort(" not in text

@@ -33,10 +33,8 @@ class NearestNeighbours:
 
         def similarity(features: Float[Array, "b d"], valid: Num[Array, " b"]) -> Float[Array, "b b"]:
             distances = jnp.where((valid > 0), squared_distances(features, valid), jnp.inf)
-            itself = jnp.eye(len(valid), dtype=bool)
-            closeness = -jnp.where(itself, -1.0, distances)  # a sample itself comes first
-            best = jax.lax.top_k(closeness, min(nearest + 1, len(valid)))[0]
-            # The barrier keeps all of them: where one alone is used, XLA sorts whole rows on a CPU, 50 times slower.
+            best = jax.lax.top_k(-distances, min(nearest + 1, len(valid)))[0]  # a sample itself is one of them
+            # The barrier keeps all of them: where one alone is used, XLA sorts whole rows on a CPU, ten times as slow.
             last = jax.lax.optimization_barrier(best)[:, -1:]
             directed = distances <= -last
             return of_valid(directed | directed.T, valid)
