@@ -14,7 +14,9 @@ its own statistics; stage 7, the last convolution and the class weights learn fr
 No setting was chosen by the accuracies in the target; learning rate, epochs and rounds are usual ones. Photo -> sketch,
 five seeds: A 39.1 ± 0.9, before the rounds 34.9 ± 0.7, and 23.4 ± 0.8 without AdaBN (source only: `--self-training None
 --method.adabn None --data.adabn None`); `--selection CBST` 39.2 ± 0.5, `CRST` 38.3 ± 0.7. A seed takes less than a
-minute on a core, the maps one.
+minute on a core, the maps one. Towards photographs AdaBN costs more than the rounds add (art painting -> photo 69.1,
+source only 82.3): give `--data.adabn None --method.adabn None` where the target is like what the network was
+pre-trained on.
 """
 
 from pathlib import Path
