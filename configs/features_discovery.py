@@ -14,9 +14,9 @@ Rivals on the same classes: `--method UNO` and `LSDC` with the same network and 
 well; `--method KMeans --method.network MLP`; `jzsl study discovery-rivals` trains them all.
 
 The network is a perceptron of one hidden layer, trained on labelled classes first; a view of a vector drops a fifth of
-its entries. Optimizer and consistency are those of the thesis for vectors (Reuters). Minibatches of up to 2,048, so
-that a sample has neighbours of its class in them, and k were chosen on two draws of 25 of the labelled classes; nothing
-was chosen by the labels of unlabelled samples.
+its entries. Optimizer and consistency are those of the thesis for vectors (Reuters). k was chosen on two draws of 25 of
+the labelled classes. Minibatches have up to 2,048 samples, so that a sample has neighbours of its class in them; they
+were enlarged after the accuracy of the new classes with 256 had been seen.
 """
 
 from jzsl.config import Experiment, Stage, Train
