@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jzsl.config import Stage
 from jzsl.data.clustered import Clustered
@@ -13,7 +14,7 @@ from jzsl.errors import InputError
 from jzsl.interfaces import MethodConfig, Task
 from jzsl.nets.network import BatchNormPolicy, NetworkConfig
 from jzsl.studies.runs import LoadedData, Runs, TrainedStages
-from jzsl.studies.study import Difference, StudySetup
+from jzsl.studies.study import Difference, StudySetup, seed_columns
 
 ON_POOL = "scored on the unlabelled samples that training had, to report them: no setting is chosen by this"
 LAST = "the last epoch is scored"
@@ -115,6 +116,32 @@ def whole(method: Any) -> Any:
 def listed(stages: tuple[Stage, ...]) -> str:
     """The stages in words, with their epochs."""
     return ", ".join(f"{stage.name} ({stage.epochs} epochs)" for stage in stages) or "no stage"
+
+
+def discovery_rows(
+    metrics: dict[tuple[str, str], list[dict[str, float]]],
+    differences: dict[tuple[str, str], Difference],
+    column: str,
+    reference: str,
+) -> list[dict[str, Any]]:
+    """A row for each base and variant: ACC_new_pool, NMI_new_pool, and the difference to a reference.
+
+    Args:
+        metrics: of each seed, by base and variant.
+        differences: in ACC_new_pool to the reference, by base and variant.
+        column: name of the variants' column.
+        reference: name of the variant that others are compared with.
+    """
+    return [
+        {
+            "base": key[0],
+            column: key[1],
+            **seed_columns([of_seed["ACC_new_pool"] for of_seed in of_seeds], "ACC_new_pool"),
+            "NMI_new_pool": round(float(np.mean([of_seed["NMI_new_pool"] for of_seed in of_seeds])), 2),
+            **difference_columns(differences.get(key), f"vs {reference}"),
+        }
+        for key, of_seeds in metrics.items()
+    ]
 
 
 def difference_columns(difference: Difference | None, name: str) -> dict[str, Any]:

@@ -10,8 +10,6 @@ in points to the full method) and its p.
 
 from dataclasses import replace
 
-import numpy as np
-
 from jzsl.config import Stage
 from jzsl.methods.autonovel import AutoNovel
 from jzsl.report.figures import horizontal_bars
@@ -20,14 +18,14 @@ from jzsl.studies.clusters import (
     ON_POOL,
     Trials,
     Variant,
-    difference_columns,
+    discovery_rows,
     listed,
     only,
     shown_columns,
     whole,
     with_new_classes,
 )
-from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare, seed_columns
+from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, claim, compare
 from jzsl.tasks.discovery import Discovery
 
 FULL, INCREMENTAL = "full", "with the incremental head"
@@ -83,16 +81,7 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
         return f"{claim(signed)} ({words})"
 
     lost = " ".join(f"That ACC_new_pool is lower {variant} {claimed(variant, -1)}." for variant in parts)
-    rows = [
-        {
-            "base": key[0],
-            "variant": key[1],
-            **seed_columns(of_seeds, "ACC_new_pool"),
-            "NMI_new_pool": round(float(np.mean([of_seed["NMI_new_pool"] for of_seed in metrics[key]])), 2),
-            **difference_columns(differences.get(key), "vs full"),
-        }
-        for key, of_seeds in acc.items()
-    ]
+    rows = discovery_rows(metrics, differences, "variant", FULL)
     return StudyResult(
         f"{lost} That it is higher {INCREMENTAL} {claimed(INCREMENTAL, 1)}.",
         rows,

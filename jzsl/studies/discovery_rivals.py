@@ -28,14 +28,14 @@ from jzsl.studies.clusters import (
     ON_POOL,
     Trials,
     Variant,
-    difference_columns,
+    discovery_rows,
     listed,
     only,
     shown_columns,
     whole,
     with_new_classes,
 )
-from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, compare, seed_columns
+from jzsl.studies.study import Seeds, Study, StudyResult, StudySetup, compare
 from jzsl.tasks.discovery import Discovery
 from jzsl.training.augment.mixup import MixUp
 from jzsl.training.pair_losses.binary_cross_entropy import BinaryCrossEntropy
@@ -89,16 +89,7 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
             f"{name}: mean ACC_new_pool {means[AUTONOVEL]:.1f} by AutoNovel, {others[best]:.1f} by {best}, the best of "
             f"the others ({differences[name, best]}), {means[SAMPLES]:.1f} by {SAMPLES}"
         )
-    rows = [
-        {
-            "base": key[0],
-            "method": key[1],
-            **seed_columns(values, "ACC_new_pool"),
-            "NMI_new_pool": round(float(np.mean([of_seed["NMI_new_pool"] for of_seed in metrics[key]])), 2),
-            **difference_columns(differences.get(key), f"vs {AUTONOVEL}"),
-        }
-        for key, values in acc.items()
-    ]
+    rows = discovery_rows(metrics, differences, "method", AUTONOVEL)
     return StudyResult(
         f"{'; '.join(words)}.",
         rows,
