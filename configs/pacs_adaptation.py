@@ -49,7 +49,7 @@ CONFIG = Experiment(
         last="stage6",
         adabn=AdaBN(64),
     ),
-    method=ImageClassifier(network=FromBlock(NETWORK, "stage7"), optimizer=Adam(1e-4), adabn=AdaBN()),
+    method=ImageClassifier(network=FromBlock(NETWORK, "stage7"), optimizer=Adam(1e-4)),
     tasks=(Adaptation(),),
     transform=Unscaled(),
     train=Train(epochs=5),

@@ -1,22 +1,27 @@
 """Images as the maps that frozen blocks of a network make of them: computed once for all epochs, rounds and seeds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Float, Num
 
 from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.source import SourceConfig
 from jzsl.errors import InputError
-from jzsl.nets.adabn import STATISTICS, AdaBN, target_statistics
+from jzsl.extraction.adabn_depth import FOLDS, chosen, depths, images_that_choose, with_adabn
+from jzsl.nets.adabn import AdaBN, target_statistics
 from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
 from jzsl.nets.in_blocks import in_blocks
-from jzsl.nets.network import BatchNormPolicy, Network, NetworkConfig, as_float
+from jzsl.nets.network import BatchNormPolicy, Network, NetworkConfig, Variables, as_float
 from jzsl.nets.part import block_named, part
 from jzsl.problem.problem import Problem
+
+HELD_OUT = "accuracy of held-out training images (%)"
+_Computed = Callable[[Variables, Num[np.ndarray, "m h w c"]], Any]
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,16 @@ class FrozenMaps:
     adabn: AdaBN | None = None
     """training samples and test samples normalised by statistics of their own, as they are of two domains; None: all by
     the network's running statistics"""
+    adabn_last: str | None = None
+    """the last block that `adabn` normalises, by how its name starts, such as stage6; None: chosen, the last one up to
+    which held-out training images lose no accuracy"""
 
     def load(self) -> Problem:
         """The problem, with samples float16[n, h, w, e].
 
         Raises:
-            InputError: as the source and the network do; if its samples are no images, there is no such block, or
-                `adabn` is given for data of one domain.
+            InputError: as the source and the network do; if its samples are no images, there is no such block, `adabn`
+                is given for data of one domain, or too few training samples choose its last block.
         """
         problem = self.data.load()
         if self.adabn is not None:
@@ -60,15 +68,13 @@ class FrozenMaps:
             pretraining = frozen.pretraining()
             notes.append(f"pre-trained weights: {pretraining.network}, SHA-256 {pretraining.weights}")
             provenance = provenance._replace(backbone=pretraining.backbone)
-        if self.adabn is not None:
-            notes.append(
-                "AdaBN in the frozen blocks, for all models alike: training samples and test samples by statistics of "
-                "their own"
-            )
+        variables, computed = frozen.init(jax.random.key(0), as_float(problem.samples[:1])), _computed(frozen)
+        adapted, of_adabn = self._adapted(problem, frozen, variables, computed)
+        maps = self._maps(problem, frozen, variables, computed, adapted)
         provenance = provenance._replace(
-            features=f"maps of {end}, of {provenance.features}", notes=tuple(notes), extraction=None
+            features=f"maps of {end}, of {provenance.features}", notes=(*notes, *of_adabn), extraction=None
         )
-        return replace(problem, samples=self._maps(problem, frozen), provenance=provenance, image=None)
+        return replace(problem, samples=maps, provenance=provenance, image=None)
 
     def _require_target(self, problem: Problem) -> None:
         """Raises an InputError unless the test samples are of another domain than the training samples."""
@@ -83,29 +89,63 @@ class FrozenMaps:
                 "normalises them by statistics of their own; without domains give adabn None"
             )
 
-    def _maps(self, problem: Problem, frozen: Network) -> Float[np.ndarray, "n h w e"]:
+    def _adapted(
+        self, problem: Problem, frozen: Network, variables: Variables, computed: _Computed
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The blocks with AdaBN, and notes on it."""
+        if self.adabn is None:
+            return (), ()
+        tried = ()
+        if self.adabn_last is not None:
+            last = block_named(frozen, self.adabn_last, "adabn_last", last=True)
+        else:
+            images, labels = problem.samples[problem.splits.train], problem.labels[problem.splits.train]
+            some = images_that_choose(labels)
+            if not len(some):
+                raise InputError(
+                    f"{problem.provenance.origin}: splits.train: expected two classes with {FOLDS} samples or more, "
+                    "which choose the last block with AdaBN; name it by adabn_last"
+                )
+
+            def features(variables: Variables) -> Float[np.ndarray, "m e"]:
+                return np.asarray(computed(variables, images[some]), np.float32).mean((1, 2))
+
+            statistics = _statistics(frozen, variables, images, self.adabn.images)
+            tried = depths(features, labels[some], variables, statistics, frozen.blocks)
+            last = chosen(tried)
+        note = (
+            f"AdaBN in the frozen blocks up to {last}, for all models alike: training samples and test samples by "
+            "statistics of their own"
+        )
+        accuracies = ", ".join(map(str, tried))
+        return (
+            frozen.blocks[: frozen.blocks.index(last) + 1] if last else (),
+            (note if last else "AdaBN in no frozen block", *([f"chosen by {HELD_OUT}: {accuracies}"] if tried else [])),
+        )
+
+    def _maps(
+        self, problem: Problem, frozen: Network, variables: Variables, computed: _Computed, adapted: tuple[str, ...]
+    ) -> Float[np.ndarray, "n h w e"]:
         splits, images = problem.splits, problem.samples
-        variables = frozen.init(jax.random.key(0), as_float(images[:1]))
         test = np.concatenate([splits.test_seen, splits.test_unseen])
-        groups = (splits.train, test) if self.adabn is not None else (np.concatenate([splits.train, test]),)
+        groups = (splits.train, test) if adapted else (np.concatenate([splits.train, test]),)
         maps = None
         for group in (*groups, splits.unlabelled):
             if not len(group):
                 continue
-            part_of = images[group]
             of_group = variables
-            if self.adabn is not None:
-                every = np.ones(len(group), bool)
-                of_group = {**variables, STATISTICS: _statistics(frozen, variables, part_of, every, self.adabn.images)}
-            made = np.asarray(_computed(frozen, of_group, part_of))
+            if self.adabn is not None and adapted:
+                statistics = _statistics(frozen, variables, images[group], self.adabn.images)
+                of_group = with_adabn(variables, statistics, adapted)
+            made = np.asarray(computed(of_group, images[group]))
             maps = np.zeros((len(images), *made.shape[1:]), np.float16) if maps is None else maps
             maps[group] = made
         assert maps is not None  # no problem is without training and unlabelled samples
         return maps
 
 
-def _computed(frozen: Network, variables: Any, images: Num[np.ndarray, "m h w c"]) -> Any:
-    """The maps of images by the running statistics."""
+def _computed(frozen: Network) -> _Computed:
+    """The compiled function of variables and images to maps, by the running statistics."""
 
     def maps(variables, images):
         def of_block(some):
@@ -113,10 +153,9 @@ def _computed(frozen: Network, variables: Any, images: Num[np.ndarray, "m h w c"
 
         return in_blocks(of_block, images)
 
-    return jax.jit(maps)(variables, images)
+    return jax.jit(maps)
 
 
-def _statistics(
-    frozen: Network, variables: Any, images: Num[np.ndarray, "m h w c"], every: Bool[np.ndarray, " m"], size: int
-) -> Any:
+def _statistics(frozen: Network, variables: Variables, images: Num[np.ndarray, "m h w c"], size: int) -> Variables:
+    every = np.ones(len(images), bool)
     return jax.jit(lambda v, x, member: target_statistics(frozen, v, x, member, size))(variables, images, every)

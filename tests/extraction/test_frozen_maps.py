@@ -12,9 +12,10 @@ from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.per_class import PerClass
 from jzsl.errors import InputError
+from jzsl.extraction.adabn_depth import Depth, chosen, depths, images_that_choose
 from jzsl.extraction.frozen_maps import FrozenMaps
 from jzsl.methods.image_classifier import ImageClassifier
-from jzsl.nets.adabn import AdaBN
+from jzsl.nets.adabn import STATISTICS, AdaBN
 from jzsl.nets.network import BatchNormPolicy, as_float
 from jzsl.nets.part import FromBlock
 from jzsl.nets.small_cnn import SmallCNN
@@ -43,7 +44,7 @@ def test_maps_are_those_of_the_network():
 
 
 def test_each_domain_by_its_own_statistics():
-    problem = replace(MAPS, adabn=AdaBN()).load()
+    problem = replace(MAPS, adabn=AdaBN(), adabn_last="stage1").load()
     network = SmallCNN((4, 6)).build()
     variables = network.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
     scale = variables["params"]["stage1_block1"]["norm"]["scale"]
@@ -54,6 +55,90 @@ def test_each_domain_by_its_own_statistics():
             variables, images.samples[split], "stage1_block1", "stage1_block1", BatchNormPolicy.train, None
         )
         np.testing.assert_allclose(problem.samples[split], expected, rtol=2e-3, atol=2e-3)
+
+
+def test_blocks_after_the_last_with_adabn_keep_the_networks_statistics():
+    network, images = SmallCNN((4, 6)).build(), SOURCE.load()
+    maps = FrozenMaps(SOURCE, SmallCNN((4, 6)), "stage2", AdaBN(), "stage1").load().samples
+    variables = network.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    for split in (images.splits.train, images.splits.test_seen):
+        policy = {"stage1_block1": BatchNormPolicy.train, "stage2_block1": BatchNormPolicy.running}
+        expected, _ = network.run(variables, images.samples[split], "stage1_block1", "stage2_block1", policy, None)
+        np.testing.assert_allclose(maps[split], expected, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(1.0, "stage3_block1"), (0.0, "stage1_block2")])
+def test_adabn_goes_as_deep_as_held_out_training_images_lose_nothing(share, kept):
+    """Of the features in this test the statistics of the second stage take the classes away."""
+    labels = np.arange(40) % 4
+    blocks = ("stage1_block1", "stage1_block2", "stage2_block1", "stage3_block1")
+    running = {STATISTICS: {name: 1.0 for name in blocks}}
+    own = {"stage1_block1": 0.9, "stage1_block2": 0.9, "stage2_block1": share, "stage3_block1": 1.0}
+    noise = np.random.default_rng(0).normal(size=(40, 4))
+    seen = []
+
+    def features(variables):
+        seen.append(dict(variables[STATISTICS]))
+        return np.prod(list(variables[STATISTICS].values())) * 20 * np.eye(4)[labels] + noise
+
+    tried = depths(features, labels, running, own, blocks)
+    assert chosen(tried) == kept
+    ends = ["", "stage1_block2", "stage2_block1", "stage3_block1"]
+    assert [depth.block for depth in tried] == (ends if share else ends[:3])
+    assert seen[0] == running[STATISTICS]
+    assert seen[1] == running[STATISTICS] | {"stage1_block1": 0.9, "stage1_block2": 0.9}
+    assert tried[0].mean == 100
+    assert (tried[2].mean == 100) == bool(share)
+
+
+def test_a_loss_within_a_standard_error_is_none():
+    assert chosen([Depth("", 80.0, 1.0), Depth("stem", 79.5, 0.1), Depth("stage1", 78.9, 5.0)]) == "stem"
+    assert chosen([Depth("", 80.0, 1.0), Depth("stem", 78.9, 0.1)]) == ""
+
+
+def test_images_that_choose():
+    labels = np.repeat([0, 1, 2], [700, 700, 4])
+    some = images_that_choose(labels)
+    assert 990 < len(some) <= 1000
+    assert set(labels[some]) == {0, 1}
+    assert len(set(some)) == len(some)
+    assert not len(images_that_choose(np.repeat([0, 1], [700, 4])))
+
+
+def test_the_choice_and_its_accuracies_are_noted():
+    source = PerClass(DigitShiftImages(), train=10, test=3)
+    problem = FrozenMaps(source, SmallCNN((4, 6)), "stage2", AdaBN()).load()
+    *_, which, why = problem.provenance.notes
+    assert which.startswith(("AdaBN in the frozen blocks up to stage", "AdaBN in no frozen block"))
+    assert "accuracy of held-out training images (%): none " in why
+    assert "stage1_block1 " in why
+    named = FrozenMaps(source, SmallCNN((4, 6)), "stage2", AdaBN(), "stage2").load()
+    assert named.provenance.notes[-1].startswith("AdaBN in the frozen blocks up to stage2_block1")
+    block = which.split()[6].rstrip(",") if "up to" in which else None
+    expected = FrozenMaps(source, SmallCNN((4, 6)), "stage2", AdaBN() if block else None, block).load()
+    np.testing.assert_array_equal(problem.samples, expected.samples)
+
+
+@dataclass(frozen=True)
+class OtherLabels:
+    """The problem in which test samples have other labels."""
+
+    data: PerClass
+
+    def load(self):
+        problem = self.data.load()
+        labels = problem.labels.copy()
+        labels[problem.splits.test_seen] = labels[problem.splits.test_seen][::-1]
+        return replace(problem, labels=labels)
+
+
+def test_the_choice_reads_no_label_of_the_target():
+    source = PerClass(DigitShiftImages(), train=10, test=3)
+    first, second = (
+        FrozenMaps(data, SmallCNN((4, 6)), "stage2", AdaBN()).load() for data in (source, OtherLabels(source))
+    )
+    assert first.provenance.notes == second.provenance.notes
+    np.testing.assert_array_equal(first.samples, second.samples)
 
 
 @dataclass(frozen=True)
@@ -81,7 +166,7 @@ def test_statistics_of_two_domains_need_a_target(inside):
     """Test samples of the training domains would be normalised by statistics of a random part of one domain."""
     with pytest.raises(InputError, match="digits_domains: target: none found, expected the domain of the test samples"):
         FrozenMaps(inside, SmallCNN((4,)), "stage1", AdaBN()).load()
-    assert FrozenMaps(DigitsDomains("turned"), SmallCNN((4,)), "stage1", AdaBN()).load().domains is not None
+    assert FrozenMaps(DigitsDomains("turned"), SmallCNN((4,)), "stage1", AdaBN(), "stage1").load().domains is not None
 
 
 @dataclass(frozen=True)
@@ -115,5 +200,9 @@ def test_statistics_of_two_domains_are_refused_where_test_samples_share_a_domain
 def test_mistakes():
     with pytest.raises(InputError, match="last: 'stage8' found"):
         FrozenMaps(SOURCE, SmallCNN((4,)), "stage8").load()
+    with pytest.raises(InputError, match="adabn_last: 'stage8' found"):
+        FrozenMaps(SOURCE, SmallCNN((4,)), "stage1", AdaBN(), "stage8").load()
+    with pytest.raises(InputError, match=r"expected two classes with 5 samples or more, .* name it by adabn_last"):
+        FrozenMaps(SOURCE, SmallCNN((4,)), "stage1", AdaBN()).load()
     with pytest.raises(InputError, match="expected images"):
         FrozenMaps(DigitsShift(), SmallCNN((4,)), "stage1").load()
