@@ -133,7 +133,6 @@ def _notes(setup: StudySetup, training: STHS) -> tuple[str, ...]:
         "right labels, AVH, confidence, norm: means over the samples of the first round, by the model before it",
         f"{_UPPER}: no adaptation; trained on half of the target's samples with labels, tested on the others",
         *(f"{name}: AdaBN; {_SOURCE} and {_UPPER} are without it" for name in adapted),
-        *setup.problem.provenance.notes,
     )
 
 

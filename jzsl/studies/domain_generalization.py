@@ -229,7 +229,7 @@ def _result(setup: StudySetup, values: dict[_Key, Seeds], scales: dict[tuple[str
         _answer(setup, values, differences),
         rows,
         lambda figure: _draw(figure, setup, values),
-        (*notes, *setup.problem.provenance.notes, *(control if colours else ())),
+        (*notes, *(control if colours else ())),
         ("base", "loss", "domain", "A", "std", "scale"),
     )
 

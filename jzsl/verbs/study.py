@@ -88,6 +88,7 @@ def study(arguments: list[str]) -> int:
     with Console(stderr=True).status("") as status:
         setup = setup_of(options, chosen, status.update)
         result = chosen.run(setup)
+    result = result._replace(notes=(*result.notes, *setup.problem.provenance.notes))
     if setup.self_training is not None and chosen.self_training is None:
         left_out = f"self_training of {options.config} plays no part: this study does not self-train"
         result = result._replace(notes=(*result.notes, left_out))

@@ -176,7 +176,6 @@ def test_source_only_and_the_upper_bound_are_without_adabn(monkeypatch):
     assert bound[:2] == (SMALL, None)
     assert set(bound[2]) <= set(SHIFTED.splits.test_seen)
     assert [row["selection"] for row in (result.rows[0], result.rows[-1])] == ["source only", adaptation._UPPER]
-    assert set(SHIFTED.provenance.notes) <= set(result.notes)
 
 
 def test_the_upper_bound_lacks_a_class_that_the_target_lacks():
