@@ -44,8 +44,8 @@ class STHS:
     """go on with the last round's model, as CBST does; by default it is trained again from scratch, as algorithm 1 of
     STHS does"""
     average: bool = False
-    """predict and select by the mean log-probability over all rounds so far, not by the last round alone: rounds then
-    settle"""
+    """predict and select by the mean log-probability over all rounds so far, not by the last round alone: fewer
+    labels then change from round to round"""
     strict: bool = False
     """one unlabelled pool of seen and unseen test samples mixed (STHS, section 4.5); else the unseen ones are
     separate"""
