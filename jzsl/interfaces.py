@@ -185,6 +185,7 @@ class Method(NamedTuple):
         discovers: whether it has scores for clusters to be discovered.
         needs_unlabelled: the field of its config that changes samples without labels alone, so that a training without
             any is refused; None: there is none.
+        needs_labelled: whether it learns nothing without labelled samples, so that a training without any is refused.
         pretraining: says which weights it starts from, if they are pre-trained; it may read a file.
     """
 
@@ -206,6 +207,7 @@ class Method(NamedTuple):
     closed_form: bool = False
     discovers: bool = False
     needs_unlabelled: str | None = None
+    needs_labelled: bool = False
     pretraining: Callable[[], Pretraining] | None = None
 
 

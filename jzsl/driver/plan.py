@@ -10,7 +10,7 @@ from jzsl.driver.programs import Programs
 from jzsl.driver.progress_record import ProgressRecord
 from jzsl.driver.trainer import Trainer
 from jzsl.errors import InputError
-from jzsl.evaluation.views import View, require_unlabelled, view_of
+from jzsl.evaluation.views import View, require_labelled, require_unlabelled, view_of
 from jzsl.interfaces import Method, MethodConfig, Task
 from jzsl.problem.pretraining import Pretraining
 from jzsl.problem.problem import Problem
@@ -174,7 +174,9 @@ def _inductive(
         raise InputError("samples_per_block: given, but unlabelled samples are not taken in blocks; omit it")
     view = _view(problem, experiment, programs, capacity)
     if problem is whole:
-        require_unlabelled(view, next(iter(programs.methods.values())), problem.provenance.origin)
+        method, origin = next(iter(programs.methods.values())), problem.provenance.origin
+        require_unlabelled(view, method, origin)
+        require_labelled(view, method, origin)
     blocks = None if size is None or size >= capacity else (size, capacity)
     return Trainer(problem, view, experiment, programs, blocks=blocks, tunes_offset=tunes_offset, scored=scored)
 

@@ -169,6 +169,12 @@ def require_unlabelled(view: View, method: Method, origin: str) -> None:
         )
 
 
+def require_labelled(view: View, method: Method, origin: str) -> None:
+    """Raises an InputError, naming the origin of the data, if a method needs labelled samples and a view has none."""
+    if method.needs_labelled and not view.labelled:
+        raise InputError(f"{origin}: no labelled samples found, but the method learns from some first")
+
+
 def queries_of(problem: Problem, task: Task) -> Queries:
     """The queries of a task.
 

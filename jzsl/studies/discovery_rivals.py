@@ -1,11 +1,10 @@
 """Which method discovers the new classes best? (low-supervision thesis, chapter 6, table 2, and three more)
 
-AutoNovel of a config beside k-means on the features of the last stage, the losses of KCL and MCL, and DTC, as in the
-table; and beside k-means on samples, UNO and LSD-C. All come after the config's stages; without any, what nothing has
-trained yet learns, too. Network, views, optimizer, size of minibatches and the blocks that learn are the config's,
-everything else each method's own, with two departures: KCL and MCL, the losses of pairs alone, take the config's
-similarity, where their papers learn one from labelled pairs; LSD-C takes that and the config's first view as well, and
-MixUp, which serves images and vectors.
+AutoNovel of a config beside k-means on the features of the last stage, KCL, MCL and DTC, as in the table; and beside
+k-means on samples, UNO and LSD-C. All come after the config's stages; without any, what nothing has trained yet learns,
+too. Network, views, optimizer, size of minibatches and the blocks that learn are the config's, everything else each
+method's own, such as the similarity that KCL and MCL learn from labelled pairs; but LSD-C takes the config's similarity
+and MixUp, which serves images and vectors.
 
 Columns: base, method, ACC_new_pool (%, mean over seeds), std, values (one per seed), NMI_new_pool, vs AutoNovel
 (difference in points to it) and its p.
@@ -20,6 +19,7 @@ from jzsl.config import Stage
 from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.dtc import DTC
 from jzsl.methods.k_means import KMeans
+from jzsl.methods.learning_to_cluster import LearningToCluster
 from jzsl.methods.lsd_c import LSDC
 from jzsl.methods.uno import UNO
 from jzsl.report.figures import horizontal_bars
@@ -49,13 +49,13 @@ def rivals(base: AutoNovel, stages: tuple[Stage, ...]) -> dict[str, Variant]:
     """The methods by name, each after the stages if it can take their variables over."""
     base = base if stages else whole(base)
     shared: dict[str, Any] = {name: getattr(base, name) for name in _SHARED}
-    pairs = replace(base, labelled_weight=0.0, pair_weight=1.0, consistency_weight=0.0, incremental=False)
+    kcl = LearningToCluster(**shared, augment_first=base.augment_first, pair_loss=KCL())
     lsd_c = LSDC(**shared, augment_first=base.augment_first, similarity=base.similarity, mix=MixUp())
     named: dict[str, Variant] = {SAMPLES: Variant(KMeans(), ())}
     named |= {f"k-means on features of {stages[-1].name}": Variant(KMeans(base.network), stages)} if stages else {}
     return named | {
-        "KCL": Variant(replace(pairs, pair_loss=KCL()), stages),
-        "MCL": Variant(replace(pairs, pair_loss=BinaryCrossEntropy()), stages),
+        "KCL": Variant(kcl, stages),
+        "MCL": Variant(replace(kcl, pair_loss=BinaryCrossEntropy()), stages),
         "DTC": Variant(DTC(**shared), stages),
         "UNO": Variant(UNO(**shared), stages),
         "LSD-C": Variant(lsd_c, stages),
@@ -96,8 +96,8 @@ def _result(setup: StudySetup, metrics: dict[tuple[str, str], list[dict[str, flo
         lambda figure: horizontal_bars(figure, acc, "ACC_new_pool (%)"),
         (
             f"{setup.epochs} epochs after {listed(setup.stages)}; {LAST}; {ON_POOL}",
-            "KCL and MCL, losses of pairs alone, take the config's similarity, their papers learn one; LSD-C takes it, "
-            "too, and MixUp",
+            f"KCL and MCL learn labelled pairs first, for {LearningToCluster.similarity_epochs} epochs; "
+            "LSD-C takes the config's similarity, and MixUp",
         ),
         shown_columns(rows, len(setup.bases)),
     )

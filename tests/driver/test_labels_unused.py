@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
+import pytest
 from rich.console import Console
 
 from jzsl.config import Experiment, Stage, Train
@@ -16,6 +17,7 @@ from jzsl.driver import saved_model
 from jzsl.driver.runner import run
 from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.methods.learning_to_cluster import LearningToCluster
 from jzsl.metrics.clustering import agreement
 from jzsl.nets.mlp import MLP
 from jzsl.problem.transforms import Unscaled
@@ -41,10 +43,17 @@ class Permuted:
         return replace(problem, labels=labels)
 
 
-def trained(data, out):
-    method = AutoNovel(
+METHODS = {
+    "autonovel": AutoNovel(
         NETWORK, PaddedCrop(1), similarity=NearestNeighbours(5), incremental=True, optimizer=Adam(1e-2), learned=None
-    )
+    ),
+    "learned pairs": LearningToCluster(
+        NETWORK, PaddedCrop(1), similarity_epochs=2, similarity_hidden=8, optimizer=Adam(1e-2)
+    ),
+}
+
+
+def trained(method, data, out):
     experiment = Experiment(
         data,
         method,
@@ -58,9 +67,10 @@ def trained(data, out):
     return saved_model.load(out / "checkpoints" / "seed-0", experiment), json.loads((out / "result.json").read_text())
 
 
-def test_permuted_labels_of_unlabelled_samples_change_the_scores_alone(tmp_path):
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_permuted_labels_of_unlabelled_samples_change_the_scores_alone(tmp_path, method):
     (model, result), (other, of_permuted) = (
-        trained(data, tmp_path / name) for name, data in (("true", TRUE), ("permuted", Permuted()))
+        trained(method, data, tmp_path / name) for name, data in (("true", TRUE), ("permuted", Permuted()))
     )
     leaves, others = (jax.tree_util.tree_leaves_with_path(each.predictor) for each in (model, other))
     assert [path for path, _ in leaves] == [path for path, _ in others]

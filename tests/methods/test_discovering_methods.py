@@ -12,6 +12,7 @@ from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.dtc import DTC, student_t, target_distribution
 from jzsl.methods.headed import Trained, train
 from jzsl.methods.image_classifier import ImageClassifier
+from jzsl.methods.learning_to_cluster import LearningToCluster
 from jzsl.methods.lsd_c import LSDC, composed_targets
 from jzsl.methods.uno import UNO
 from jzsl.metrics.clustering import clustering_accuracy
@@ -25,6 +26,7 @@ from jzsl.training.augment.mixup import MixUp
 from jzsl.training.augment.noise import GaussianNoise
 from jzsl.training.consistency.own_samples import OwnSamples
 from jzsl.training.optimizers.sgd import SGD
+from jzsl.training.pair_losses.binary_cross_entropy import BinaryCrossEntropy
 from jzsl.training.pair_losses.kcl import KCL
 from jzsl.training.rates.ramp_up import RampUp
 from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
@@ -50,6 +52,9 @@ LSD_C = LSDC(
     learned=None,
     batch_size=10,
 )
+LEARNED_PAIRS = LearningToCluster(
+    NETWORK, NOISE, similarity_epochs=2, similarity_hidden=6, optimizer=SGD(0.05, l2=0.0), batch_size=10
+)
 CONFIGS = {
     "autonovel": replace(AUTONOVEL, incremental=True),
     "kcl": replace(AUTONOVEL, pair_loss=KCL(), consistency=OwnSamples(), augment_first=False),
@@ -58,9 +63,11 @@ CONFIGS = {
     "uno": UNO(NETWORK, NOISE, 2, 2, 4, optimizer=SGD(0.05), batch_size=10),
     "uno, one head": UNO(NETWORK, NOISE, 1, None, None, optimizer=SGD(0.05), batch_size=10),
     "dtc": DTC(NETWORK, NOISE, optimizer=SGD(0.01, l2=0.0), learned=None, restarts=2, batch_size=10),
+    "learned pairs": LEARNED_PAIRS,
+    "learned pairs, mcl": replace(LEARNED_PAIRS, pair_loss=BinaryCrossEntropy(), augment_first=False),
 }
-WITHOUT_LABELS = ("lsd-c", "dtc")
-"""Methods that learn from unlabelled samples alone."""
+WITHOUT_LABELS = ("lsd-c", "dtc", "learned pairs")
+"""Methods whose heads learn from unlabelled samples alone."""
 SLOW = SGD(1e-6, l2=0.0)
 """After one step the network is as before, so that metrics are those of the start."""
 
@@ -408,6 +415,9 @@ def test_ricap_refuses_vectors_and_networks_of_images_do(pool):
         (lambda: AutoNovel(pair_weight=-1), "pair_weight"),
         (lambda: LSDC(consistency_weight=-1), "consistency_weight"),
         (lambda: LSDC(hidden=0), "hidden"),
+        (lambda: LearningToCluster(similarity_epochs=0), "similarity_epochs"),
+        (lambda: LearningToCluster(similarity_hidden=0), "similarity_hidden"),
+        (lambda: LearningToCluster(threshold=1.0), "threshold"),
         (lambda: UNO(epsilon=0), "epsilon"),
         (lambda: UNO(projection=0), "projection"),
         (lambda: UNO(heads=0), "heads"),

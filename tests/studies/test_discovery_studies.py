@@ -20,6 +20,7 @@ from jzsl.errors import InputError
 from jzsl.methods.autonovel import AutoNovel
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.methods.k_means import KMeans
+from jzsl.methods.learning_to_cluster import LearningToCluster
 from jzsl.methods.rotnet import RotNet
 from jzsl.methods.uno import UNO
 from jzsl.nets.mlp import MLP
@@ -215,7 +216,7 @@ def test_rivals_share_what_is_no_part_of_a_method():
     assert of["AutoNovel"] == (base, (LABELS,))
     assert of["k-means on samples"] == (KMeans(), ())
     assert of["k-means on features of labels"] == (KMeans(NETWORK), (LABELS,))
-    for name in ("DTC", "UNO", "LSD-C"):
+    for name in ("KCL", "MCL", "DTC", "UNO", "LSD-C"):
         method: Any = of[name].method
         assert (method.network, method.augment, method.optimizer) == (NETWORK, PaddedCrop(1), Adam(1e-2))
         assert (method.learned, method.batch_size, of[name].stages) == (("layer1",), 64, (LABELS,))
@@ -223,9 +224,9 @@ def test_rivals_share_what_is_no_part_of_a_method():
     lsd_c: Any = of["LSD-C"].method
     assert (lsd_c.similarity, lsd_c.augment_first, lsd_c.mix) == (RankingStatistics(2), False, MixUp())
     for name, loss in (("KCL", KCL()), ("MCL", BinaryCrossEntropy())):
-        alone: Any = of[name].method
-        assert (alone.pair_loss, alone.pair_weight, alone.similarity) == (loss, 1.0, RankingStatistics(2))
-        assert (alone.labelled_weight, alone.consistency_weight, alone.incremental) == (0.0, 0.0, False)
+        learned: Any = of[name].method
+        assert isinstance(learned, LearningToCluster)
+        assert (learned.pair_loss, learned.augment_first) == (loss, False)
     assert rivals(base, (TURNS, LABELS))["k-means on features of labels"].stages == (TURNS, LABELS)
     untrained_network = rivals(base, ())
     assert list(untrained_network) == [RIVALS[0], *RIVALS[2:]]
@@ -241,9 +242,10 @@ def test_the_table_of_rivals(untrained):
         "NMI_new_pool": 50.0, "vs AutoNovel": -2.0, "p": None,
     }  # fmt: skip
     assert result.rows[7]["vs AutoNovel"] is None
-    assert "mean ACC_new_pool 91.0 by AutoNovel, 91.0 by KCL, the best of the others" in result.answer
+    assert "mean ACC_new_pool 91.0 by AutoNovel, 89.0 by UNO, the best of the others" in result.answer
     assert "71.0 by k-means on samples" in result.answer
     assert "2 epochs after labels (2 epochs)" in result.notes[0]
+    assert "KCL and MCL learn labelled pairs first, for 50 epochs" in result.notes[1]
 
 
 @pytest.mark.parametrize(

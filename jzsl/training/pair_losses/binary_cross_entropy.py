@@ -16,7 +16,7 @@ class BinaryCrossEntropy:
     """-s log P - (1 - s) log(1 - P), P = p_i^T p'_j the probability that two samples are in one cluster.
 
     It is also the meta classification likelihood of MCL (Hsu et al., 2019), which takes s from a similarity that was
-    learned on labelled pairs.
+    learned from labelled pairs, as the method `LearningToCluster` does.
     """
 
     def build(self) -> PairLoss:

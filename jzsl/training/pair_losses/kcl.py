@@ -16,7 +16,8 @@ _SMALLEST = 1e-7
 class KCL:
     """s (D(p*, q) + D(q*, p)) + (1 - s) (h(D(p*, q)) + h(D(q*, p))).
 
-    D is the Kullback-Leibler divergence, h(D) = max(0, margin - D), and a star marks a constant: no gradient.
+    D is the Kullback-Leibler divergence, h(D) = max(0, margin - D), and a star marks a constant: no gradient. The paper
+    takes s from a similarity learned from labelled pairs, as the method `LearningToCluster` does.
     """
 
     margin: float = 2.0
