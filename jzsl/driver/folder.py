@@ -36,13 +36,15 @@ def of_run(out: Path, experiment: Experiment, resume: bool) -> Experiment:
 
 
 def header_of(experiment: Experiment, problem: Problem) -> dict[str, Any]:
-    """What the config.json of a run holds: the experiment, the data, the weights that it starts from, the versions."""
+    """What the config.json of a run holds: the experiment, the data and notes on them, the weights that it starts from,
+    the versions."""
     methods = [*(stage.method for stage in experiment.stages), experiment.method]
     origin, pretraining = problem.provenance, pretraining_of(methods, experiment.validated[0])
     return {
         "experiment": encode(experiment),
         "parallel_seeds": experiment.replicas,
         "data": {"name": origin.name, "origin": origin.origin, "hash": problem.hash},
+        "notes": list(origin.notes),
         "pretraining": None if pretraining is None else pretraining.record(),
         "versions": versions(),
     }

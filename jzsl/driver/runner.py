@@ -93,7 +93,7 @@ def run(
             loop = TrainingLoop(experiment, problem, plan, out, interrupt, timing, stages, warn, trace_folder)
             _deliver(loop, [*_file_sinks(out, loop.record.lines, tensorboard), ProgressBar(console), *sinks])
             result = summary(experiment, problem, loop.record, plan, plan.final.view.setting)
-            result |= {"data": header["data"], "versions": header["versions"]}
+            result |= {"data": header["data"], "notes": header["notes"], "versions": header["versions"]}
             return _written(result, experiment, problem, plan, out, warn) if is_first() else result
 
 

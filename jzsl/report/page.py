@@ -215,6 +215,7 @@ def _record(run: RunArtifacts) -> str:
     content = {
         "config": run.header["experiment"],
         "data": run.header["data"],
+        "notes": run.header.get("notes", []),
         "versions": run.header["versions"],
         "seconds": round(run.result["duration_s"], 1),
     }

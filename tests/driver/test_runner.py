@@ -86,6 +86,7 @@ def test_run_writes_what_it_promises(whole, config):
     assert (result["setting"], result["tasks"], result["seeds"]) == ("inductive", ["zsl", "gzsl"], [0, 1])
     assert result["features"] == {"name": "synthetic", "hash": config.data.load().hash, "backbone": "none"}
     assert {"jax", "numpy", "python", "jzsl"} <= set(result["versions"])
+    assert result["notes"] == ["validation classes: a fixed random fifth of the seen ones"]
     assert result["duration_s"] > 0
     for name in ("T1", "U", "S", "H", "AUSUC"):
         values = result[name]["values"]

@@ -189,6 +189,7 @@ def test_the_page_needs_nothing_else(pages):
         for name in names:
             assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
             ElementTree.parse(folder / f"{name}.svg")
+    assert "validation classes: two of the 5 seen ones at random, fixed" in pages[1].read_text()
     for name in ("comparison", "run1-confusion", "run2-progress", "run1-hardest-easiest", "run1-features"):
         assert f'<figure id="{name}"' in pages[0].read_text()
     for name in ("choice", "seen-unseen-curve", "langevin", "latents", "class-accuracy", "class-share"):
