@@ -115,8 +115,9 @@ def knn(neighbours: int) -> Classifier:
     return Classifier(fit, logits, streamed, embedding, head)
 
 
-def column_of(y: Int[Array, " n"], candidates: Int[Array, " k"]) -> tuple[Int[Array, " n"], Bool[Array, " n"]]:
+def column_of(y: Int[Array, " n"], candidates: Int[Any, " k"]) -> tuple[Int[Array, " n"], Bool[Array, " n"]]:
     """The column of each label among the candidates, and whether there is one."""
+    candidates = jnp.asarray(candidates)
     order = jnp.argsort(candidates)
     position = jnp.searchsorted(candidates[order], y)
     column = order[jnp.minimum(position, len(candidates) - 1)]

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
 from jzsl.classifiers import knn as knn_file
-from jzsl.classifiers.knn import KNN, knn
+from jzsl.classifiers.knn import KNN, column_of, knn
 from jzsl.classifiers.prototype import Prototype, prototype
 from jzsl.classifiers.softmax import Softmax, softmax
 from jzsl.errors import InputError
@@ -210,3 +210,10 @@ def test_softmax_in_minibatches_follows_the_gradient_in_expectation(data, random
 def test_bad_settings_are_refused_by_name(make, field):
     with pytest.raises(InputError, match=field):
         make()
+
+
+def test_candidates_in_numpy_under_a_map():
+    """As an ensemble outside of a compiled function has them: its replicas are mapped, candidates are not."""
+    columns, known = jax.lax.map(lambda y: column_of(y, np.array([7, 3])), jnp.array([[3, 7, 5], [7, 7, 3]]))
+    np.testing.assert_array_equal(known, [[True, True, False], [True, True, True]])
+    np.testing.assert_array_equal(jnp.where(known, columns, -1), [[1, 0, -1], [0, 0, 1]])
