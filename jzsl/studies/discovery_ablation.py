@@ -1,8 +1,8 @@
 """Which parts of AutoNovel does the discovery of new classes need? (low-supervision thesis, chapter 6, table 1)
 
 AutoNovel of a config without its incremental head is the paper's "full", and each part is left out of that. Without a
-stage, the stages after it are trained as ever; without the first one, what is trained first learns all blocks of the
-network, since blocks that nothing trained would stay random.
+stage, the stages after it are trained as ever; without the first one, or where the config has none, what is trained
+first learns all blocks of the network, since blocks that nothing trained would stay random.
 
 Columns: base, variant, ACC_new_pool (%, mean over seeds), std, values (one per seed), NMI_new_pool, vs full (difference
 in points to the full method) and its p.
@@ -38,6 +38,7 @@ _WEIGHTS = {
 
 def variants(base: AutoNovel, stages: tuple[Stage, ...]) -> dict[str, Variant]:
     """The variants by name, in the order of the paper's table."""
+    base = base if stages else whole(base)
     full = replace(base, incremental=False)
     named = {name: Variant(replace(full, **{weight: 0.0}), stages) for name, weight in _WEIGHTS.items()}
     named |= {f"without {stage.name}": without(number, full, stages) for number, stage in enumerate(stages)}
