@@ -7,7 +7,7 @@ import numpy as np
 
 from jzsl.data.class_count.estimate import CountEstimator
 from jzsl.data.class_count.silhouette import Silhouette
-from jzsl.data.clusters import counted, divided, require_share, with_cluster_names
+from jzsl.data.clusters import counted, divided, require_labels_unused, require_share, with_cluster_names
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.source import SourceConfig
 from jzsl.problem.problem import Problem
@@ -39,6 +39,7 @@ class Clustered:
     def load(self) -> Problem:
         """The problem; its held-out samples are those of `splits.test_unseen`."""
         problem = self.data.load()
+        require_labels_unused(problem)
         splits = problem.splits
         learned = np.concatenate([splits.train, splits.unlabelled])
         every = np.concatenate([learned, splits.test_seen, splits.test_unseen])

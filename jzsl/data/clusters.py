@@ -19,6 +19,15 @@ def require_share(held_out: float) -> None:
         raise InputError(f"held_out: {held_out} found, expected a number from 0 to below 1")
 
 
+def require_labels_unused(problem: Problem) -> None:
+    """Raises an InputError if the samples depend on labels, some of which are about to be taken away."""
+    if problem.provenance.labels_used:
+        raise InputError(
+            f"{problem.provenance.origin}: adabn_last: None found, which chooses the last block with AdaBN by labels "
+            "that are taken away here; name it, or put FrozenMaps around this source"
+        )
+
+
 def divided(
     problem: Problem, classes: np.ndarray, learned: np.ndarray, held_out: float
 ) -> tuple[np.ndarray, np.ndarray]:

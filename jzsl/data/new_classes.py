@@ -7,7 +7,7 @@ import numpy as np
 
 from jzsl.data.class_count.compactness import Compactness
 from jzsl.data.class_count.estimate import CountEstimator
-from jzsl.data.clusters import counted, divided, require_share, with_cluster_names
+from jzsl.data.clusters import counted, divided, require_labels_unused, require_share, with_cluster_names
 from jzsl.data.digits_images import DigitImages
 from jzsl.data.source import SourceConfig
 from jzsl.errors import InputError
@@ -46,6 +46,7 @@ class NewClasses:
             InputError: if the source has no such classes, or none besides them.
         """
         problem = self.data.load()
+        require_labels_unused(problem)
         origin = problem.provenance.origin
         splits, known = problem.splits, np.union1d(problem.unseen_classes, problem.labels[problem.new_samples])
         new = known if self.new is None else named(problem, self.new)

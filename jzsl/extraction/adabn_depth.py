@@ -1,8 +1,8 @@
-"""How many frozen blocks may AdaBN normalise? As many as cost held-out training images no accuracy.
+"""How many frozen blocks AdaBN normalises: as many as it can without lower accuracy of held-out training images.
 
 Late blocks have channels that stand for classes. Statistics of a domain whose classes have other frequencies than those
-that the network was trained on then take away what tells classes apart, which labelled training images show, without
-any label of the target.
+that the network was trained on take away what separates its classes. Labelled training images, by statistics of their
+own, show such a loss without any label of the target; they do not show how the target's class frequencies differ.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,12 +17,14 @@ from jzsl.nets.adabn import STATISTICS
 from jzsl.nets.network import Variables
 
 IMAGES = 1000
-"""Labelled training images that choose, at most."""
+"""Labelled training images by which the depth is chosen, at most."""
 FOLDS = 5
-"""Of them, each of which is held out once."""
+"""Parts of these images, each of which is held out once."""
+CLASSES = IMAGES // (4 * FOLDS)
+"""Classes of these images, at most: few enough that nearly all have an image for each fold."""
 
 Features = Callable[[Variables], Float[np.ndarray, "m e"]]
-"""The pooled maps of the images that choose, by a network's variables."""
+"""The pooled maps of these images, by a network's variables."""
 
 
 class Depth(NamedTuple):
@@ -53,16 +55,24 @@ def stage_ends(blocks: tuple[str, ...]) -> tuple[str, ...]:
     return tuple({name.split("_")[0]: name for name in blocks}.values())
 
 
-def images_that_choose(labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
-    """Positions of the images that choose: all, or `IMAGES` of them at random, those of classes with one for each fold.
+def images_to_choose_by(labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
+    """Positions of the images by which the depth is chosen: all of them, or `IMAGES` at random.
 
-    Fewer than two classes choose nothing, and the result is empty.
+    All are of classes with an image for each fold, of which `CLASSES` are drawn where there are more. The result is
+    empty if there are fewer than two such classes.
     """
     rng = np.random.default_rng(0)
-    positions = rng.permutation(len(labels))[:IMAGES]
-    classes, counts = np.unique(labels[positions], return_counts=True)
-    enough = classes[counts >= FOLDS]
+    positions = rng.permutation(len(labels))
+    drawn = rng.permutation(_of_all_folds(labels))[:CLASSES]
+    positions = positions[np.isin(labels[positions], drawn)][:IMAGES]
+    enough = _of_all_folds(labels[positions])
     return positions[np.isin(labels[positions], enough)] if len(enough) > 1 else positions[:0]
+
+
+def _of_all_folds(labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " c"]:
+    """The classes with an image for each fold."""
+    classes, counts = np.unique(labels, return_counts=True)
+    return classes[counts >= FOLDS]
 
 
 def depths(

@@ -12,8 +12,8 @@ from jaxtyping import Float, Num
 from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.source import SourceConfig
 from jzsl.errors import InputError
-from jzsl.extraction.adabn_depth import FOLDS, chosen, depths, images_that_choose, with_adabn
-from jzsl.nets.adabn import AdaBN, target_statistics
+from jzsl.extraction.adabn_depth import FOLDS, chosen, depths, images_to_choose_by, with_adabn
+from jzsl.nets.adabn import STATISTICS, AdaBN, target_statistics
 from jzsl.nets.efficientnet_lite import PretrainedEfficientNetLite0
 from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, Network, NetworkConfig, Variables, as_float
@@ -45,12 +45,17 @@ class FrozenMaps:
     """the last block that `adabn` normalises, by how its name starts, such as stage6; None: chosen, the last one up to
     which held-out training images lose no accuracy"""
 
+    def __post_init__(self):
+        if self.adabn is None and self.adabn_last is not None:
+            raise InputError(f"adabn_last: {self.adabn_last!r} given, but adabn is None; expected both or neither")
+
     def load(self) -> Problem:
         """The problem, with samples float16[n, h, w, e].
 
         Raises:
             InputError: as the source and the network do; if its samples are no images, there is no such block, `adabn`
-                is given for data of one domain, or too few training samples choose its last block.
+                is given for data of one domain or a network without batch normalisation, or there are too few training
+                samples to choose its last block by.
         """
         problem = self.data.load()
         if self.adabn is not None:
@@ -72,7 +77,10 @@ class FrozenMaps:
         adapted, of_adabn = self._adapted(problem, frozen, variables, computed)
         maps = self._maps(problem, frozen, variables, computed, adapted)
         provenance = provenance._replace(
-            features=f"maps of {end}, of {provenance.features}", notes=(*notes, *of_adabn), extraction=None
+            features=f"maps of {end}, of {provenance.features}",
+            notes=(*notes, *of_adabn),
+            extraction=None,
+            labels_used=provenance.labels_used or (self.adabn is not None and self.adabn_last is None),
         )
         return replace(problem, samples=maps, provenance=provenance, image=None)
 
@@ -95,16 +103,21 @@ class FrozenMaps:
         """The blocks with AdaBN, and notes on it."""
         if self.adabn is None:
             return (), ()
+        if STATISTICS not in variables:
+            raise InputError(
+                f"adabn: given, but the frozen blocks of {type(self.network).__name__} have no batch normalisation; "
+                "expected None"
+            )
         tried = ()
         if self.adabn_last is not None:
             last = block_named(frozen, self.adabn_last, "adabn_last", last=True)
         else:
             images, labels = problem.samples[problem.splits.train], problem.labels[problem.splits.train]
-            some = images_that_choose(labels)
+            some = images_to_choose_by(labels)
             if not len(some):
                 raise InputError(
                     f"{problem.provenance.origin}: splits.train: expected two classes with {FOLDS} samples or more, "
-                    "which choose the last block with AdaBN; name it by adabn_last"
+                    "by which the last block with AdaBN is chosen; name it by adabn_last"
                 )
 
             def features(variables: Variables) -> Float[np.ndarray, "m e"]:

@@ -7,17 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jzsl.data.clustered import Clustered
 from jzsl.data.digits_domains import DigitsDomains
 from jzsl.data.digits_shift import DigitsShift
 from jzsl.data.digits_shift_images import DigitShiftImages
+from jzsl.data.new_classes import NewClasses
 from jzsl.data.per_class import PerClass
 from jzsl.errors import InputError
-from jzsl.extraction.adabn_depth import Depth, chosen, depths, images_that_choose
+from jzsl.extraction.adabn_depth import Depth, chosen, depths, images_to_choose_by
 from jzsl.extraction.frozen_maps import FrozenMaps
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.adabn import STATISTICS, AdaBN
 from jzsl.nets.network import BatchNormPolicy, as_float
 from jzsl.nets.part import FromBlock
+from jzsl.nets.pixels import Pixels
 from jzsl.nets.small_cnn import SmallCNN
 from jzsl.problem.splits import NONE
 from jzsl.tasks.adaptation import Adaptation
@@ -96,13 +99,25 @@ def test_a_loss_within_a_standard_error_is_none():
     assert chosen([Depth("", 80.0, 1.0), Depth("stem", 78.9, 0.1)]) == ""
 
 
-def test_images_that_choose():
+def test_images_to_choose_by():
     labels = np.repeat([0, 1, 2], [700, 700, 4])
-    some = images_that_choose(labels)
+    some = images_to_choose_by(labels)
     assert 990 < len(some) <= 1000
     assert set(labels[some]) == {0, 1}
     assert len(set(some)) == len(some)
-    assert not len(images_that_choose(np.repeat([0, 1], [700, 4])))
+    assert not len(images_to_choose_by(np.repeat([0, 1], [700, 4])))
+    assert set(images_to_choose_by(np.repeat([0, 1], 5))) == set(range(10))
+
+
+@pytest.mark.parametrize(("count", "each"), [(345, 100), (1000, 20), (1000, 5)])
+def test_some_of_many_classes_choose(count, each):
+    """A random thousand of all images would have fewer than one for each fold of most classes."""
+    labels = np.arange(count * each) % count
+    some = images_to_choose_by(labels)
+    counts = np.bincount(labels[some])
+    assert 40 <= (counts > 0).sum() <= 50
+    assert counts[counts > 0].min() >= 5
+    assert len(some) > min(1000, 50 * each) - 50
 
 
 def test_the_choice_and_its_accuracies_are_noted():
@@ -139,6 +154,16 @@ def test_the_choice_reads_no_label_of_the_target():
     )
     assert first.provenance.notes == second.provenance.notes
     np.testing.assert_array_equal(first.samples, second.samples)
+
+
+@pytest.mark.parametrize("hides", [lambda data: NewClasses(data, new=("5", "6")), Clustered])
+def test_labels_that_a_source_takes_away_have_chosen_nothing(hides):
+    source = PerClass(DigitShiftImages(), train=10, test=3)
+    maps = FrozenMaps(source, SmallCNN((4, 6)), "stage1", AdaBN())
+    with pytest.raises(InputError, match=r"adabn_last: None found, which chooses .* by labels that are taken away here"):
+        hides(maps).load()
+    for allowed in (replace(maps, adabn_last="stage1"), replace(maps, adabn=None)):
+        assert len(hides(allowed).load().splits.unlabelled)
 
 
 @dataclass(frozen=True)
@@ -204,5 +229,9 @@ def test_mistakes():
         FrozenMaps(SOURCE, SmallCNN((4,)), "stage1", AdaBN(), "stage8").load()
     with pytest.raises(InputError, match=r"expected two classes with 5 samples or more, .* name it by adabn_last"):
         FrozenMaps(SOURCE, SmallCNN((4,)), "stage1", AdaBN()).load()
+    with pytest.raises(InputError, match="adabn_last: 'stage1' given, but adabn is None"):
+        FrozenMaps(SOURCE, SmallCNN((4,)), "stage1", adabn_last="stage1")
+    with pytest.raises(InputError, match="adabn: given, but the frozen blocks of Pixels have no batch normalisation"):
+        FrozenMaps(SOURCE, Pixels(), "pixels", AdaBN()).load()
     with pytest.raises(InputError, match="expected images"):
         FrozenMaps(DigitsShift(), SmallCNN((4,)), "stage1").load()
