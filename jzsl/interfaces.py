@@ -185,7 +185,8 @@ class Method(NamedTuple):
         discovers: whether it has scores for clusters to be discovered.
         needs_unlabelled: the field of its config that changes samples without labels alone, so that a training without
             any is refused; None: there is none.
-        needs_labelled: whether it learns nothing without labelled samples, so that a training without any is refused.
+        needs_labelled: whether it learns nothing without labelled samples of two classes or more, so that a training
+            without these is refused.
         pretraining: says which weights it starts from, if they are pre-trained; it may read a file.
     """
 

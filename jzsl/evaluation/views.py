@@ -170,9 +170,15 @@ def require_unlabelled(view: View, method: Method, origin: str) -> None:
 
 
 def require_labelled(view: View, method: Method, origin: str) -> None:
-    """Raises an InputError, naming the origin of the data, if a method needs labelled samples and a view has none."""
+    """Raises an InputError, naming the origin of the data, if a method needs labelled samples of two classes and a view
+    has none, or those of one class."""
     if method.needs_labelled and not view.labelled:
         raise InputError(f"{origin}: no labelled samples found, but the method learns from some first")
+    if method.needs_labelled and len(view.seen) < 2:
+        raise InputError(
+            f"{origin}: labelled samples of one class found, expected two classes or more: the method first learns "
+            "which pairs of samples are of one class"
+        )
 
 
 def queries_of(problem: Problem, task: Task) -> Queries:

@@ -52,10 +52,10 @@ from jzsl.types import ClassTable, Metrics, Pool
 
 @dataclass(frozen=True)
 class LearningToCluster:
-    """A loss of unlabelled pairs, whose targets a network predicts that has learned labelled pairs before.
+    """A loss of unlabelled pairs, whose targets are predicted by a network that was trained on labelled pairs before.
 
-    By default KCL, with the optimizer and the minibatches of the authors' code. The clusters are learned from
-    unlabelled samples alone.
+    By default KCL, with the optimizer and the size of minibatches of the authors' code, and its schedules for Omniglot
+    as far as the departures of `learning_to_cluster` allow. The clusters are learned from unlabelled samples alone.
     """
 
     network: NetworkConfig = ResNet()
@@ -255,9 +255,10 @@ def learning_to_cluster(hyper: LearningToCluster) -> Method:
     Metrics: the loss, the share of unlabelled pairs that are connected, and accuracy, precision and recall of the
     similarity for labelled pairs, which it has learned.
 
-    Departures from the authors' code: there a pair is of one view; minibatches of labelled samples hold some classes
-    alone where there are many, so that more pairs are of one class; the pairs' hidden layer has batch normalisation
-    and four times as many units as there are features; and the fixed similarity normalises by the minibatch.
+    Departures from the authors' code (github.com/GT-RIPL/L2C): there a pair is of one view; minibatches of labelled
+    samples hold some classes alone where there are many, so that more pairs are of one class; the pairs' hidden layer
+    has batch normalisation and four times as many units as there are features; the learning rate of the similarity
+    falls twice, after 3/5 and 4/5 of its epochs; and the fixed similarity normalises by the minibatch.
     """
     augment, pair_loss = hyper.augment.build(), hyper.pair_loss.build()
     trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)

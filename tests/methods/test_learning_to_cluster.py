@@ -10,6 +10,8 @@ from rich.console import Console
 
 from jzsl.config import Experiment, Train
 from jzsl.data.clustered import Clustered
+from jzsl.data.digits_images import DigitImages
+from jzsl.data.new_classes import NewClasses
 from jzsl.data.two_moons import TwoMoons
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
@@ -179,4 +181,11 @@ def test_images():
 def test_data_without_labels_are_refused(tmp_path):
     experiment = Experiment(Clustered(TwoMoons(60)), CONFIG, Train(epochs=1), (Clustering(),), seeds=1)
     with pytest.raises(InputError, match="no labelled samples found, but the method learns from some first"):
+        run(experiment, tmp_path / "run", False, Console(quiet=True))
+
+
+def test_labels_of_one_class_are_refused(tmp_path):
+    data = NewClasses(DigitImages(unseen=()), new=tuple("123456789"))
+    experiment = Experiment(data, CONFIG, Train(epochs=1), (Discovery(),), seeds=1)
+    with pytest.raises(InputError, match="labelled samples of one class found, expected two classes or more"):
         run(experiment, tmp_path / "run", False, Console(quiet=True))
