@@ -14,7 +14,8 @@ from jzsl.data.digits_shift_images import DigitShiftImages
 from jzsl.data.new_classes import NewClasses
 from jzsl.data.per_class import PerClass
 from jzsl.errors import InputError
-from jzsl.extraction.adabn_depth import Depth, chosen, depths, images_to_choose_by
+from jzsl.extraction import adabn_depth, frozen_maps
+from jzsl.extraction.adabn_depth import Depth, chosen, depths, images_to_choose_by, with_adabn
 from jzsl.extraction.frozen_maps import FrozenMaps
 from jzsl.methods.image_classifier import ImageClassifier
 from jzsl.nets.adabn import STATISTICS, AdaBN
@@ -77,12 +78,12 @@ def test_adabn_goes_as_deep_as_held_out_training_images_lose_nothing(share, kept
     blocks = ("stage1_block1", "stage1_block2", "stage2_block1", "stage3_block1")
     running = {STATISTICS: {name: 1.0 for name in blocks}}
     own = {"stage1_block1": 0.9, "stage1_block2": 0.9, "stage2_block1": share, "stage3_block1": 1.0}
-    noise = np.random.default_rng(0).normal(size=(40, 4))
+    noise = np.random.default_rng(0).normal(size=(40, 60))  # more features than images
     seen = []
 
     def features(variables):
         seen.append(dict(variables[STATISTICS]))
-        return np.prod(list(variables[STATISTICS].values())) * 20 * np.eye(4)[labels] + noise
+        return np.prod(list(variables[STATISTICS].values())) * 20 * np.eye(4, 60)[labels] + noise
 
     tried = depths(features, labels, running, own, blocks)
     assert chosen(tried) == kept
@@ -92,6 +93,15 @@ def test_adabn_goes_as_deep_as_held_out_training_images_lose_nothing(share, kept
     assert seen[1] == running[STATISTICS] | {"stage1_block1": 0.9, "stage1_block2": 0.9}
     assert tried[0].mean == 100
     assert (tried[2].mean == 100) == bool(share)
+
+
+def test_losses_are_counted_from_the_accuracy_without_adabn(monkeypatch):
+    accuracies = iter([(80.0, 1.0), (79.4, 1.0), (78.8, 1.0)])
+    monkeypatch.setattr(adabn_depth, "_accuracy", lambda *_: next(accuracies))
+    blocks = ("stem", "stage1_block1", "stage2_block1")
+    tried = depths(lambda _: np.zeros((0, 1)), np.zeros(0, int), {STATISTICS: {}}, {}, blocks)
+    assert [depth.block for depth in tried] == ["", "stem", "stage1_block1"]
+    assert chosen(tried) == "stem"
 
 
 def test_a_loss_within_a_standard_error_is_none():
@@ -129,9 +139,32 @@ def test_the_choice_and_its_accuracies_are_noted():
     assert "stage1_block1 " in why
     named = FrozenMaps(source, SmallCNN((4, 6)), "stage2", AdaBN(), "stage2").load()
     assert named.provenance.notes[-1].startswith("AdaBN in the frozen blocks up to stage2_block1")
-    block = which.split()[6].rstrip(",") if "up to" in which else None
-    expected = FrozenMaps(source, SmallCNN((4, 6)), "stage2", AdaBN() if block else None, block).load()
-    np.testing.assert_array_equal(problem.samples, expected.samples)
+
+
+@pytest.mark.parametrize("kept", ["", "stage1_block1", "stage2_block1"])
+def test_maps_are_those_of_the_chosen_depth_which_training_images_choose(monkeypatch, kept):
+    source, network = PerClass(DigitShiftImages(), train=10, test=3), SmallCNN((4, 6))
+    images, given = source.load(), []
+
+    def tried(*arguments):
+        given.extend(arguments)
+        return [Depth("", 80.0, 1.0)]
+
+    monkeypatch.setattr(frozen_maps, "depths", tried)
+    monkeypatch.setattr(frozen_maps, "chosen", lambda tried: kept)
+    maps = FrozenMaps(source, network, "stage2", AdaBN()).load()
+    expected = FrozenMaps(source, network, "stage2", AdaBN() if kept else None, kept or None).load()
+    np.testing.assert_array_equal(maps.samples, expected.samples)
+    features_of, labels, variables, statistics, blocks = given
+    train = images.splits.train
+    some = train[images_to_choose_by(images.labels[train])]
+    np.testing.assert_array_equal(labels, images.labels[some])
+    assert blocks == ("stage1_block1", "stage2_block1")
+    unadapted = FrozenMaps(source, network, "stage2").load().samples[some]
+    np.testing.assert_allclose(features_of(variables), unadapted.mean((1, 2), np.float32), rtol=1e-3, atol=1e-3)
+    adapted = FrozenMaps(source, network, "stage2", AdaBN(), "stage2").load().samples[some]
+    own = features_of(with_adabn(variables, statistics, blocks))
+    np.testing.assert_allclose(own, adapted.mean((1, 2), np.float32), rtol=1e-3, atol=1e-3)
 
 
 @dataclass(frozen=True)
@@ -160,7 +193,7 @@ def test_the_choice_reads_no_label_of_the_target():
 def test_labels_that_a_source_takes_away_have_chosen_nothing(hides):
     source = PerClass(DigitShiftImages(), train=10, test=3)
     maps = FrozenMaps(source, SmallCNN((4, 6)), "stage1", AdaBN())
-    with pytest.raises(InputError, match=r"adabn_last: None found, which chooses .* by labels that are taken away here"):
+    with pytest.raises(InputError, match="adabn_last: None found, which chooses the last block"):
         hides(maps).load()
     for allowed in (replace(maps, adabn_last="stage1"), replace(maps, adabn=None)):
         assert len(hides(allowed).load().splits.unlabelled)
