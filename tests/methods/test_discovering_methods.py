@@ -26,7 +26,6 @@ from jzsl.training.augment.mixup import MixUp
 from jzsl.training.augment.noise import GaussianNoise
 from jzsl.training.consistency.own_samples import OwnSamples
 from jzsl.training.optimizers.sgd import SGD
-from jzsl.training.pair_losses.binary_cross_entropy import BinaryCrossEntropy
 from jzsl.training.pair_losses.kcl import KCL
 from jzsl.training.rates.ramp_up import RampUp
 from jzsl.training.similarities.nearest_neighbours import NearestNeighbours
@@ -64,7 +63,6 @@ CONFIGS = {
     "uno, one head": UNO(NETWORK, NOISE, 1, None, None, optimizer=SGD(0.05), batch_size=10),
     "dtc": DTC(NETWORK, NOISE, optimizer=SGD(0.01, l2=0.0), learned=None, restarts=2, batch_size=10),
     "learned pairs": LEARNED_PAIRS,
-    "learned pairs, mcl": replace(LEARNED_PAIRS, pair_loss=BinaryCrossEntropy(), augment_first=False),
 }
 WITHOUT_LABELS = ("lsd-c", "dtc", "learned pairs")
 """Methods whose heads learn from unlabelled samples alone."""
