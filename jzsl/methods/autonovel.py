@@ -19,6 +19,7 @@ from jzsl.methods.headed import (
     Trained,
     connected,
     cross_entropy,
+    fit_by,
     headed,
     linear,
     mean,
@@ -194,7 +195,7 @@ def autonovel(hyper: AutoNovel) -> Method:
         return of_seen(jax.nn.log_softmax(columns), classes.seen).at[:, classes.clusters].set(new)
 
     trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)
-    return headed(trained, heads_of, loss, scores_of, adopt)
+    return headed(trained, heads_of, fit_by(trained, loss), scores_of, adopt)
 
 
 def adopt(key: Key[Array, ""], state: HeadedState, earlier: Any) -> HeadedState:

@@ -152,8 +152,7 @@ def dtc(hyper: DTC) -> Method:
         del key
         return taken_over(state, earlier)
 
-    unused = partial(loss, jnp.zeros((1, 1)))
-    return headed(trained, heads_of, unused, scores_of, adopt)._replace(fit=fit, whole_pool=True)
+    return headed(trained, heads_of, fit, scores_of, adopt)._replace(whole_pool=True)
 
 
 def started(

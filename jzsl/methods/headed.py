@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, Num
 
 from jzsl.classifiers.softmax import Linear
 from jzsl.errors import InputError
-from jzsl.interfaces import Adopt, Method, Task
+from jzsl.interfaces import Adopt, Fit, Method, Task
 from jzsl.keys import stream
 from jzsl.nets.in_blocks import in_blocks
 from jzsl.nets.network import BatchNormPolicy, Network, Variables, learned_blocks, policies, split
@@ -110,19 +110,14 @@ class Trained(NamedTuple):
     batch_size: int
 
 
-def headed(
-    trained: Trained, heads_of: MakeHeads, loss_of: HeadsLoss, scores_of: HeadsScores, adopt: Adopt, labels: bool = True
-) -> Method:
-    """A method that discovers clusters, from its heads and the loss of a minibatch.
-
-    Minibatches are drawn from labelled and unlabelled samples together, each as often as its multiplicity says. An
-    epoch is divided evenly, so that no small last minibatch has too few samples to compare.
+def headed(trained: Trained, heads_of: MakeHeads, fit: Fit, scores_of: HeadsScores, adopt: Adopt) -> Method:
+    """A method that discovers clusters, from its heads and their training.
 
     Args:
         trained: the network and how it learns.
-        heads_of, loss_of, scores_of: see their protocols.
+        heads_of, scores_of: see their protocols.
+        fit: such as `fit_by` a loss.
         adopt: the state with variables of an earlier stage.
-        labels: whether labelled samples are learned from, too; else they are left out.
     """
     network, optimizer = trained.network, trained.optimizer
     learned = learned_blocks(network, trained.learned)
@@ -137,12 +132,6 @@ def headed(
         heads = heads_of(stream(key, "heads"), size, classes)
         params, _ = split(variables["params"], learned)
         return HeadedState(variables, heads, optimizer.init((params, heads)), key, jnp.int32(0))
-
-    def fit(
-        state: HeadedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
-    ) -> tuple[HeadedState, Metrics]:
-        w = pool.w if labels else of_unlabelled(pool)
-        return train(trained, loss_of, state, pool._replace(w=w), classes, epochs, total)
 
     def predictor(state: HeadedState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> HeadedPredictor:
         del pool, unseen
@@ -166,6 +155,27 @@ def headed(
         discovers=True,
         pretraining=network.pretraining,
     )
+
+
+def fit_by(trained: Trained, loss_of: HeadsLoss, labels: bool = True) -> Fit:
+    """The training of network and heads by the loss of a minibatch.
+
+    Minibatches are drawn from labelled and unlabelled samples together, each as often as its multiplicity says. An
+    epoch is divided evenly, so that no small last minibatch has too few samples to compare.
+
+    Args:
+        trained: the network and how it learns.
+        loss_of: see its protocol.
+        labels: whether labelled samples are learned from, too; else they are left out.
+    """
+
+    def fit(
+        state: HeadedState, pool: Pool, classes: ClassTable, epochs: int | Int[Array, ""], total: int | Int[Array, ""]
+    ) -> tuple[HeadedState, Metrics]:
+        w = pool.w if labels else of_unlabelled(pool)
+        return train(trained, loss_of, state, pool._replace(w=w), classes, epochs, total)
+
+    return fit
 
 
 def train(

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int, Key
 
 from jzsl.classifiers.softmax import Linear
@@ -33,20 +32,20 @@ from jzsl.methods.headed import (
     taken_over,
     train,
 )
-from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables, learned_blocks, split
+from jzsl.methods.pair_similarity import PairLearning, SimilarityNetwork, pair_head
+from jzsl.nets.network import BatchNormPolicy, NetworkConfig, Variables
 from jzsl.nets.resnet import ResNet
 from jzsl.training.augment.augment import Augment, AugmentConfig, Sequence
 from jzsl.training.augment.crop import PaddedCrop
 from jzsl.training.augment.flip import RandomFlip
-from jzsl.training.epochs import epoch_order
-from jzsl.training.minibatch import labelled, minibatch
+from jzsl.training.minibatch import labelled
 from jzsl.training.network_descent import Position
 from jzsl.training.optimizers.adam import Adam
 from jzsl.training.optimizers.optimizer import OptimizerConfig
 from jzsl.training.pair_losses.kcl import KCL
-from jzsl.training.pair_losses.pair_loss import PairLoss, PairLossConfig, mean_over
+from jzsl.training.pair_losses.pair_loss import PairLoss, PairLossConfig
 from jzsl.training.rates.step_decay import StepDecay
-from jzsl.training.similarities.similarity import of_valid, others
+from jzsl.training.similarities.similarity import of_valid
 from jzsl.types import ClassTable, Metrics, Pool
 
 
@@ -91,20 +90,6 @@ class LearningToCluster:
         return learning_to_cluster(self)
 
 
-class PairHead(NamedTuple):
-    """Scores how much an ordered pair is of one class, from both features in one vector: one hidden layer, ReLU."""
-
-    hidden: Linear
-    score: Linear
-
-
-class SimilarityNetwork(NamedTuple):
-    """The network that says which samples are of one class; it is fixed after it has learned labelled pairs."""
-
-    variables: Variables
-    head: PairHead
-
-
 class ClusterHeads(NamedTuple):
     """The scores of the clusters, which learn, and the similarity that teaches them, which does not."""
 
@@ -120,20 +105,14 @@ class Parts(NamedTuple):
         trained: the network and how it learns, in both trainings.
         augment: makes a view of samples.
         pair_loss: of the predictions for pairs.
-        method: of the clusters alone, without the similarity.
+        similarity: how it is learned.
     """
 
     hyper: LearningToCluster
     trained: Trained
     augment: Augment
     pair_loss: PairLoss
-    method: Method
-
-    def init(self, key: Key[Array, ""], pool: Pool, classes: ClassTable) -> HeadedState:
-        """The state before training; both networks start from the same variables."""
-        state = self.method.init(key, pool, classes)
-        head = pair_head(stream(key, "similarity"), len(state.heads.weight), self.hyper.similarity_hidden)
-        return state._replace(heads=ClusterHeads(state.heads, SimilarityNetwork(state.variables, head)))
+    similarity: PairLearning
 
     def fit(
         self,
@@ -146,7 +125,7 @@ class Parts(NamedTuple):
         """Learns the similarity, where no epoch is done yet, and then the clusters."""
         known, key = labelled(pool), stream(state.key, "similarity")
         now = jnp.where((state.epoch == 0) & (jnp.asarray(epochs) > 0), self.hyper.similarity_epochs, 0)
-        similarity = self.taught(key, state.heads.similarity, known, classes, now)
+        similarity = self.similarity.taught(key, state.heads.similarity, known, classes, now)
         clusters, metrics = train(
             self.trained,
             partial(self.loss, similarity),
@@ -156,65 +135,8 @@ class Parts(NamedTuple):
             epochs,
             total,
         )
-        metrics |= self.quality(stream(key, "quality"), similarity, known)
+        metrics |= self.similarity.quality(stream(key, "quality"), similarity, known)
         return clusters._replace(heads=ClusterHeads(clusters.heads, similarity)), metrics
-
-    def taught(
-        self,
-        key: Key[Array, ""],
-        similarity: SimilarityNetwork,
-        known: Pool,
-        classes: ClassTable,
-        epochs: Int[Array, ""],
-    ) -> SimilarityNetwork:
-        """The similarity after so many epochs of labelled pairs; as it is after none."""
-        variables, head = similarity
-        learned = learned_blocks(self.trained.network, self.trained.learned)
-        moments = self.trained.optimizer.init((split(variables["params"], learned)[0], head))
-        state = HeadedState(variables, head, moments, key, jnp.int32(0))
-        state, _ = train(
-            self.trained, self.similarity_loss, state, known, classes, epochs, self.hyper.similarity_epochs
-        )
-        return SimilarityNetwork(state.variables, state.heads)
-
-    def similarity_loss(
-        self,
-        head: PairHead,
-        variables: Variables,
-        embed: Embed,
-        key: Key[Array, ""],
-        samples: Samples,
-        classes: ClassTable,
-        position: Position,
-    ) -> tuple[Float[Array, ""], tuple[Variables, Metrics]]:
-        """Binary cross-entropy of all ordered pairs of labelled samples, each with itself, too."""
-        del classes, position
-        x = self.augment(stream(key, "augmentation"), samples.x)
-        features, variables = embed(variables, x, stream(key, "dropout"), samples.labelled)
-        same = (samples.y[:, None] == samples.y).astype(jnp.float32)
-        losses = optax.sigmoid_binary_cross_entropy(pair_scores(head, features), same)
-        loss = mean_over(samples.labelled[:, None] * samples.labelled, losses)
-        return loss, (variables, {"loss": loss})
-
-    def probabilities(self, similarity: SimilarityNetwork, x: Float[Array, "b *s"]) -> Float[Array, "b b"]:
-        """That the samples of a pair are of one class, by running statistics."""
-        outputs, _ = self.trained.network.apply(similarity.variables, x, BatchNormPolicy.running, None)
-        return jax.nn.sigmoid(pair_scores(similarity.head, outputs.features))
-
-    def quality(self, key: Key[Array, ""], similarity: SimilarityNetwork, known: Pool) -> Metrics:
-        """Accuracy, precision and recall of the similarity for pairs of a minibatch of the labelled samples."""
-        order, used = epoch_order(key, known.w)
-        indices = order[: self.trained.batch_size]
-        x, _, y = minibatch(known, indices)
-        counts = others(jnp.arange(len(indices)) < used)
-        connected = (self.probabilities(similarity, x) > self.hyper.threshold) & counts
-        same = (y[:, None] == y) & counts
-        right = jnp.sum(connected & same)
-        return {
-            "similarity_accuracy": jnp.sum((connected == same) & counts) / jnp.maximum(jnp.sum(counts), 1),
-            "similarity_precision": right / jnp.maximum(jnp.sum(connected), 1),
-            "similarity_recall": right / jnp.maximum(jnp.sum(same), 1),
-        }
 
     def loss(
         self,
@@ -236,13 +158,9 @@ class Parts(NamedTuple):
             features, variables = embed(variables, x, stream(key, "dropout", view), valid)
             views.append(x)
             p.append(jax.nn.softmax(scores(clusters, features)))
-        same = of_valid(self.probabilities(similarity, views[0]) > self.hyper.threshold, valid)
+        same = of_valid(self.similarity.probabilities(similarity, views[0]) > self.hyper.threshold, valid)
         loss = self.pair_loss(p[0], p[1], same, valid[:, None] * valid)
         return loss, (variables, {"loss": loss, "pair_loss": loss, "connected": connected(same, valid)})
-
-    def predictor(self, state: HeadedState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> HeadedPredictor:
-        """Of the clusters; the similarity has no part in it."""
-        return self.method.predictor(state._replace(heads=state.heads.clusters), pool, classes, unseen)
 
 
 def learning_to_cluster(hyper: LearningToCluster) -> Method:
@@ -270,37 +188,18 @@ def learning_to_cluster(hyper: LearningToCluster) -> Method:
         columns = jnp.full((len(features), classes.count), NONE)
         return columns.at[:, classes.clusters].set(scores(clusters, features))
 
-    def untaught(*arguments):
-        raise NotImplementedError("the loss needs a similarity")
+    similarity = PairLearning(trained, augment, hyper.similarity_epochs, hyper.threshold)
+    method = headed(trained, heads_of, Parts(hyper, trained, augment, pair_loss, similarity).fit, scores_of, adopt)
 
-    method = headed(trained, heads_of, untaught, scores_of, adopt)
-    parts = Parts(hyper, trained, augment, pair_loss, method)
-    return method._replace(
-        init=parts.init, fit=parts.fit, predictor=parts.predictor, whole_pool=True, needs_labelled=True
-    )
+    def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> HeadedState:
+        state = method.init(key, pool, classes)
+        head = pair_head(stream(key, "similarity"), len(state.heads.weight), hyper.similarity_hidden)
+        return state._replace(heads=ClusterHeads(state.heads, SimilarityNetwork(state.variables, head)))
 
+    def predictor(state: HeadedState, pool: Pool, classes: ClassTable, unseen: Int[Any, " u"]) -> HeadedPredictor:
+        return method.predictor(state._replace(heads=state.heads.clusters), pool, classes, unseen)
 
-def pair_head(key: Key[Array, ""], size: int, hidden: int) -> PairHead:
-    """The head before training, for features of a size."""
-    return PairHead(linear(stream(key, "hidden"), 2 * size, hidden), linear(stream(key, "score"), hidden, 1))
-
-
-def pair_scores(head: PairHead, features: Float[Array, "b e"]) -> Float[Array, "b b"]:
-    """The score of each ordered pair (i, j), from the vector (f_i, f_j).
-
-    The hidden layer's input is f_i W_1 + f_j W_2, so that no array holds the vectors of all pairs. Its activations are
-    computed for one i at a time, and anew for the gradient: those of all pairs fill no memory, and on a CPU small
-    arrays are far faster.
-    """
-    size = features.shape[1]
-    left = features @ head.hidden.weight[:size] + head.hidden.bias
-    right = features @ head.hidden.weight[size:]
-
-    @jax.checkpoint
-    def row(of_first: Float[Array, " h"]) -> Float[Array, " b"]:
-        return scores(head.score, jax.nn.relu(of_first + right))[:, 0]
-
-    return jax.lax.map(row, left)
+    return method._replace(init=init, predictor=predictor, whole_pool=True, needs_labelled=True)
 
 
 def adopt(key: Key[Array, ""], state: HeadedState, earlier: Any) -> HeadedState:

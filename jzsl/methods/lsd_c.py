@@ -16,6 +16,7 @@ from jzsl.methods.headed import (
     HeadedState,
     Trained,
     connected,
+    fit_by,
     headed,
     linear,
     require_clusters,
@@ -166,7 +167,7 @@ def lsd_c(hyper: LSDC) -> Method:
         return taken_over(state, earlier)
 
     trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)
-    return headed(trained, heads_of, loss, scores_of, adopt, labels=False)
+    return headed(trained, heads_of, fit_by(trained, loss, labels=False), scores_of, adopt)
 
 
 def composed_targets(same: Float[Array, "b b"], mixture: Mixture) -> Float[Array, "b b"]:

@@ -243,13 +243,13 @@ def uno(hyper: UNO) -> Method:
     """
     trained = Trained(hyper.network.build(), hyper.optimizer.build(), hyper.learned, hyper.others, hyper.batch_size)
     parts = Parts(hyper, trained, hyper.augment.build())
-    method = headed(trained, parts.heads_of, parts.loss, parts.scores_of, adopt)
+    method = headed(trained, parts.heads_of, parts.fit, parts.scores_of, adopt)
 
     def init(key: Key[Array, ""], pool: Pool, classes: ClassTable) -> HeadedState:
         state = method.init(key, pool, classes)
         return state._replace(heads=RankedHeads(state.heads, jnp.zeros(hyper.heads)))
 
-    return method._replace(init=init, fit=parts.fit)
+    return method._replace(init=init)
 
 
 def _loss_of(head: int) -> str:

@@ -16,7 +16,8 @@ from jzsl.data.two_moons import TwoMoons
 from jzsl.driver.runner import run
 from jzsl.errors import InputError
 from jzsl.methods.image_classifier import ImageClassifier
-from jzsl.methods.learning_to_cluster import LearningToCluster, pair_head, pair_scores
+from jzsl.methods.learning_to_cluster import LearningToCluster
+from jzsl.methods.pair_similarity import pair_head, pair_scores
 from jzsl.metrics.clustering import clustering_accuracy
 from jzsl.nets.mlp import MLP
 from jzsl.nets.network import BatchNormPolicy
