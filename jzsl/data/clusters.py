@@ -20,11 +20,11 @@ def require_share(held_out: float) -> None:
 
 
 def require_labels_unused(problem: Problem) -> None:
-    """Raises an InputError if the samples depend on labels, some of which are about to be taken away."""
+    """Raises an InputError if labels, some of which are about to be taken away, have chosen what samples are."""
     if problem.provenance.labels_used:
         raise InputError(
-            f"{problem.provenance.origin}: adabn_last: None found, which chooses the last block with AdaBN by labels "
-            "that are taken away here; name it, or put FrozenMaps around this source"
+            f"{problem.provenance.origin}: {problem.provenance.labels_used}; labels are taken away here, so let them "
+            "choose nothing, or put that source around this one"
         )
 
 

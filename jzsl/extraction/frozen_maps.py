@@ -21,6 +21,7 @@ from jzsl.nets.part import block_named, part
 from jzsl.problem.problem import Problem
 
 HELD_OUT = "accuracy of held-out training images (%)"
+LABELS_USED = "adabn_last: None found, which chooses the last block with AdaBN by labels of training samples"
 _Computed = Callable[[Variables, Num[np.ndarray, "m h w c"]], Any]
 
 
@@ -80,7 +81,7 @@ class FrozenMaps:
             features=f"maps of {end}, of {provenance.features}",
             notes=(*notes, *of_adabn),
             extraction=None,
-            labels_used=provenance.labels_used or (self.adabn is not None and self.adabn_last is None),
+            labels_used=LABELS_USED if self.adabn is not None and self.adabn_last is None else provenance.labels_used,
         )
         return replace(problem, samples=maps, provenance=provenance, image=None)
 

@@ -40,8 +40,8 @@ class Backbone(enum.Enum):
 class Provenance(NamedTuple):
     """Where a problem comes from: names for tables, the files read, choices that the source made, whether the
     features' network was trained on the unseen classes, how the samples were made of pictures, where they were, the
-    names of the semantic dimensions, where they have some, how the number of clusters came about, and whether the
-    samples depend on labels of training samples."""
+    names of the semantic dimensions, where they have some, how the number of clusters came about, and what of the
+    samples labels of training samples have chosen."""
 
     name: str
     features: str
@@ -52,7 +52,7 @@ class Provenance(NamedTuple):
     extraction: Extraction | None = None
     attributes: tuple[str, ...] = ()
     clusters: str = "given"
-    labels_used: bool = False
+    labels_used: str = ""
 
 
 @dataclass(frozen=True, eq=False)
