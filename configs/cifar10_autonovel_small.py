@@ -2,8 +2,8 @@
 
 jzsl run configs/cifar10_autonovel_small.py --data.data.data.path images_32x32_jpeg.npz
 
-Expect ACC_new_pool 42.6 %, ACC_old 58.4 and ACC_new 0 on the test images, in eight minutes; chance is 20 and 10. The
-clusters are no better than k-means on the features of the second stage (44.6): ten epochs are 400 steps
+Expect ACC_new_pool 42.6 %, ACC_old 58.4 and ACC_new 0 on the test images, in ten minutes on one core; chance is 20 and
+10. The clusters are no better than k-means on the features of the second stage (44.6): ten epochs are 400 steps
 (benchmarks/RESULTS.md).
 
 All else is as in configs/cifar10_autonovel.py: RotNet on all images, stage4 and a classifier on the labelled ones, the
